@@ -1,0 +1,90 @@
+/** Seeded random numbers: same seed, same stream, on every machine. */
+import { createHash } from 'node:crypto';
+
+/** The sfc32 generator (PractRand): 128 bits of state, period ≥ 2^32, 32 bits a draw. */
+export class Random {
+  #a: number;
+  #b: number;
+  #c: number;
+  #counter: number;
+  #spareNormal: number | undefined;
+
+  private constructor(state: readonly [number, number, number, number]) {
+    [this.#a, this.#b, this.#c, this.#counter] = state;
+  }
+
+  /** A stream of its own per (seed, path): `Random.of(7, 'user', 42)` never overlaps `Random.of(7, 'item', 42)`. */
+  static of(seed: number, ...path: (string | number)[]): Random {
+    const digest = createHash('sha256').update(JSON.stringify([seed, ...path])).digest();
+    return new Random([
+      digest.readInt32LE(0),
+      digest.readInt32LE(4),
+      digest.readInt32LE(8),
+      digest.readInt32LE(12),
+    ]);
+  }
+
+  /** Uniform 32-bit unsigned integer. */
+  uint32(): number {
+    const t = (((this.#a + this.#b) | 0) + this.#counter) | 0;
+    this.#counter = (this.#counter + 1) | 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) | 0;
+    this.#c = (this.#c << 21) | (this.#c >>> 11);
+    this.#c = (this.#c + t) | 0;
+    return t >>> 0;
+  }
+
+  /** Uniform in [0, 1). */
+  uniform(): number {
+    return this.uint32() / 4294967296;
+  }
+
+  /** Uniform integer in [0, n). */
+  below(n: number): number {
+    return Math.floor(this.uniform() * n);
+  }
+
+  /** Normal with the given mean and standard deviation (Box–Muller, polar form). */
+  normal(mean = 0, deviation = 1): number {
+    if (this.#spareNormal !== undefined) {
+      const spare = this.#spareNormal;
+      this.#spareNormal = undefined;
+      return mean + deviation * spare;
+    }
+    for (;;) {
+      const u = this.uniform() * 2 - 1;
+      const v = this.uniform() * 2 - 1;
+      const s = u * u + v * v;
+      if (s === 0 || s >= 1) continue;
+      const scale = Math.sqrt((-2 * Math.log(s)) / s);
+      this.#spareNormal = v * scale;
+      return mean + deviation * u * scale;
+    }
+  }
+
+  /** True with probability p. */
+  chance(p: number): boolean {
+    return this.uniform() < p;
+  }
+
+  /** Shuffles in place (Fisher–Yates) and returns the array. */
+  shuffle<T>(items: T[]): T[] {
+    for (let i = items.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      const held = items[i] as T;
+      items[i] = items[j] as T;
+      items[j] = held;
+    }
+    return items;
+  }
+
+  /** The state, so that a checkpoint can resume the stream. A spare normal draw is dropped. */
+  state(): [number, number, number, number] {
+    return [this.#a, this.#b, this.#c, this.#counter];
+  }
+
+  static fromState(state: readonly [number, number, number, number]): Random {
+    return new Random(state);
+  }
+}

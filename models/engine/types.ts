@@ -1,0 +1,31 @@
+/** The one shape that every trainable model of this project has. */
+import type * as tf from '@tensorflow/tfjs';
+
+/** Named tensors: a batch, or a model's weights. */
+export type Tensors = Record<string, tf.Tensor>;
+
+/** One column of a batch: dtype and shape without the batch dimension. */
+export interface InputSpec {
+  dtype: 'float32' | 'int32';
+  shape: number[];
+}
+
+/**
+ * A model is pure functions of tensors. No I/O, no clock, no random numbers but through `seed`.
+ * All weights are passed in, so one definition serves training, evaluation, fine-tuned copies
+ * and recording for export.
+ */
+export interface Model {
+  /** Kebab-case: `reranker`, `dnn`, `uplift`. */
+  readonly name: string;
+  /** Everything that shapes the model, as JSON. */
+  readonly config: Record<string, unknown>;
+  /** What `loss` needs of a batch; `predict` may ignore the label columns. */
+  readonly inputs: Record<string, InputSpec>;
+  /** Fresh weights; equal seeds give equal weights. */
+  init(seed: number): Tensors;
+  /** Scalar mean loss of a batch. */
+  loss(weights: Tensors, batch: Tensors): tf.Scalar;
+  /** Logits of a batch. */
+  predict(weights: Tensors, batch: Tensors): tf.Tensor;
+}

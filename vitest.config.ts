@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    // Native addons (TensorFlow, DuckDB, ONNX Runtime) crash in worker threads.
+    pool: 'forks',
+    maxWorkers: 2,
+    include: ['**/*.test.ts'],
+    exclude: ['node_modules/**', '.edgeloom/**'],
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+  },
+});
