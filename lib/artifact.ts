@@ -1,12 +1,54 @@
-/** References to what a stage made. References travel between stages; rows never do. */
+/** What stages hand to each other: references to content-addressed folders, never rows. */
 
 /** A content-addressed folder in the store. */
 export interface ArtifactRef {
-  /** Where the store keeps it. */
+  /** Where it is: a path today, a URL of an object store later. */
   uri: string;
-  /** `sha256:<hex>` of the canonical list of (path, sha256, bytes). */
+  /** `sha256:<hex>` of the canonical list of its files (path, sha256, bytes). */
   sha256: string;
-  /** Rows, samples or events in it, when that has a meaning. */
+  /** Rows, samples or events in it, when that has a meaning; else 0. */
   rows: number;
   bytes: number;
+}
+
+/** Values small enough for Temporal's history and a table on the screen. */
+export type Summary = { [key: string]: Json };
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** The parts that a stage's content key is made of, kept so that a miss can be explained. */
+export interface KeyParts {
+  stage: string;
+  /** Hash of the stage's module graph, its SQL files and the versions of the packages it uses. */
+  code: string;
+  params: Json;
+  /** Input name → content hash. */
+  inputs: Record<string, string>;
+}
+
+/** What a finished stage left behind. */
+export interface StageRecord {
+  key: string;
+  parts: KeyParts;
+  ref: ArtifactRef;
+  summary: Summary;
+}
+
+/** Where artifacts and records live. A folder by default. */
+export interface Store {
+  /** The folder's local path, read-only for the caller. @throws EdgeloomError `artifact-missing` | `artifact-damaged` */
+  open(ref: ArtifactRef): Promise<string>;
+  /** True when the artifact is there and its bytes match its hash. */
+  verify(ref: ArtifactRef): Promise<boolean>;
+  /** An empty folder on the store's file system, for `put`. */
+  staging(): Promise<string>;
+  /** Takes a staging folder over under its content hash. An equal artifact that exists is kept. */
+  put(staging: string, rows: number): Promise<ArtifactRef>;
+  /** The record of a finished stage, by content key. */
+  readRecord(key: string): Promise<StageRecord | undefined>;
+  writeRecord(node: string, record: StageRecord): Promise<void>;
+  /** The record that this node (of any day) left last: what changed since is told from it. */
+  latestRecord(node: string): Promise<StageRecord | undefined>;
+  /** A folder that outlives failed attempts of one content key: checkpoints go there. */
+  scratch(key: string): Promise<string>;
+  dropScratch(key: string): Promise<void>;
 }

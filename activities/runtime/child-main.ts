@@ -1,0 +1,66 @@
+/** The body of the process that runs one stage: waits for its request, works, reports, ends. */
+import type { Store } from '../../lib/artifact.ts';
+import { EdgeloomError } from '../../lib/errors.ts';
+import type { Progress } from '../../lib/progress.ts';
+import type { ChildMessage, FailureReport, StageRequest } from './child-protocol.ts';
+import { runStage } from './run-stage.ts';
+import type { Machine, Stage } from './stage.ts';
+
+export interface ChildDependencies {
+  stages: ReadonlyMap<string, Stage>;
+  store(workspace: string): Store;
+  machine(workspace: string): Machine;
+}
+
+// A failure that another attempt, or another machine's state, can mend is worth a retry.
+const RETRYABLE = new Set(['artifact-missing', 'artifact-damaged']);
+
+function report(error: unknown): FailureReport {
+  if (error instanceof EdgeloomError) {
+    const { code, message: what, where, fix, stack } = error;
+    return { code, what, where, fix, stack, permanent: !RETRYABLE.has(code) };
+  }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  return { code: 'unexpected', what: message, stack, permanent: false };
+}
+
+/** Sends and waits until the channel took the message, so that `exit` cannot overtake it. */
+function send(message: ChildMessage): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.send?.(message, undefined, {}, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+const MIN_PROGRESS_INTERVAL_MS = 200;
+
+/** Runs in the child; never returns. */
+export async function serveOneStage(dependencies: ChildDependencies): Promise<never> {
+  const abort = new AbortController();
+  process.on('SIGTERM', () => abort.abort(new Error('cancelled')));
+  // The parent is gone: nobody will take the result, and its successor starts a child of its own.
+  process.on('disconnect', () => process.exit(1));
+  const request = await new Promise<StageRequest>((resolve) => {
+    process.once('message', resolve);
+    void send({ kind: 'ready' });
+  });
+  let lastSent = 0;
+  const onProgress = (progress: Progress): void => {
+    const now = Date.now();
+    if (now - lastSent < MIN_PROGRESS_INTERVAL_MS || !process.connected) return;
+    lastSent = now;
+    process.send?.({ kind: 'progress', progress } satisfies ChildMessage);
+  };
+  try {
+    const stage = dependencies.stages.get(request.stage);
+    if (!stage) throw new EdgeloomError({ code: 'no-such-stage', what: `There is no stage ${request.stage}` });
+    const store = dependencies.store(request.workspace);
+    const machine = dependencies.machine(request.workspace);
+    const options = { signal: abort.signal, onProgress, force: request.force ?? false };
+    const result = await runStage(store, machine, stage, request.input, options);
+    await send({ kind: 'result', result });
+    process.exit(0);
+  } catch (error) {
+    await send({ kind: 'failure', failure: report(error) });
+    process.exit(1);
+  }
+}

@@ -1,0 +1,143 @@
+/** Runs one stage against a store: look up, run, keep. The same code serves Temporal and `edgeloom stage`. */
+import { open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { ArtifactRef, StageRecord, Store, Summary } from '../../lib/artifact.ts';
+import { EdgeloomError } from '../../lib/errors.ts';
+import type { RunOptions } from '../../lib/progress.ts';
+import { explainMiss, keyOf, keyParts } from './content-key.ts';
+import type { Machine, Stage } from './stage.ts';
+
+export interface StageInput {
+  /** The node of the DAG: the stage's name, with a suffix where a stage runs more than once. */
+  node: string;
+  params: unknown;
+  inputs: Record<string, ArtifactRef>;
+}
+
+export interface StageResult {
+  node: string;
+  key: string;
+  ref: ArtifactRef;
+  summary: Summary;
+  reused: boolean;
+  /** Why it was reused or had to run. */
+  reason: string;
+}
+
+export type LookUp =
+  | { hit: true; key: string; record: StageRecord; reason: string }
+  | { hit: false; key: string; reason: string };
+
+/** Is there a result for these inputs, parameters and code? A hit's bytes are checked against their hash. */
+export async function lookUp(store: Store, stage: Stage, input: StageInput): Promise<LookUp> {
+  const parts = await keyParts(stage, parseable(stage, input), input.inputs);
+  const key = keyOf(parts);
+  if (stage.cached === false) return { hit: false, key, reason: 'always runs: its effect lies outside the store' };
+  const record = await store.readRecord(key);
+  if (record && (await store.verify(record.ref))) {
+    return { hit: true, key, record, reason: 'same inputs, parameters and code' };
+  }
+  return { hit: false, key, reason: explainMiss(parts, await store.latestRecord(input.node)) };
+}
+
+function parseable(stage: Stage, input: StageInput): unknown {
+  const parsed = stage.params.safeParse(input.params);
+  if (!parsed.success) {
+    throw new EdgeloomError({
+      code: 'bad-parameters',
+      what: `Stage ${stage.name} was given parameters that do not fit: ${z.prettifyError(parsed.error)}`,
+      where: input.node,
+      fix: `see edgeloom stage ${stage.name} --help`,
+      exitCode: 2,
+    });
+  }
+  for (const name of stage.inputs) {
+    if (!name.endsWith('?') && !name.endsWith('*') && !(name in input.inputs)) {
+      throw new EdgeloomError({
+        code: 'missing-input',
+        what: `Stage ${stage.name} needs the input ${name}`,
+        where: input.node,
+        fix: `give it with --input ${name}=<sha256 or folder>`,
+        exitCode: 2,
+      });
+    }
+  }
+  return parsed.data;
+}
+
+/** Waits for a process that still works on the same key (its worker died), then takes the lock over. */
+async function lockScratch(scratch: string, signal?: AbortSignal): Promise<() => Promise<void>> {
+  const path = join(scratch, 'lock');
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      const file = await open(path, 'wx');
+      await file.writeFile(String(process.pid));
+      await file.close();
+      return () => rm(path, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const holder = Number(await readFile(path, 'utf8').catch(() => ''));
+      if (!holder || !isAlive(holder)) await rm(path, { force: true });
+      else await sleep(200);
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Runs the stage unless its result exists. A failed run leaves nothing but its scratch folder. */
+export async function runStage(
+  store: Store,
+  machine: Machine,
+  stage: Stage,
+  input: StageInput,
+  options: RunOptions & { force?: boolean } = {},
+): Promise<StageResult> {
+  const found = await lookUp(store, stage, input);
+  if (found.hit && !options.force) return reusedResult(input, found.record, found.reason);
+  const reason = found.hit ? 'forced' : found.reason;
+
+  const params = stage.params.parse(input.params);
+  const inputs: Record<string, string> = {};
+  for (const [name, ref] of Object.entries(input.inputs)) {
+    inputs[name] = ref.uri.startsWith('file:') ? ref.uri.slice('file:'.length) : await store.open(ref);
+  }
+  const scratchDir = await store.scratch(found.key);
+  const unlock = await lockScratch(scratchDir, options.signal);
+  const outDir = await store.staging();
+  try {
+    // Whoever held the lock may have finished the work meanwhile.
+    const meanwhile = options.force ? undefined : await lookUp(store, stage, input);
+    if (meanwhile?.hit) return reusedResult(input, meanwhile.record, 'finished by another process');
+    const context = { ...options, inputs, outDir, scratchDir, machine };
+    const { rows, summary } = await stage.run(context, params);
+    const ref = await store.put(outDir, rows);
+    const record: StageRecord = {
+      key: found.key,
+      parts: await keyParts(stage, params, input.inputs),
+      ref,
+      summary,
+    };
+    await store.writeRecord(input.node, record);
+    await store.dropScratch(found.key);
+    return { node: input.node, key: found.key, ref, summary, reused: false, reason };
+  } finally {
+    await rm(outDir, { recursive: true, force: true });
+    await unlock();
+  }
+}
+
+export function reusedResult(input: StageInput, record: StageRecord, reason: string): StageResult {
+  const { key, ref, summary } = record;
+  return { node: input.node, key, ref, summary, reused: true, reason };
+}

@@ -1,0 +1,52 @@
+/** What a stage is: a pure function from input folders and parameters to one output folder. */
+import type { z } from 'zod';
+import type { Summary } from '../../lib/artifact.ts';
+import type { RunOptions } from '../../lib/progress.ts';
+
+export interface StageContext extends RunOptions {
+  /** Input name → local folder, read-only. */
+  inputs: Record<string, string>;
+  /** Where the output goes; empty at the start. */
+  outDir: string;
+  /** Survives failed attempts of the same content key: checkpoints. */
+  scratchDir: string;
+  /** Secrets and places of this machine; never part of a content key. */
+  machine: Machine;
+}
+
+/** What a worker's machine offers to stages. */
+export interface Machine {
+  /** The pipeline's folder on this machine. */
+  workspace: string;
+  /** Secret bytes behind a key id (`ingest` hashes user ids with it). */
+  userKey(id: string): Promise<Uint8Array>;
+  /** Repository that releases are published to. */
+  releaseDir: string;
+}
+
+export interface StageOutput {
+  rows: number;
+  summary: Summary;
+}
+
+export interface Stage<P = unknown> {
+  /** Kebab-case, also the name on the command line. */
+  name: string;
+  /** One line for `edgeloom stage --help`. */
+  describe: string;
+  /** Names of the inputs it reads; a name that ends in `?` may be absent, in `*` may repeat. */
+  inputs: string[];
+  params: z.ZodType<P>;
+  /** Folders or files besides the module graph that decide the result, e.g. `data/sql`. */
+  assets?: string[];
+  /** `import.meta.url` of the file that defines the stage: the root of its module graph. */
+  module: string;
+  /** False for stages whose effect lies outside the store (a release). Default true. */
+  cached?: boolean;
+  run(context: StageContext, params: P): Promise<StageOutput>;
+}
+
+/** Types a stage; the object is returned as it is. */
+export function defineStage<P>(stage: Stage<P>): Stage<P> {
+  return stage;
+}
