@@ -49,7 +49,11 @@ export class FolderStore implements Store {
   #object(ref: Pick<ArtifactRef, 'sha256'>): string {
     const hex = /^sha256:([0-9a-f]{64})$/.exec(ref.sha256)?.[1];
     if (!hex) {
-      throw new EdgeloomError({ code: 'bad-reference', what: 'An artifact reference has no valid hash', where: ref.sha256 });
+      throw new EdgeloomError({
+        code: 'bad-reference',
+        what: 'An artifact reference has no valid hash',
+        where: ref.sha256,
+      });
     }
     return join(this.root, 'objects', hex);
   }

@@ -1,0 +1,28 @@
+/** Where native parts are kept: outside the checkout, shared by every checkout of this user. */
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { EdgeloomError } from '../../lib/errors.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * `$EDGELOOM_CACHE`, else `$XDG_CACHE_HOME/edgeloom`, else `~/.cache/edgeloom`.
+ * Throws `bad-cache-path` when the variable holds a relative path: it would mean another folder in
+ * every working directory.
+ */
+export function cacheFolder(env: Environment = process.env): string {
+  const own = env['EDGELOOM_CACHE'];
+  if (own) {
+    if (isAbsolute(own)) return own;
+    throw new EdgeloomError({
+      code: 'bad-cache-path',
+      what: 'EDGELOOM_CACHE is not an absolute path',
+      where: own,
+      fix: 'set it to an absolute path, or unset it',
+      exitCode: 2,
+    });
+  }
+  // The XDG rule: a relative path is to be ignored.
+  const xdg = env['XDG_CACHE_HOME'];
+  return xdg && isAbsolute(xdg) ? join(xdg, 'edgeloom') : join(homedir(), '.cache', 'edgeloom');
+}
