@@ -1,0 +1,42 @@
+/** Which days MetaFusion uses, and whether a log is long enough for it. */
+
+export type MetaFusionPlan =
+  | {
+      ok: true;
+      /** Train W_m: all days up to T − 2. */
+      trainDates: string[];
+      /** T − 1: stops the training of W_m. */
+      validDate: string;
+      /** Fine-tunes the cohorts. */
+      T: string;
+      /** Trains the gates. */
+      T1: string;
+      /** Tests; read by nothing else. */
+      T2: string;
+    }
+  | { ok: false; reason: string };
+
+/** One day each for W_m, its early stop, the cohorts, the gates and the test. */
+export const MIN_DAYS = 5;
+
+/**
+ * Splits the days that have data. The last one tests, the one before trains the gates (T + 1), the
+ * one before that fine-tunes the cohorts (T). `reason` is the sentence shown for a skipped stage.
+ */
+export function metafusionPlan(dates: readonly string[]): MetaFusionPlan {
+  const days = [...new Set(dates)].sort();
+  if (days.length < MIN_DAYS) {
+    return {
+      ok: false,
+      reason: `MetaFusion needs ${MIN_DAYS} days (meta model, its early stop, T, T+1 and T+2); the log has ${days.length}.`,
+    };
+  }
+  return {
+    ok: true,
+    trainDates: days.slice(0, -4),
+    validDate: days.at(-4)!,
+    T: days.at(-3)!,
+    T1: days.at(-2)!,
+    T2: days.at(-1)!,
+  };
+}
