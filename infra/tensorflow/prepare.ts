@@ -44,6 +44,8 @@ export interface TensorflowReady {
   /** Absolute paths. */
   library: string;
   addon: string;
+  /** Variables that the process which loads TensorFlow needs at its start; none without a GPU. */
+  environment: Record<string, string>;
   /** What this call had to do: nothing, link into this checkout, compile, or all of it. */
   did: 'nothing' | 'linked' | 'compiled' | 'downloaded';
 }
@@ -140,6 +142,11 @@ function hasLibrary(plan: Plan): boolean {
 
 const hasAddon = (plan: Plan): boolean => (sizeOf(plan.addon) ?? 0) > 0;
 
+function gpuLibraryPath(plan: Plan): string {
+  const before = plan.env['LD_LIBRARY_PATH'];
+  return [join(plan.deps, 'lib'), ...(before ? [before] : [])].join(':');
+}
+
 function ready(plan: Plan, did: TensorflowReady['did']): TensorflowReady {
   return {
     backend: 'tensorflow',
@@ -150,6 +157,8 @@ function ready(plan: Plan, did: TensorflowReady['did']): TensorflowReady {
     gpu: plan.platform.gpu,
     library: join(plan.deps, 'lib', plan.platform.libraries[0]),
     addon: plan.addon,
+    // NVIDIA's libraries open each other by name.
+    environment: plan.platform.gpu ? { LD_LIBRARY_PATH: gpuLibraryPath(plan) } : {},
     did,
   };
 }

@@ -30,7 +30,8 @@ def main():
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.infolist():
             relative, rule = target(entry.filename, take)
-            if relative is None or entry.is_dir():
+            # NVIDIA's wheels carry an empty __init__.py beside their libraries.
+            if relative is None or entry.is_dir() or relative.endswith(".py"):
                 continue
             path = os.path.realpath(os.path.join(destination, relative))
             if os.path.commonpath([path, destination]) != destination:
