@@ -8,6 +8,7 @@
  *   LOGS/tables/history.*          HistoryRow
  */
 import { z } from 'zod';
+import { id, name } from './device-log.ts';
 
 export const datasetDescription = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/),
@@ -23,25 +24,25 @@ export const datasetDescription = z.strictObject({
 });
 export type DatasetDescription = z.infer<typeof datasetDescription>;
 
-const text = z.string().max(256).nullish();
+const text = name(256).nullish();
 
 /** A version of an item's attributes, valid from `valid_from` (epoch ms; 0 = always). */
 export const itemRow = z.strictObject({
-  item_id: z.string().min(1).max(128),
-  valid_from: z.int().min(0).default(0),
+  item_id: id,
+  valid_from: z.int().min(0).max(9_999_999_999_999).default(0),
   category: text,
   brand: text,
   creator: text,
   kind: text,
-  price_level: z.int().nullish(),
-  duration_ms: z.number().min(0).nullish(),
+  price_level: z.int().min(-1_000_000).max(1_000_000).nullish(),
+  duration_ms: z.number().min(0).max(1e12).nullish(),
 });
 export type ItemRow = z.infer<typeof itemRow>;
 
 /** A version of a user's attributes. `user_id` is personal and hashed at ingest. */
 export const userRow = z.strictObject({
-  user_id: z.string().min(1).max(128),
-  valid_from: z.int().min(0).default(0),
+  user_id: id,
+  valid_from: z.int().min(0).max(9_999_999_999_999).default(0),
   age_level: text,
   gender: text,
   activity_level: text,
@@ -50,8 +51,8 @@ export type UserRow = z.infer<typeof userRow>;
 
 /** Items a user met before `as_of`, oldest first, whose times and actions are unknown. */
 export const historyRow = z.strictObject({
-  user_id: z.string().min(1).max(128),
-  as_of: z.int().min(0),
-  item_ids: z.array(z.string().min(1).max(128)).max(10_000),
+  user_id: id,
+  as_of: z.int().min(0).max(9_999_999_999_999),
+  item_ids: z.array(id).max(10_000),
 });
 export type HistoryRow = z.infer<typeof historyRow>;

@@ -5,17 +5,31 @@
  * milliseconds; `ts` is the device's clock, `received_ts` the cloud's. A field that a source does
  * not have is null or absent: nothing is invented. Unknown fields are refused, so that a misspelt
  * one cannot be lost in silence.
+ *
+ * What a schema cannot say is in `check-event.ts`; the lake's column types are in `columns.ts`.
  */
 import { z } from 'zod';
 
 export const SCHEMA_VERSION = 1;
 
-const id = z.string().min(1).max(128);
+// Control characters and lone surrogates have no place in an id: they do not survive every store,
+// so two ids that differ on the phone could be one in the lake.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+const PLAIN_TEXT = /^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]*$/u;
+// Free text may hold line breaks and tabs, but neither NUL nor lone surrogates.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: as above
+const FREE_TEXT = /^[^\u0000\ud800-\udfff]*$/u;
+
+export const id = z.string().min(1).max(128).regex(PLAIN_TEXT);
+/** A short name, such as a scene or an arm. */
+export const name = (max: number) => z.string().max(max).regex(PLAIN_TEXT);
+const freeText = (max: number) => z.string().max(max).regex(FREE_TEXT);
 // 2001-09-09 … 2286-11-20: seconds or microseconds given by mistake fall outside.
 const epochMs = z.int().min(1_000_000_000_000).max(9_999_999_999_999);
 const durationMs = z.number().min(0).max(1e12);
 const probability = z.number().min(0).max(1);
 const position = z.int().min(0).max(100_000);
+const small = z.int().min(0).max(1_000_000);
 
 const envelope = {
   event_id: id.describe('unique; a second event with this id is a duplicate'),
@@ -25,34 +39,44 @@ const envelope = {
   session_id: id.nullish(),
   ts: epochMs.describe('device clock'),
   received_ts: epochMs.nullish().describe('cloud clock, null when the source has none'),
-  app_version: z.string().max(64).nullish(),
-  model_version: z.string().max(128).nullish(),
+  app_version: name(64).nullish(),
+  model_version: name(128).nullish(),
 };
+
+// zod leaves a key `__proto__` out of a record without a word; the JSON Schema refuses it.
+const scoreName = name(64)
+  .min(1)
+  .regex(/^(?!__proto__$)/);
 
 export const candidate = z.strictObject({
   item_id: id,
   position: position.nullish().describe('0 is the top; null when the source has no order'),
-  scores: z.record(z.string(), z.number()).nullish().describe('by the cloud rankers, e.g. {"ctr": 0.03}'),
+  scores: z
+    .record(scoreName, z.number())
+    .nullish()
+    .describe('by the cloud rankers, e.g. {"ctr": 0.03}'),
 });
 
 export const request = z.strictObject({
   ...envelope,
   type: z.literal('request').describe('a call to the cloud for a page'),
   request_id: id,
-  scene: z.string().max(64).nullish().describe('tab or page of the app'),
-  page_no: z.int().min(0).nullish(),
+  scene: name(64).nullish().describe('tab or page of the app'),
+  page_no: small.nullish(),
   trigger: z.enum(['open', 'page', 'refresh', 'insert']).nullish(),
-  arm: z.string().max(64).nullish().describe('arm of a randomised experiment'),
+  arm: name(64).nullish().describe('arm of a randomised experiment'),
   propensity: probability.nullish().describe('probability with which the arm was drawn'),
   candidates: z.array(candidate).min(1).max(1000),
 });
 
 export const rerank = z.strictObject({
   ...envelope,
-  type: z.literal('rerank').describe('a reordering on the phone; model_version says by which model'),
+  type: z
+    .literal('rerank')
+    .describe('a reordering on the phone; model_version says by which model'),
   request_id: id,
   trigger: z.enum(['click', 'delete', 'exposures', 'other']).nullish(),
-  arm: z.string().max(64).nullish(),
+  arm: name(64).nullish(),
   order_before: z.array(id).min(1).max(1000).describe('unexposed items, top first'),
   order_after: z.array(id).min(1).max(1000),
 });
@@ -65,10 +89,10 @@ export const exposure = z.strictObject({
   position: position.nullish(),
   started: epochMs,
   ended: epochMs.nullish().describe('null while unfinished or unknown'),
-  count: z.int().min(0).max(1_000_000).nullish().describe('times the item came into view'),
+  count: small.nullish().describe('times the item came into view'),
   scroll_speed: z.number().min(0).max(1e9).nullish().describe('fastest, px/s'),
   scroll_duration_ms: durationMs.nullish(),
-  scroll_count: z.int().min(0).max(1_000_000).nullish(),
+  scroll_count: small.nullish(),
 });
 
 export const PAGE_BLOCKS = [
@@ -89,7 +113,7 @@ export const pageView = z.strictObject({
   type: z.literal('page_view').describe('what follows a click'),
   request_id: id.nullish(),
   item_id: id,
-  source: z.string().max(64).nullish().describe('where the click came from'),
+  source: name(64).nullish().describe('where the click came from'),
   started: epochMs,
   ended: epochMs.nullish(),
   actions: z
@@ -97,7 +121,7 @@ export const pageView = z.strictObject({
       z.strictObject({
         block: z.enum(PAGE_BLOCKS),
         dwell_ms: durationMs.nullish(),
-        clicks: z.int().min(0).max(1_000_000).nullish(),
+        clicks: small.nullish(),
       }),
     )
     .max(100)
@@ -121,7 +145,7 @@ export const feedback = z.strictObject({
   request_id: id.nullish(),
   item_id: id,
   kind: z.enum(FEEDBACK_KINDS),
-  reason: z.string().max(256).nullish().describe('of a delete or hate'),
+  reason: freeText(256).nullish().describe('of a delete or hate'),
 });
 
 export const order = z.strictObject({
@@ -149,24 +173,24 @@ export const decision = z.strictObject({
   arm: z.enum(['control', 'treatment']).nullish().describe('treatment: a request was inserted'),
   propensity: probability.nullish().describe('probability of treatment'),
   unexposed: z.array(id).max(1000).nullish().describe('candidates left on the device, top first'),
-  depth: z.int().min(0).nullish().describe('items seen since the last request'),
+  depth: small.nullish().describe('items seen since the last request'),
 });
 
 export const modelReport = z.strictObject({
   ...envelope,
   type: z.literal('model_report'),
-  model: z.string().max(64),
-  entry: z.string().max(64).nullish(),
+  model: name(64),
+  entry: name(64).nullish(),
   latency_ms: durationMs.nullish(),
   score_summary: z
     .strictObject({
-      count: z.int().min(0),
+      count: small,
       mean: z.number(),
       min: z.number(),
       max: z.number(),
     })
     .nullish(),
-  error: z.string().max(2000).nullish(),
+  error: freeText(2000).nullish(),
 });
 
 /** Every event type, told apart by `type`. */
