@@ -1,0 +1,132 @@
+/**
+ * A GRU over a whole sequence as one differentiable op over TensorFlow's GRUBlockCell and
+ * GRUBlockCellGrad: two kernel calls a step instead of about forty, and the weights' gradients as
+ * one product over all steps.
+ *
+ * Masking costs no op per step: the inputs get a column that is 1 on padding, whose weight into
+ * the update gate is so large that u saturates there. TensorFlow's float32 sigmoid ends at
+ * 1 − 2⁻²⁴ or 1, so h' = u ∘ h + (1 − u) ∘ c moves by at most 1.2e-7 in a padded step, and of the
+ * gradients only the one passed on to h is left.
+ */
+import * as tf from '@tensorflow/tfjs';
+import type { GruWeights } from './gru.ts';
+import { type NativeBackend, runFloatOp } from './native.ts';
+
+/** The sigmoid saturates from about 17 on; the rest is far above what real gate inputs reach. */
+const CLOSED = 1e4;
+
+interface Step {
+  x: tf.Tensor2D;
+  before: tf.Tensor2D;
+  r: tf.Tensor2D;
+  u: tf.Tensor2D;
+  c: tf.Tensor2D;
+}
+const TENSORS_PER_STEP = 5;
+
+/** Same contract as `gru` of gru.ts. */
+export function nativeGru(
+  backend: NativeBackend,
+  x: tf.Tensor3D,
+  mask: tf.Tensor2D,
+  w: GruWeights,
+  h0: tf.Tensor2D,
+): tf.Tensor3D {
+  const [batch, steps, inputs] = x.shape;
+  const units = w.stateBias.shape[0];
+  const padding = tf.sub(1, mask).reshape([batch, steps, 1]);
+  const withPadding = tf.concat([x, padding], 2);
+  const gatesRow = tf.concat([tf.zeros([1, units]), tf.fill([1, units], CLOSED)], 1);
+  const gatesKernel = insertRow(w.gatesKernel, inputs, gatesRow as tf.Tensor2D);
+  const stateKernel = insertRow(w.stateKernel, inputs, tf.zeros([1, units]));
+  return sequenceOp(backend)(
+    withPadding,
+    h0,
+    gatesKernel,
+    w.gatesBias,
+    stateKernel,
+    w.stateBias,
+  ) as tf.Tensor3D;
+}
+
+function insertRow(kernel: tf.Tensor2D, at: number, row: tf.Tensor2D): tf.Tensor2D {
+  const [rows, columns] = kernel.shape;
+  return tf.concat([
+    tf.slice(kernel, [0, 0], [at, columns]),
+    row,
+    tf.slice(kernel, [at, 0], [rows - at, columns]),
+  ]) as tf.Tensor2D;
+}
+
+/** (x [B, T, D], h0 [B, H], gates kernel, gates bias, state kernel, state bias) → states [B, T, H]. */
+function sequenceOp(backend: NativeBackend) {
+  return tf.customGrad((...inputs) => {
+    const save = inputs.pop() as unknown as (tensors: tf.Tensor[]) => void;
+    const [x, h0, ...kernels] = inputs as tf.Tensor[];
+    const [gatesKernel, gatesBias, stateKernel, stateBias] = kernels;
+    const cellWeights = [gatesKernel!, stateKernel!, gatesBias!, stateBias!];
+    const saved: tf.Tensor[] = [...cellWeights];
+    const states: tf.Tensor[] = [];
+    let h = h0!;
+    for (const xt of tf.unstack(x!, 1)) {
+      const [r, u, c, next] = runFloatOp(backend, 'GRUBlockCell', [xt, h, ...cellWeights], 4);
+      saved.push(xt, h, r!, u!, c!);
+      h = next!;
+      states.push(h);
+    }
+    save(saved);
+    return {
+      value: tf.stack(states, 1),
+      gradFunc: (dy: tf.Tensor, tensors: tf.Tensor[]) => backward(backend, dy, tensors),
+    };
+  });
+}
+
+function backward(backend: NativeBackend, dy: tf.Tensor, tensors: tf.Tensor[]): tf.Tensor[] {
+  const cellWeights = tensors.slice(0, 4);
+  const steps: Step[] = [];
+  for (let i = 4; i < tensors.length; i += TENSORS_PER_STEP) {
+    const [x, before, r, u, c] = tensors.slice(i, i + TENSORS_PER_STEP) as tf.Tensor2D[];
+    steps.push({ x: x!, before: before!, r: r!, u: u!, c: c! });
+  }
+  const dStates = tf.unstack(dy, 1);
+  const dInputs: tf.Tensor[] = [];
+  const dCandidates: tf.Tensor2D[] = [];
+  const dGates: tf.Tensor2D[] = [];
+  let dh: tf.Tensor | undefined;
+  for (let t = steps.length - 1; t >= 0; t--) {
+    const { x, before, r, u, c } = steps[t]!;
+    const dNext = dh ? tf.add(dh, dStates[t]!) : dStates[t]!;
+    const operands = [x, before, ...cellWeights, r, u, c, dNext];
+    const [dx, dBefore, dCandidate, dGate] = runFloatOp(backend, 'GRUBlockCellGrad', operands, 4);
+    dh = dBefore!;
+    dInputs[t] = dx!;
+    dCandidates[t] = dCandidate as tf.Tensor2D;
+    dGates[t] = dGate as tf.Tensor2D;
+  }
+  // All steps stacked along the batch: each weight gradient is one product.
+  const all = (pick: (step: Step) => tf.Tensor2D) => tf.concat(steps.map(pick)) as tf.Tensor2D;
+  const allX = all((s) => s.x);
+  const allBefore = all((s) => s.before);
+  const dGate = tf.concat(dGates) as tf.Tensor2D;
+  const dCandidate = tf.concat(dCandidates) as tf.Tensor2D;
+  const gatesInput = tf.concat([allX, allBefore], 1) as tf.Tensor2D;
+  const stateInput = tf.concat(
+    [
+      allX,
+      tf.mul(
+        allBefore,
+        all((s) => s.r),
+      ),
+    ],
+    1,
+  ) as tf.Tensor2D;
+  return [
+    tf.stack(dInputs, 1),
+    dh!,
+    tf.matMul(gatesInput, dGate, true),
+    tf.sum(dGate, 0),
+    tf.matMul(stateInput, dCandidate, true),
+    tf.sum(dCandidate, 0),
+  ];
+}
