@@ -46,8 +46,10 @@ export function createActivities(deps: ActivityDependencies): Record<string, Sta
       const timer = setInterval(beat, HEARTBEAT_INTERVAL_MS);
       beat();
       try {
-        const found = await lookUp(deps.store, stage, input);
-        if (found.hit && !input.force) return reusedResult(input, found.record, found.reason);
+        const found = await lookUp(deps.store, stage, input, {
+          signal: context.cancellationSignal,
+        });
+        if (found.hit && (stage.external || !input.force)) return reusedResult(input, found.record, found.reason);
         const { workflowExecution } = context.info;
         return await runStageInChild(
           deps.child,

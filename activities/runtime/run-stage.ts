@@ -31,9 +31,19 @@ export type LookUp =
   | { hit: false; key: string; reason: string };
 
 /** Is there a result for these inputs, parameters and code? A hit's bytes are checked against their hash. */
-export async function lookUp(store: Store, stage: Stage, input: StageInput): Promise<LookUp> {
+export async function lookUp(
+  store: Store,
+  stage: Stage,
+  input: StageInput,
+  options: RunOptions = {},
+): Promise<LookUp> {
   const parts = await keyParts(stage, parseable(stage, input), input.inputs);
   const key = keyOf(parts);
+  if (stage.external) {
+    const { ref, summary } = await stage.external(stage.params.parse(input.params), options);
+    const record = { key: keyOf({ ...parts, inputs: { outside: ref.sha256 } }), parts, ref, summary };
+    return { hit: true, key, record, reason: 'read where it is' };
+  }
   if (stage.cached === false) return { hit: false, key, reason: 'always runs: its effect lies outside the store' };
   const record = await store.readRecord(key);
   if (record && (await store.verify(record.ref))) {
@@ -103,8 +113,8 @@ export async function runStage(
   input: StageInput,
   options: RunOptions & { force?: boolean } = {},
 ): Promise<StageResult> {
-  const found = await lookUp(store, stage, input);
-  if (found.hit && !options.force) return reusedResult(input, found.record, found.reason);
+  const found = await lookUp(store, stage, input, options);
+  if (found.hit && (stage.external || !options.force)) return reusedResult(input, found.record, found.reason);
   const reason = found.hit ? 'forced' : found.reason;
 
   const params = stage.params.parse(input.params);

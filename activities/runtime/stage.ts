@@ -1,6 +1,6 @@
 /** What a stage is: a pure function from input folders and parameters to one output folder. */
 import type { z } from 'zod';
-import type { Summary } from '../../lib/artifact.ts';
+import type { ArtifactRef, Summary } from '../../lib/artifact.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 
 export interface StageContext extends RunOptions {
@@ -43,6 +43,8 @@ export interface Stage<P = unknown> {
   module: string;
   /** False for stages whose effect lies outside the store (a release). Default true. */
   cached?: boolean;
+  /** For what lies outside the store (a log folder): reads it and refers to it in place, with its hash. */
+  external?: (params: P, options: RunOptions) => Promise<{ ref: ArtifactRef; summary: Summary }>;
   run(context: StageContext, params: P): Promise<StageOutput>;
 }
 

@@ -1,0 +1,71 @@
+/** run, plan, stage, dev, worker, demo: registered here, loaded when called. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { NODES } from '../workflows/dag.ts';
+import { workspacePath } from './workspace.ts';
+
+const dateOption = (text: string): string => {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || Number.isNaN(Date.parse(`${text}T00:00:00Z`))) {
+    throw new InvalidArgumentError('a date is YYYY-MM-DD');
+  }
+  return text;
+};
+
+const countOption = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number above 0');
+  return value;
+};
+
+const collect = (text: string, all: string[] = []): string[] => [...all, text];
+
+function withPipelineOptions(command: Command): Command {
+  return command
+    .requiredOption('--logs <dir>', 'folder of device logs (dataset.json, events/, tables/)')
+    .option('--date <date>', 'day whose models are made; the last one of the logs unless told', dateOption)
+    .option('--days <n>', 'length of the window that ends with the date', countOption, 7)
+    .option('--config <file>', 'settings by section, as JSON')
+    .option('--channel <name>', 'channel that the release goes to', 'stable')
+    .option('--workspace <dir>', 'the pipeline’s folder', workspacePath, workspacePath())
+    .option('--json', 'print one JSON object on stdout');
+}
+
+export function registerPipeline(program: Command): void {
+  withPipelineOptions(program.command('run'))
+    .description('run the daily pipeline: device logs → released bundle')
+    .option('--force', 'run every stage even where a result exists')
+    .action(async (options) => (await import('./run.ts')).run(options));
+
+  withPipelineOptions(program.command('plan'))
+    .description('tell per stage whether it would run or be reused, and why; changes nothing')
+    .option('--backend <name>', 'tensorflow or cpu; what this machine has unless told')
+    .action(async (options) => (await import('./plan.ts')).plan(options));
+
+  program
+    .command('stage')
+    .description('run one stage without Temporal')
+    .argument('[name]', 'name of the stage; without it, the stages are listed')
+    .option('--input <name=ref>', 'an input: a folder, or sha256:… of the store (repeatable)', collect)
+    .option('--params <json>', 'parameters as JSON, or @file', '{}')
+    .option('--out <dir>', 'also copy the result there')
+    .option('--force', 'run even where a result exists')
+    .option('--workspace <dir>', 'the pipeline’s folder', workspacePath, workspacePath())
+    .option('--json', 'print one JSON object on stdout')
+    .addHelpText('after', `\nNodes of the daily DAG: ${NODES.join(', ')}`)
+    .action(async (name, options) => (await import('./stage.ts')).stage(name, options));
+
+  program
+    .command('dev')
+    .description('keep the Temporal server (with its Web UI) and a worker running until Ctrl-C')
+    .option('--workspace <dir>', 'the pipeline’s folder', workspacePath, workspacePath())
+    .action(async (options) => (await import('./dev.ts')).dev(options));
+
+  program
+    .command('demo')
+    .description('simulated logs → daily pipeline → pulled and verified bundle')
+    .option('--out <dir>', 'where the bundle is pulled to', 'edgeloom-bundle')
+    .option('--users <n>', 'simulated users', countOption)
+    .option('--config <file>', 'settings by section, as JSON')
+    .option('--workspace <dir>', 'the pipeline’s folder', workspacePath, workspacePath())
+    .option('--json', 'print one JSON object on stdout')
+    .action(async (options) => (await import('./demo.ts')).demo(options));
+}

@@ -1,0 +1,212 @@
+/** Starts (or joins) `daily/<date>` and follows it to its end. */
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { EdgeloomError } from '../lib/errors.ts';
+import { GIT_SHA, RUN_DATE } from '../workflows/search-attributes.ts';
+import { IO_QUEUE } from '../workflows/profiles.ts';
+import type { DailyInput, DailyResult, NodeStatus } from '../workflows/types.ts';
+import { LiveTree } from './live-tree.ts';
+import { completeParams, readDataset, readSettings, windowDates } from './params.ts';
+import { openSession, runUrl } from './session.ts';
+import { openWorkspace, projectRoot, userKeyId } from './workspace.ts';
+
+export interface RunOptions {
+  workspace: string;
+  logs: string;
+  date?: string | undefined;
+  days: number;
+  config?: string | undefined;
+  channel: string;
+  force?: boolean | undefined;
+  /** No live tree: lines instead. */
+  plain: boolean;
+  say: (line: string) => void;
+}
+
+export interface RunReport extends DailyResult {
+  bundleDir: string;
+  releaseDir: string;
+  workflowId: string;
+  runId: string;
+  webUi: string;
+  /** The server was started for this run and is stopped now. */
+  serverStopped: boolean;
+  seconds: number;
+  nodes: NodeStatus[];
+}
+
+const POLL_MS = 500;
+
+/** The commit of the project's checkout; `unknown` outside one. */
+export async function gitSha(): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)('git', ['-C', projectRoot, 'rev-parse', 'HEAD']);
+    return stdout.trim();
+  } catch {
+    // Installed from a package, or no git: the version of the package is in the bundle as well.
+    return 'unknown';
+  }
+}
+
+/** Input of the workflow, from the command's options and the log folder. */
+export async function dailyInput(
+  options: Pick<RunOptions, 'workspace' | 'logs' | 'date' | 'days' | 'config' | 'channel' | 'force'>,
+  backend: string,
+): Promise<DailyInput> {
+  const logsDir = resolve(options.logs);
+  const dataset = await readDataset(logsDir);
+  const date = options.date ?? dataset.last_date;
+  const params = completeParams(await readSettings(options.config), {
+    userKeyId: await userKeyId(options.workspace, dataset),
+    backend,
+  });
+  return {
+    date,
+    dates: windowDates(dataset, date, options.days),
+    logsDir,
+    params,
+    gitSha: await gitSha(),
+    channel: options.channel,
+    force: options.force ?? false,
+  };
+}
+
+interface Heartbeat {
+  node: string;
+  message: string;
+}
+
+/** What the activities in flight said last, by node. */
+async function activityProgress(handle: WorkflowHandle): Promise<Map<string, string>> {
+  const { raw } = await handle.describe();
+  const said = new Map<string, string>();
+  for (const { heartbeatDetails } of raw.pendingActivities ?? []) {
+    const payload = heartbeatDetails?.payloads?.[0];
+    if (!payload) continue;
+    const { node, message } = defaultPayloadConverter.fromPayload<Heartbeat>(payload);
+    said.set(node, message);
+  }
+  return said;
+}
+
+function startDaily(client: Client, input: DailyInput): Promise<WorkflowHandle> {
+  return client.workflow.start('dailyPipeline', {
+    taskQueue: IO_QUEUE,
+    workflowId: `daily/${input.date}`,
+    args: [input],
+    // A date cannot run twice at once; a finished date may run again and reuses what it can.
+    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+    staticSummary: `device logs of ${input.date} → bundle on ${input.channel}`,
+    typedSearchAttributes: [
+      { key: RUN_DATE, value: input.date },
+      { key: GIT_SHA, value: input.gitSha },
+    ],
+  });
+}
+
+/** Runs the pipeline to its end. Ctrl-C cancels the workflow and stops what was started. */
+export async function runDaily(options: RunOptions): Promise<RunReport> {
+  const started = Date.now();
+  const abort = new AbortController();
+  const onInterrupt = (): void => abort.abort();
+  process.once('SIGINT', onInterrupt);
+  process.once('SIGTERM', onInterrupt);
+  // Wrong options should be known before anything is started.
+  await dailyInput(options, 'unknown');
+  const session = await openSession({
+    workspace: options.workspace,
+    say: options.say,
+    onWorkerFailure: (error) => abort.abort(error),
+    signal: abort.signal,
+  });
+  try {
+    const input = await dailyInput(options, session.backend);
+    const handle = await startDaily(session.client, input);
+    const { runId } = await handle.describe();
+    const webUi = runUrl(session.server, handle.workflowId, runId);
+    options.say(`Workflow ${handle.workflowId}: ${webUi}`);
+    const nodes = await follow(handle, options.plain, abort.signal);
+    const result = (await handle.result()) as DailyResult;
+    const { store, releaseDir } = openWorkspace(options.workspace);
+    return {
+      ...result,
+      bundleDir: await store.open(result.bundle),
+      releaseDir,
+      workflowId: handle.workflowId,
+      runId,
+      webUi,
+      serverStopped: session.server.startedByUs,
+      seconds: (Date.now() - started) / 1000,
+      nodes,
+    };
+  } finally {
+    process.removeListener('SIGINT', onInterrupt);
+    process.removeListener('SIGTERM', onInterrupt);
+    await session.stop();
+  }
+}
+
+async function follow(handle: WorkflowHandle, plain: boolean, signal: AbortSignal): Promise<NodeStatus[]> {
+  const tree = new LiveTree(plain);
+  const drawing = tree.run();
+  let nodes: NodeStatus[] = [];
+  let ended = false;
+  const finished = handle.result().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const outcome = finished.then((error) => {
+    ended = true;
+    return error;
+  });
+  const poll = async (): Promise<void> => {
+    try {
+      nodes = await handle.query<NodeStatus[]>('progress');
+      tree.update(nodes, await activityProgress(handle));
+    } catch (error) {
+      // Queries fail while a worker is being replaced; the workflow itself goes on.
+      if (ended) throw error;
+    }
+  };
+  while (!ended) {
+    if (signal.aborted) {
+      await handle.cancel();
+      await Promise.race([outcome, new Promise((resolve) => setTimeout(resolve, 15_000))]);
+      tree.finish();
+      await drawing;
+      if (signal.reason instanceof EdgeloomError) throw signal.reason;
+      throw new EdgeloomError({
+        code: 'cancelled',
+        what: `The run of ${handle.workflowId} was cancelled`,
+        fix: 'run the same command again: finished stages are reused, training resumes from its checkpoint',
+        exitCode: 130,
+      });
+    }
+    await poll();
+    await Promise.race([outcome, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
+  }
+  await poll();
+  tree.finish();
+  await drawing;
+  const error = await outcome;
+  if (error) throw await failed(error, nodes, handle);
+  return nodes;
+}
+
+async function failed(error: unknown, nodes: NodeStatus[], handle: WorkflowHandle): Promise<EdgeloomError> {
+  const broken = nodes.filter(({ state }) => state === 'failed');
+  const what = broken.map(({ node, reason }) => `${node}: ${reason}`).join('\n') || String(error);
+  return new EdgeloomError(
+    {
+      code: 'pipeline-failed',
+      what: `The pipeline ${handle.workflowId} failed.\n${what}`,
+      fix: 'mend it and run the same command again: finished stages are reused',
+    },
+    { cause: error },
+  );
+}

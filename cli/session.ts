@@ -1,0 +1,74 @@
+/** Everything a run needs around the workflow: native parts, server, worker; stopped in order. */
+import { Client, Connection } from '@temporalio/client';
+import { findOrStartTemporal, type TemporalServer } from '../infra/temporal/index.ts';
+import { prepareTensorflowOrFallback } from '../infra/tensorflow/index.ts';
+import type { EdgeloomError } from '../lib/errors.ts';
+import { startWorker, type WorkerHandle } from './worker-process.ts';
+
+export interface Session {
+  client: Client;
+  server: TemporalServer;
+  worker: WorkerHandle;
+  /** `tensorflow` or `cpu`. */
+  backend: string;
+  stop(): Promise<void>;
+}
+
+export interface SessionOptions {
+  workspace: string;
+  /** A line of what is being done. */
+  say: (line: string) => void;
+  onWorkerFailure?: (error: EdgeloomError) => void;
+  signal?: AbortSignal;
+}
+
+/** `tensorflow` when the native library works here, else `cpu` after a loud warning. */
+export async function chooseBackend(say: (line: string) => void): Promise<string> {
+  const tensorflow = await prepareTensorflowOrFallback({ onProgress: ({ message }) => say(`TensorFlow: ${message}`) });
+  if (tensorflow.backend === 'tensorflow') return 'tensorflow';
+  const line = '!'.repeat(78);
+  process.stderr.write(
+    `${line}\nWARNING: training runs on the JavaScript backend, many times slower.\n${tensorflow.reason}\nedgeloom doctor tells how to mend it.\n${line}\n`,
+  );
+  return 'cpu';
+}
+
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { workspace, say } = options;
+  const backend = await chooseBackend(say);
+  const server = await findOrStartTemporal({
+    workspace,
+    onProgress: ({ message }) => say(`Temporal: ${message}`),
+    signal: options.signal,
+  });
+  say(`Temporal ${server.version} at ${server.address} (${server.source})`);
+  try {
+    const worker = await startWorker({
+      address: server.address,
+      namespace: server.namespace,
+      workspace,
+      onRestart: (reason) => say(`the worker died ${reason}; a new one takes over`),
+      ...(options.onWorkerFailure ? { onFailure: options.onWorkerFailure } : {}),
+    });
+    const connection = await Connection.connect({ address: server.address });
+    const client = new Client({ connection, namespace: server.namespace });
+    return {
+      client,
+      server,
+      worker,
+      backend,
+      async stop() {
+        await connection.close();
+        await worker.stop();
+        await server.stop();
+      },
+    };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** Address of a run's page in the Web UI. */
+export const runUrl = (server: TemporalServer, workflowId: string, runId: string): string =>
+  `${server.uiUrl}/namespaces/${server.namespace}/workflows/${encodeURIComponent(workflowId)}/${runId}/history`;

@@ -1,0 +1,12 @@
+/** Wires the process that runs one stage. */
+import { serveOneStage } from '../activities/runtime/child-main.ts';
+import { stages } from '../activities/index.ts';
+import { openWorkspace } from './workspace.ts';
+
+export async function main(): Promise<void> {
+  await serveOneStage({
+    stages,
+    store: (workspace) => openWorkspace(workspace).store,
+    machine: (workspace) => openWorkspace(workspace).machine,
+  });
+}

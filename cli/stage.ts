@@ -1,0 +1,93 @@
+/** `edgeloom stage NAME`: one stage in this process, without Temporal. */
+import { cp, readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { stages } from '../activities/index.ts';
+import { runStage } from '../activities/runtime/run-stage.ts';
+import { hashFolder } from '../infra/store/folder-store.ts';
+import type { ArtifactRef } from '../lib/artifact.ts';
+import { EdgeloomError } from '../lib/errors.ts';
+import { sayOnStderr } from './run.ts';
+import { openWorkspace } from './workspace.ts';
+
+interface StageOptions {
+  input?: string[];
+  params: string;
+  out?: string;
+  force?: boolean;
+  workspace: string;
+  json?: boolean;
+}
+
+async function parseInput(text: string): Promise<[string, ArtifactRef]> {
+  const [, name, value] = /^([a-z0-9-]+)=(.+)$/.exec(text) ?? [];
+  if (!name || !value) {
+    throw new EdgeloomError({
+      code: 'bad-input-option',
+      what: 'An input is NAME=FOLDER or NAME=sha256:…',
+      where: `--input ${text}`,
+      exitCode: 2,
+    });
+  }
+  if (value.startsWith('sha256:')) return [name, { uri: value, sha256: value, rows: 0, bytes: 0 }];
+  const path = resolve(value);
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isDirectory()) {
+    throw new EdgeloomError({ code: 'input-not-found', what: `Input ${name} is not a folder`, where: path, exitCode: 2 });
+  }
+  return [name, { uri: `file:${path}`, rows: 0, ...(await hashFolder(path)) }];
+}
+
+async function parseParams(text: string): Promise<unknown> {
+  const json = text.startsWith('@') ? await readFile(text.slice(1), 'utf8') : text;
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw new EdgeloomError(
+      {
+        code: 'bad-parameters',
+        what: `The parameters are not JSON: ${(error as Error).message}`,
+        where: `--params ${text}`,
+        fix: `write --params '{"name": value}' or --params @file.json`,
+        exitCode: 2,
+      },
+      { cause: error },
+    );
+  }
+}
+
+function listStages(): void {
+  for (const { name, describe, inputs } of stages.values()) {
+    process.stdout.write(`${name.padEnd(20)} ${describe}\n${' '.repeat(21)}inputs: ${inputs.join(', ') || 'none'}\n`);
+  }
+}
+
+export async function stage(name: string | undefined, options: StageOptions): Promise<void> {
+  if (!name) return listStages();
+  const found = stages.get(name);
+  if (!found) {
+    throw new EdgeloomError({
+      code: 'no-such-stage',
+      what: `There is no stage ${name}`,
+      fix: `the stages are ${[...stages.keys()].join(', ')}`,
+      exitCode: 2,
+    });
+  }
+  const { store, machine } = openWorkspace(options.workspace);
+  const inputs = Object.fromEntries(await Promise.all((options.input ?? []).map(parseInput)));
+  const abort = new AbortController();
+  process.once('SIGINT', () => abort.abort(new EdgeloomError({ code: 'cancelled', what: 'Cancelled', exitCode: 130 })));
+  const result = await runStage(
+    store,
+    machine,
+    found,
+    { node: name, params: await parseParams(options.params), inputs },
+    { force: options.force ?? false, signal: abort.signal, onProgress: ({ message }) => sayOnStderr(message) },
+  );
+  const path = result.ref.uri.startsWith('file:') ? result.ref.uri.slice(5) : await store.open(result.ref);
+  if (options.out) await cp(path, resolve(options.out), { recursive: true, errorOnExist: true, force: false });
+  const report = { ...result, path };
+  const text = options.json
+    ? JSON.stringify(report)
+    : `${result.reused ? 'reused' : 'made'} (${result.reason})\n${path}\n${JSON.stringify(result.summary, null, 2)}`;
+  process.stdout.write(`${text}\n`);
+}

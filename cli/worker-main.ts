@@ -1,0 +1,60 @@
+/**
+ * A worker process: workflows and activities of both queues. Started by `edgeloom run` (which waits
+ * for its `ready` message and restarts it when it dies) or by `edgeloom worker`.
+ */
+import { join } from 'node:path';
+import { NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { createActivities } from '../activities/runtime/as-activities.ts';
+import { stages } from '../activities/index.ts';
+import { CPU_QUEUE, IO_QUEUE } from '../workflows/profiles.ts';
+import { openWorkspace, projectRoot } from './workspace.ts';
+import { workflowBundle } from './workflow-bundle.ts';
+
+interface WorkerSettings {
+  address: string;
+  namespace: string;
+  workspace: string;
+  cpuSlots: number;
+  ioSlots: number;
+}
+
+function settings(): WorkerSettings {
+  const { EDGELOOM_WORKER } = process.env;
+  if (!EDGELOOM_WORKER) throw new Error('a worker process is started with its settings in EDGELOOM_WORKER');
+  return JSON.parse(EDGELOOM_WORKER) as WorkerSettings;
+}
+
+export async function main(): Promise<void> {
+  const { address, namespace, workspace, cpuSlots, ioSlots } = settings();
+  Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
+  const bundle: WorkflowBundle = await workflowBundle();
+  const { store } = openWorkspace(workspace);
+  const activities = createActivities({
+    stages,
+    store,
+    workspace,
+    child: { args: [join(projectRoot, 'cli', 'stage-child.mjs')] },
+    logFile: (workflowId, node) =>
+      join(workspace, 'stage-logs', workflowId.replaceAll('/', '-'), `${node.replaceAll('/', '-')}.log`),
+  });
+  const connection = await NativeConnection.connect({ address });
+  const common = { connection, namespace, activities, shutdownGraceTime: '10s' } as const;
+  const cpu = await Worker.create({
+    ...common,
+    taskQueue: CPU_QUEUE,
+    workflowBundle: bundle,
+    maxConcurrentActivityTaskExecutions: cpuSlots,
+  });
+  const io = await Worker.create({
+    ...common,
+    taskQueue: IO_QUEUE,
+    maxConcurrentActivityTaskExecutions: ioSlots,
+  });
+  // Whoever started us is gone: stop like on a signal.
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  const running = Promise.all([cpu.run(), io.run()]);
+  process.send?.({ kind: 'ready' });
+  await running;
+  await connection.close();
+  process.exit(0);
+}

@@ -1,0 +1,202 @@
+/**
+ * The daily DAG as one pure function: which stage reads what. It knows names, dates and references
+ * only, so the workflow, `edgeloom plan` and tests all carry out this same code.
+ *
+ *   logs ─► ingest ─► stitch ─► features ─┬─ train-reranker, train-dnn ─► evaluate-reranker ─► export-reranker ─┐
+ *                                         ├─ train-uplift ─► evaluate-uplift ─► export-uplift ──────────────────┼─► bundle ─► release
+ *                                         └─ train-meta ─► cohorts ─► fine-tune (one per cohort) ─► fuse ───────┘
+ */
+import type { ArtifactRef, Json } from '../lib/artifact.ts';
+import type { DailyInput, DailyResult, NodeResult, NodeRunner } from './types.ts';
+
+export const UPLIFT_NODES = ['train-uplift', 'evaluate-uplift', 'export-uplift'] as const;
+export const METAFUSION_NODES = ['train-meta', 'cohorts', 'fine-tune', 'fuse'] as const;
+export const NODES = [
+  'logs',
+  'ingest',
+  'stitch',
+  'features',
+  'train-reranker',
+  'train-dnn',
+  'evaluate-reranker',
+  'export-reranker',
+  ...UPLIFT_NODES,
+  ...METAFUSION_NODES,
+  'bundle',
+  'release',
+] as const;
+
+/** What the `features` stage says of the optional branches, from the data it has seen. */
+interface BranchPlan {
+  ok: boolean;
+  reason?: string;
+  [key: string]: Json | undefined;
+}
+
+type Parts = Record<string, ArtifactRef>;
+
+/** Waits for all, so that a failing branch does not throw away another's work; then fails if one failed. */
+async function allBranches<T>(branches: Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(branches);
+  for (const branch of settled) if (branch.status === 'rejected') throw branch.reason;
+  return settled.map((branch) => (branch as PromiseFulfilledResult<T>).value);
+}
+
+const refs = (results: Record<string, NodeResult>): Parts =>
+  Object.fromEntries(Object.entries(results).map(([name, result]) => [name, result.ref]));
+
+export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<DailyResult> {
+  const { params, dates } = input;
+  const skipped: DailyResult['skipped'] = [];
+  const skip = (nodes: readonly string[], reason: string): void => {
+    for (const node of nodes) skipped.push({ node, reason });
+    runner.skip(nodes, reason);
+  };
+  const window = { trainDates: dates.slice(0, -2), validDate: dates.at(-2)!, testDate: input.date };
+
+  const logs = await runner.run({
+    node: 'logs',
+    stage: 'logs',
+    params: { logsDir: input.logsDir },
+    inputs: {},
+  });
+  const lake = await runner.run({
+    node: 'ingest',
+    stage: 'ingest',
+    params: params.ingest,
+    inputs: refs({ logs }),
+  });
+  const samples = await runner.run({
+    node: 'stitch',
+    stage: 'stitch',
+    params: { ...params.stitch, dates },
+    inputs: refs({ lake }),
+  });
+  const tensors = await runner.run({
+    node: 'features',
+    stage: 'features',
+    params: { ...params.features, dates, trainDates: window.trainDates },
+    inputs: refs({ samples }),
+  });
+  const plans = tensors.summary.plans as unknown as Record<'uplift' | 'metafusion', BranchPlan>;
+
+  const rerankerBranch = async (): Promise<Parts> => {
+    const train = (node: string, settings: { [key: string]: Json }): Promise<NodeResult> =>
+      runner.run({
+        node,
+        stage: 'train-model',
+        params: { ...settings, trainDates: window.trainDates, validDate: window.validDate },
+        inputs: refs({ tensors }),
+      });
+    const [reranker, dnn] = await allBranches([
+      train('train-reranker', params.reranker),
+      train('train-dnn', params.dnn),
+    ]);
+    const metrics = await runner.run({
+      node: 'evaluate-reranker',
+      stage: 'evaluate-reranker',
+      params: { testDate: window.testDate },
+      inputs: refs({ tensors, reranker: reranker!, dnn: dnn! }),
+    });
+    const files = await runner.run({
+      node: 'export-reranker',
+      stage: 'export-reranker',
+      params: { ...params.export, ...window },
+      inputs: refs({ tensors, checkpoint: reranker! }),
+    });
+    return refs({
+      reranker: files,
+      'reranker-checkpoint': reranker!,
+      'dnn-checkpoint': dnn!,
+      'reranker-metrics': metrics,
+    });
+  };
+
+  const upliftBranch = async (): Promise<Parts> => {
+    if (!plans.uplift.ok) {
+      skip(UPLIFT_NODES, plans.uplift.reason ?? 'no reason given');
+      return {};
+    }
+    const checkpoint = await runner.run({
+      node: 'train-uplift',
+      stage: 'train-uplift',
+      params: { ...params.uplift, trainDates: window.trainDates, validDate: window.validDate },
+      inputs: refs({ tensors }),
+    });
+    const metrics = await runner.run({
+      node: 'evaluate-uplift',
+      stage: 'evaluate-uplift',
+      params: { ...params.uplift, ...window },
+      inputs: refs({ tensors, checkpoint }),
+    });
+    const files = await runner.run({
+      node: 'export-uplift',
+      stage: 'export-uplift',
+      params: { ...params.export, ...window },
+      inputs: refs({ tensors, checkpoint, metrics }),
+    });
+    return refs({ uplift: files, 'uplift-checkpoint': checkpoint, 'uplift-metrics': metrics });
+  };
+
+  const metafusionBranch = async (): Promise<Parts> => {
+    const { ok, reason, trainDates, validDate, T, T1, T2 } = plans.metafusion;
+    if (!ok) {
+      skip(METAFUSION_NODES, reason ?? 'no reason given');
+      return {};
+    }
+    const days = { T: T!, T1: T1!, T2: T2! };
+    const meta = await runner.run({
+      node: 'train-meta',
+      stage: 'train-model',
+      params: { ...params.reranker, trainDates: trainDates!, validDate: validDate! },
+      inputs: refs({ tensors }),
+    });
+    const cohorts = await runner.run({
+      node: 'cohorts',
+      stage: 'cohorts',
+      params: { ...params.metafusion, ...days },
+      inputs: refs({ tensors }),
+    });
+    const names = cohorts.summary.cohorts as string[];
+    const tuned = await allBranches(
+      names.map((cohort) =>
+        runner.run({
+          node: `fine-tune/${cohort}`,
+          stage: 'fine-tune',
+          params: { ...params.metafusion, ...days, cohort },
+          inputs: refs({ tensors, meta, cohorts }),
+        }),
+      ),
+    );
+    const deltas = Object.fromEntries(names.map((name, i) => [`delta-${name}`, tuned[i]!.ref]));
+    const fused = await runner.run({
+      node: 'fuse',
+      stage: 'fuse',
+      params: { ...params.metafusion, ...days },
+      inputs: { ...refs({ tensors, meta, cohorts }), ...deltas },
+    });
+    return refs({ metafusion: fused });
+  };
+
+  const parts = await allBranches([rerankerBranch(), upliftBranch(), metafusionBranch()]);
+  const bundle = await runner.run({
+    node: 'bundle',
+    stage: 'bundle',
+    params: { date: input.date, dates, gitSha: input.gitSha, skipped },
+    inputs: Object.assign(refs({ lake, samples, tensors }), ...parts),
+  });
+  const release = await runner.run({
+    node: 'release',
+    stage: 'release',
+    params: { channel: input.channel, date: input.date },
+    inputs: refs({ bundle }),
+  });
+  return {
+    date: input.date,
+    bundle: bundle.ref,
+    contentHash: String(bundle.summary.contentHash),
+    releaseId: String(release.summary.releaseId),
+    channel: input.channel,
+    skipped,
+  };
+}

@@ -1,0 +1,2 @@
+/** Everything the worker's workflow bundle holds, by name. */
+export { dailyPipeline } from './daily.ts';
