@@ -11,7 +11,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * every working directory.
  */
 export function cacheFolder(env: Environment = process.env): string {
-  const own = env['EDGELOOM_CACHE'];
+  const own = env.EDGELOOM_CACHE;
   if (own) {
     if (isAbsolute(own)) return own;
     throw new EdgeloomError({
@@ -23,6 +23,6 @@ export function cacheFolder(env: Environment = process.env): string {
     });
   }
   // The XDG rule: a relative path is to be ignored.
-  const xdg = env['XDG_CACHE_HOME'];
+  const xdg = env.XDG_CACHE_HOME;
   return xdg && isAbsolute(xdg) ? join(xdg, 'edgeloom') : join(homedir(), '.cache', 'edgeloom');
 }

@@ -101,7 +101,7 @@ export async function runCommand(
 
 /** The absolute path of a program on the PATH, as a shell would find it; undefined when absent. */
 export function findOnPath(program: string, env: Environment = process.env): string | undefined {
-  for (const folder of (env['PATH'] ?? '').split(delimiter)) {
+  for (const folder of (env.PATH ?? '').split(delimiter)) {
     if (!folder) continue;
     const path = join(folder, program);
     try {

@@ -22,7 +22,7 @@ export interface AddonOptions extends RunOptions {
 
 /** Path of a C++ compiler: `$CXX`, else the platform's candidates. Throws `compiler-missing`. */
 export function findCompiler(platform: Platform, env: Environment): string {
-  const candidates = [...(env['CXX'] ? [env['CXX']] : []), ...platform.compilers];
+  const candidates = [...(env.CXX ? [env.CXX] : []), ...platform.compilers];
   for (const name of candidates) {
     const path = findOnPath(name, env) ?? (name.startsWith('/') ? name : undefined);
     if (path) return path;

@@ -78,7 +78,7 @@ interface Plan {
 
 /** The machine this process runs on. */
 export function thisTarget(env: Environment = process.env): Target {
-  return { platform: process.platform, arch: process.arch, gpu: env['EDGELOOM_GPU'] === '1' };
+  return { platform: process.platform, arch: process.arch, gpu: env.EDGELOOM_GPU === '1' };
 }
 
 function findPackage(name: string): string {
@@ -143,7 +143,7 @@ function hasLibrary(plan: Plan): boolean {
 const hasAddon = (plan: Plan): boolean => (sizeOf(plan.addon) ?? 0) > 0;
 
 function gpuLibraryPath(plan: Plan): string {
-  const before = plan.env['LD_LIBRARY_PATH'];
+  const before = plan.env.LD_LIBRARY_PATH;
   return [join(plan.deps, 'lib'), ...(before ? [before] : [])].join(':');
 }
 
@@ -242,7 +242,7 @@ export async function prepareTensorflow(options: TensorflowOptions = {}): Promis
 export async function prepareTensorflowOrFallback(
   options: TensorflowOptions = {},
 ): Promise<TensorflowReady | TensorflowFallback> {
-  if ((options.env ?? process.env)['EDGELOOM_BACKEND'] === 'cpu') {
+  if ((options.env ?? process.env).EDGELOOM_BACKEND === 'cpu') {
     const reason = 'EDGELOOM_BACKEND=cpu asks for the JavaScript backend';
     return { backend: 'cpu', reason, warning: reason };
   }

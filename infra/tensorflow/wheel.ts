@@ -136,7 +136,7 @@ export async function obtainWheel(
 ): Promise<string> {
   await requireDiskSpace(folder, wheel);
   const path = join(folder, wheel.file);
-  const own = options.env['EDGELOOM_WHEEL_DIR'];
+  const own = options.env.EDGELOOM_WHEEL_DIR;
   if (own) {
     const source = join(own, wheel.file);
     options.onProgress?.({ message: `taking ${wheel.file} from ${own}` });
