@@ -1,0 +1,314 @@
+/**
+ * Request uplift: how much more likely an order becomes when the phone asks the cloud for a new page
+ * now. AdaRequest (KDD 2022, arXiv 2206.12296), compact form, with the paper's equation numbers.
+ *
+ *   exposures since the last request and clicks of the session, each as item and action sequence:
+ *     P̂ = GRU(items)   Â = GRU(actions)   B̂ = [P̂, Â]
+ *   unexposed candidates left on the phone:
+ *     F_cands = mean over candidates of tanh(W [item vector])        (mean pooling, no self-attention)
+ *   (7)  α_i = softmax_i(F_cands · P̂_i)      M = Σ_i α_i B̂_i         for exposures and for clicks
+ *   (11) F = [F_cands, M_exp, M_sclk, F_cands ∘ M_exp items, F_cands ∘ M_sclk items, context]
+ *   (12) c = ControlNet(F)        (13) v = UpliftNet(F)              two MLPs on a shared bottom
+ *   (14) P_ctrl = σ(c)            (15) P_trt = σ(c + v)              (16) effect = P_trt − P_ctrl
+ *   (17) loss = CE(P_ctrl | control rows) + CE(P_trt | treated rows), per row of the batch
+ *
+ * Left out of the paper: long-term clicks, the user's profile, GRU and self-attention over the
+ * candidates. Added: the two element-wise products in (11), which say how well the candidates match
+ * the behaviours without asking the MLPs to multiply; `interaction: false` removes them.
+ * Whether treated rows also train ControlNet is not said in the paper: `stopGradientTreatment`.
+ *
+ * v has the sign of the effect and, at one control probability, its order. `decide` computes v only.
+ *
+ * | weights                                   | shape                    |
+ * |-------------------------------------------|--------------------------|
+ * | embedding/<item,category,brand,creator>   | [rows, width]            |
+ * | since-item/0, sclk-item/0                 | GRU, P → H               |
+ * | since-action/0, sclk-action/0             | GRU, actions → H         |
+ * | candidates                                | dense P → H              |
+ * | control, uplift                           | MLP, 7H + context → 1    |
+ *
+ * At the default sizes about 20 KB of float32 run on the phone (tables excluded).
+ */
+import * as tf from '@tensorflow/tfjs';
+import { Random } from '../../lib/random.ts';
+import type { InputSpec, Model, Tensors } from '../engine/types.ts';
+import { maskedSoftmax } from '../layers/attention.ts';
+import { dense, denseInit, mlp, mlpInit } from '../layers/dense.ts';
+import { embedding } from '../layers/embedding.ts';
+import { gru, gruInit, gruWeights } from '../layers/gru.ts';
+import { normal } from '../layers/initializers.ts';
+
+const FIELDS = ['item', 'category', 'brand', 'creator'] as const;
+type Field = (typeof FIELDS)[number];
+
+/** Outcomes after a decision: an order (or a click) within the next n slots shown to the user. */
+export const UPLIFT_LABELS = {
+  order_n5: 'label_n5',
+  order_n10: 'label_n10',
+  order_n15: 'label_n15',
+  order_n20: 'label_n20',
+  click_n10: 'label_click',
+} as const;
+export type UpliftLabel = keyof typeof UPLIFT_LABELS;
+
+export interface UpliftConfig {
+  /** Rows of each id table, row 0 (unknown) included. */
+  rows: Record<Field, number>;
+  /** Width of each id table; their sum is P, the width of an item vector. */
+  widths: Record<Field, number>;
+  /** Widths of the multi-hot vectors. */
+  exposureAction: number;
+  pageViewAction: number;
+  context: number;
+  /** Features per group: indexes in `since_action`, `sclk_action` and `context`. */
+  exposureFeatures: number;
+  pageViewFeatures: number;
+  contextFeatures: number;
+  /** Lengths of the lists. */
+  since: number;
+  sessionClicks: number;
+  unexposed: number;
+  /** H, the width of every state. @default 16 */
+  units: number;
+  /** Hidden layers of ControlNet and UpliftNet. @default [32] */
+  hidden: number[];
+  /** Products of candidates and behaviours in the fusion. @default true */
+  interaction: boolean;
+  /** Treated rows train UpliftNet and the shared bottom, not ControlNet. @default false */
+  stopGradientTreatment: boolean;
+  /** @default order_n10 */
+  label: UpliftLabel;
+}
+
+/** What `decide` takes: gathered rows, one decision, float32. */
+export interface DecideInputs {
+  /** [1, Ks, P] */
+  since_item_vec: tf.Tensor3D;
+  /** [1, Ks, exposureAction] multi-hot */
+  since_action: tf.Tensor3D;
+  /** [1, Ks] */
+  since_mask: tf.Tensor2D;
+  /** [1, Kc, P] */
+  sclk_item_vec: tf.Tensor3D;
+  /** [1, Kc, pageViewAction] multi-hot */
+  sclk_action: tf.Tensor3D;
+  /** [1, Kc] */
+  sclk_mask: tf.Tensor2D;
+  /** [1, U, P] */
+  unexposed_vec: tf.Tensor3D;
+  /** [1, U] */
+  unexposed_mask: tf.Tensor2D;
+  /** [1, C] multi-hot */
+  context: tf.Tensor2D;
+}
+
+/** Shapes of {@link DecideInputs} by name, for recording. */
+export function decideShapes(config: UpliftConfig): Record<keyof DecideInputs, number[]> {
+  const { since, sessionClicks, unexposed } = config;
+  const P = itemWidth(config);
+  return {
+    since_item_vec: [1, since, P],
+    since_action: [1, since, config.exposureAction],
+    since_mask: [1, since],
+    sclk_item_vec: [1, sessionClicks, P],
+    sclk_action: [1, sessionClicks, config.pageViewAction],
+    sclk_mask: [1, sessionClicks],
+    unexposed_vec: [1, unexposed, P],
+    unexposed_mask: [1, unexposed],
+    context: [1, config.context],
+  };
+}
+
+export function itemWidth(config: UpliftConfig): number {
+  return FIELDS.reduce((sum, field) => sum + config.widths[field], 0);
+}
+
+function fusionWidth(config: UpliftConfig): number {
+  return config.units * (config.interaction ? 7 : 5) + config.context;
+}
+
+function init(config: UpliftConfig, seed: number): Tensors {
+  const stream = (name: string): Random => Random.of(seed, 'uplift', name);
+  const P = itemWidth(config);
+  const weights: Tensors = {};
+  for (const field of FIELDS) {
+    const shape = [config.rows[field], config.widths[field]];
+    weights[`embedding/${field}`] = normal(shape, 0.05, stream(field));
+  }
+  const H = config.units;
+  Object.assign(
+    weights,
+    gruInit('since-item/0', P, H, stream('since-item')),
+    gruInit('since-action/0', config.exposureAction, H, stream('since-action')),
+    gruInit('sclk-item/0', P, H, stream('sclk-item')),
+    gruInit('sclk-action/0', config.pageViewAction, H, stream('sclk-action')),
+    denseInit('candidates', P, H, stream('candidates')),
+    mlpInit('control', fusionWidth(config), config.hidden, stream('control')),
+    mlpInit('uplift', fusionWidth(config), config.hidden, stream('uplift')),
+  );
+  // The effect starts at 0 for everyone: noise in v would have to be unlearned from few orders.
+  const out = weights['uplift/out/kernel']!;
+  weights['uplift/out/kernel'] = tf.zerosLike(out);
+  out.dispose();
+  return weights;
+}
+
+/** Item vectors of rows in all tables. @returns [B, K, P] */
+function itemVectors(weights: Tensors, batch: Tensors, prefix: string): tf.Tensor3D {
+  return tf.concat(
+    FIELDS.map((field) =>
+      embedding(weights[`embedding/${field}`] as tf.Tensor2D, batch[`${prefix}_${field}`]!),
+    ),
+    -1,
+  ) as tf.Tensor3D;
+}
+
+/** Sum of one-hot vectors over the last axis. @param index int32 [..., F] @returns [..., size] */
+function multiHot(index: tf.Tensor, size: number): tf.Tensor {
+  return tf.sum(tf.oneHot(index as tf.Tensor1D, size), -2);
+}
+
+/** A batch of the tensors folder as the inputs of `decide`, with B rows in place of one. */
+export function gatherInputs(config: UpliftConfig, weights: Tensors, batch: Tensors): DecideInputs {
+  const actions = (prefix: string, size: number): tf.Tensor3D =>
+    tf.mul(
+      multiHot(batch[`${prefix}_action`]!, size),
+      tf.expandDims(batch[`${prefix}_known`]!, -1),
+    ) as tf.Tensor3D;
+  return {
+    since_item_vec: itemVectors(weights, batch, 'since'),
+    since_action: actions('since', config.exposureAction),
+    since_mask: batch.since_mask as tf.Tensor2D,
+    sclk_item_vec: itemVectors(weights, batch, 'sclk'),
+    sclk_action: actions('sclk', config.pageViewAction),
+    sclk_mask: batch.sclk_mask as tf.Tensor2D,
+    unexposed_vec: itemVectors(weights, batch, 'unexposed'),
+    unexposed_mask: batch.unexposed_mask as tf.Tensor2D,
+    context: multiHot(batch.context!, config.context) as tf.Tensor2D,
+  };
+}
+
+/** Eq 7: what the candidates draw from one kind of behaviour. @returns items [B, H], actions [B, H] */
+function match(
+  weights: Tensors,
+  prefix: 'since' | 'sclk',
+  candidates: tf.Tensor2D,
+  items: tf.Tensor3D,
+  actions: tf.Tensor3D,
+  mask: tf.Tensor2D,
+): [tf.Tensor, tf.Tensor] {
+  const itemStates = gru(items, mask, gruWeights(weights, `${prefix}-item/0`)); // [B, K, H]
+  const actionStates = gru(actions, mask, gruWeights(weights, `${prefix}-action/0`));
+  const query = tf.expandDims(candidates, 1); // [B, 1, H]
+  const scores = tf.matMul(query, itemStates, false, true); // [B, 1, K]
+  const alpha = maskedSoftmax(scores, tf.expandDims(mask, 1));
+  const drawn = tf.matMul(alpha, tf.concat([itemStates, actionStates], 2)); // [B, 1, 2H]
+  const [rows, units] = candidates.shape;
+  return [
+    tf.slice(drawn, [0, 0, 0], [rows, 1, units]).reshape([rows, units]),
+    tf.slice(drawn, [0, 0, units], [rows, 1, units]).reshape([rows, units]),
+  ];
+}
+
+/** Eqs 7 and 11, the shared bottom. @returns [B, fusionWidth] */
+function fuse(config: UpliftConfig, weights: Tensors, x: DecideInputs): tf.Tensor2D {
+  const hidden = tf.tanh(dense(weights, 'candidates', x.unexposed_vec)); // [B, U, H]
+  const mask = tf.expandDims(x.unexposed_mask, 2);
+  const count = tf.maximum(tf.sum(mask, 1), 1); // [B, 1]
+  const candidates = tf.div(tf.sum(tf.mul(hidden, mask), 1), count) as tf.Tensor2D; // [B, H]
+  const [expItems, expActions] = match(
+    weights,
+    'since',
+    candidates,
+    x.since_item_vec,
+    x.since_action,
+    x.since_mask,
+  );
+  const [clkItems, clkActions] = match(
+    weights,
+    'sclk',
+    candidates,
+    x.sclk_item_vec,
+    x.sclk_action,
+    x.sclk_mask,
+  );
+  const parts = [candidates, expItems, expActions, clkItems, clkActions];
+  if (config.interaction) {
+    parts.push(tf.mul(candidates, expItems), tf.mul(candidates, clkItems));
+  }
+  return tf.concat([...parts, x.context], 1) as tf.Tensor2D;
+}
+
+/** The value and no gradient. */
+const stopGradient = tf.customGrad((x) => ({
+  value: (x as tf.Tensor).clone(),
+  gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
+}));
+
+/** Entry point of the phone: the uplift logit v (eq 13). @returns [1, 1] ([B, 1] for B rows) */
+export function decide(config: UpliftConfig, weights: Tensors, inputs: DecideInputs): tf.Tensor2D {
+  return mlp(weights, 'uplift', config.hidden, fuse(config, weights, inputs)) as tf.Tensor2D;
+}
+
+/** Control logit c and uplift logit v of a batch. @returns [B, 2] */
+function logits(config: UpliftConfig, weights: Tensors, batch: Tensors): tf.Tensor2D {
+  const fusion = fuse(config, weights, gatherInputs(config, weights, batch));
+  return tf.concat(
+    [mlp(weights, 'control', config.hidden, fusion), mlp(weights, 'uplift', config.hidden, fusion)],
+    1,
+  ) as tf.Tensor2D;
+}
+
+/** Eq 17 as the mean over the rows of both arms. @param both [B, 2] @param arm, label [B] */
+export function upliftLoss(
+  both: tf.Tensor2D,
+  arm: tf.Tensor,
+  label: tf.Tensor,
+  stopGradientTreatment: boolean,
+): tf.Scalar {
+  const rows = both.shape[0];
+  const c = tf.slice(both, [0, 0], [rows, 1]).reshape([rows]);
+  const v = tf.slice(both, [0, 1], [rows, 1]).reshape([rows]);
+  const base = stopGradientTreatment ? stopGradient(c) : c;
+  // Each row enters through its own arm's probability, so one cross entropy holds both terms.
+  const z = tf.add(tf.mul(arm, tf.add(base, v)), tf.mul(tf.sub(1, arm), c));
+  const each = tf.add(tf.sub(tf.relu(z), tf.mul(z, label)), tf.log1p(tf.exp(tf.neg(tf.abs(z)))));
+  return tf.mean(each) as tf.Scalar;
+}
+
+function inputSpecs(config: UpliftConfig): Record<string, InputSpec> {
+  const int = (...shape: number[]): InputSpec => ({ dtype: 'int32', shape });
+  const float = (...shape: number[]): InputSpec => ({ dtype: 'float32', shape });
+  const specs: Record<string, InputSpec> = {};
+  const { since, sessionClicks, unexposed } = config;
+  for (const [prefix, length] of Object.entries({ since, sclk: sessionClicks, unexposed })) {
+    for (const field of FIELDS) specs[`${prefix}_${field}`] = int(length);
+    specs[`${prefix}_mask`] = float(length);
+    if (prefix === 'unexposed') continue;
+    const features = prefix === 'since' ? config.exposureFeatures : config.pageViewFeatures;
+    specs[`${prefix}_action`] = int(length, features);
+    specs[`${prefix}_known`] = float(length);
+  }
+  specs.context = int(config.contextFeatures);
+  specs.arm = float();
+  specs[UPLIFT_LABELS[config.label]] = float();
+  return specs;
+}
+
+/** The model; `predict` gives [B, 2]: control logit c, uplift logit v. */
+export function upliftModel(config: UpliftConfig): Model {
+  return {
+    name: 'uplift',
+    config: { ...config },
+    inputs: inputSpecs(config),
+    init: (seed) => tf.tidy(() => init(config, seed)),
+    predict: (weights, batch) => logits(config, weights, batch),
+    loss: (weights, batch) =>
+      upliftLoss(
+        logits(config, weights, batch),
+        batch.arm!,
+        batch[UPLIFT_LABELS[config.label]]!,
+        config.stopGradientTreatment,
+      ),
+  };
+}
