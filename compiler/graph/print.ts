@@ -1,0 +1,45 @@
+/** A graph as text, for people and for golden tests. */
+import { type Graph, type ValueId, valueById } from './ir.ts';
+
+const LONGEST_LIST = 6;
+
+function printedConstant(graph: Graph, id: ValueId): string {
+  const { data, name } = valueById(graph, id);
+  if (!data) return name;
+  if (data.length === 1) return String(data[0]);
+  return data.length <= LONGEST_LIST ? `[${Array.from(data).join(', ')}]` : name;
+}
+
+/**
+ * One line a node:
+ *
+ *     graph score(x: float32[1,4])
+ *       t5: float32[1,3] = dense(x, weights, bias) { activation: "relu" }
+ *       return y
+ */
+export function printGraph(graph: Graph): string {
+  const typed = (id: ValueId): string => {
+    const { dtype, shape } = valueById(graph, id);
+    return `${dtype}[${shape.join(',')}]`;
+  };
+  const inputs = graph.inputs.map(({ name, value }) => `${name}: ${typed(value)}`);
+  const lines = [`graph ${graph.name}(${inputs.join(', ')})`];
+  for (const node of graph.nodes) {
+    const outputs = node.outputs.map((id) => `${valueById(graph, id).name}: ${typed(id)}`);
+    const attributes = Object.entries(node.attributes).map(
+      ([name, value]) => `${name}: ${JSON.stringify(value)}`,
+    );
+    const suffix = attributes.length > 0 ? ` { ${attributes.join(', ')} }` : '';
+    const args = node.inputs.map((id) => printedConstant(graph, id));
+    lines.push(`  ${outputs.join(', ')} = ${node.op}(${args.join(', ')})${suffix}`);
+  }
+  lines.push(`  return ${graph.outputs.map((port) => port.name).join(', ')}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** How often each operation occurs, most frequent first. */
+export function countOperations(graph: Graph): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const { op } of graph.nodes) counts.set(op, (counts.get(op) ?? 0) + 1);
+  return Object.fromEntries([...counts].sort(([a, n], [b, m]) => m - n || a.localeCompare(b)));
+}
