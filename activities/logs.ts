@@ -11,7 +11,9 @@ export const logs = defineStage({
   name: 'logs',
   describe: 'list the files of a log folder and hash them',
   inputs: [],
-  params: z.strictObject({ logsDir: z.string().min(1).describe('folder with dataset.json, events/, tables/') }),
+  params: z.strictObject({
+    logsDir: z.string().min(1).describe('folder with dataset.json, events/, tables/'),
+  }),
   module: import.meta.url,
   async external({ logsDir }, { signal }) {
     const paths = await listFiles(logsDir).catch((error: NodeJS.ErrnoException) => {

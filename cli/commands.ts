@@ -12,7 +12,8 @@ const dateOption = (text: string): string => {
 
 const countOption = (text: string): number => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number above 0');
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('a whole number above 0');
   return value;
 };
 
@@ -21,7 +22,11 @@ const collect = (text: string, all: string[] = []): string[] => [...all, text];
 function withPipelineOptions(command: Command): Command {
   return command
     .requiredOption('--logs <dir>', 'folder of device logs (dataset.json, events/, tables/)')
-    .option('--date <date>', 'day whose models are made; the last one of the logs unless told', dateOption)
+    .option(
+      '--date <date>',
+      'day whose models are made; the last one of the logs unless told',
+      dateOption,
+    )
     .option('--days <n>', 'length of the window that ends with the date', countOption, 7)
     .option('--config <file>', 'settings by section, as JSON')
     .option('--channel <name>', 'channel that the release goes to', 'stable')
@@ -44,7 +49,11 @@ export function registerPipeline(program: Command): void {
     .command('stage')
     .description('run one stage without Temporal')
     .argument('[name]', 'name of the stage; without it, the stages are listed')
-    .option('--input <name=ref>', 'an input: a folder, or sha256:… of the store (repeatable)', collect)
+    .option(
+      '--input <name=ref>',
+      'an input: a folder, or sha256:… of the store (repeatable)',
+      collect,
+    )
     .option('--params <json>', 'parameters as JSON, or @file', '{}')
     .option('--out <dir>', 'also copy the result there')
     .option('--force', 'run even where a result exists')

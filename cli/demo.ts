@@ -1,10 +1,10 @@
 /** `edgeloom demo` (`npm start`): simulated logs → daily pipeline → pulled, verified bundle. */
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { pullBundle } from './pull.ts';
 import { describeRun, sayOnStderr } from './run.ts';
 import { runDaily } from './run-daily.ts';
 import { simulateLogs } from './simulate.ts';
-import { pullBundle } from './pull.ts';
 
 interface DemoOptions {
   out: string;
@@ -27,8 +27,13 @@ export async function demo(options: DemoOptions): Promise<void> {
   if (there) sayOnStderr(`Simulated logs: ${logs} (made earlier)`);
   else {
     sayOnStderr('Simulating a week of device logs …');
-    const { events, seconds } = await simulateLogs({ ...DEMO, out: logs, ...(options.users ? { users: options.users } : {}) }, sayOnStderr);
-    sayOnStderr(`Simulated ${events.toLocaleString('en')} events in ${seconds.toFixed(0)} s: ${logs}`);
+    const { events, seconds } = await simulateLogs(
+      { ...DEMO, out: logs, ...(options.users ? { users: options.users } : {}) },
+      sayOnStderr,
+    );
+    sayOnStderr(
+      `Simulated ${events.toLocaleString('en')} events in ${seconds.toFixed(0)} s: ${logs}`,
+    );
   }
   const report = await runDaily({
     workspace: options.workspace,
@@ -40,7 +45,10 @@ export async function demo(options: DemoOptions): Promise<void> {
     say: sayOnStderr,
   });
   const out = resolve(options.out);
-  const pulled = await pullBundle({ source: report.releaseDir, channel: 'stable', outDir: out }, sayOnStderr);
+  const pulled = await pullBundle(
+    { source: report.releaseDir, channel: 'stable', outDir: out },
+    sayOnStderr,
+  );
   const seconds = (Date.now() - started) / 1000;
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ ...report, pulled, seconds })}\n`);

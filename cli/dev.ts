@@ -1,6 +1,7 @@
 /** `edgeloom dev`: server, Web UI and worker until Ctrl-C. */
-import { openSession } from './session.ts';
+
 import { sayOnStderr } from './run.ts';
+import { openSession } from './session.ts';
 
 export async function dev(options: { workspace: string }): Promise<void> {
   const abort = new AbortController();
@@ -12,7 +13,9 @@ export async function dev(options: { workspace: string }): Promise<void> {
   });
   const session = await openSession({ ...options, say: sayOnStderr, signal: abort.signal });
   try {
-    sayOnStderr(`Web UI   ${session.server.uiUrl}\nWorker   ${session.worker.logFile}\nCtrl-C stops both.`);
+    sayOnStderr(
+      `Web UI   ${session.server.uiUrl}\nWorker   ${session.worker.logFile}\nCtrl-C stops both.`,
+    );
     await stopped;
     sayOnStderr('Stopping …');
   } finally {

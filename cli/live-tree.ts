@@ -1,5 +1,11 @@
 /** The live tree of stages on the terminal; plain lines where there is no terminal. */
-import { type DefaultRenderer, Listr, type ListrTask, type ListrTaskWrapper, type SimpleRenderer } from 'listr2';
+import {
+  type DefaultRenderer,
+  Listr,
+  type ListrTask,
+  type ListrTaskWrapper,
+  type SimpleRenderer,
+} from 'listr2';
 import { NODES } from '../workflows/dag.ts';
 import type { NodeStatus } from '../workflows/types.ts';
 
@@ -24,7 +30,8 @@ function merge(statuses: NodeStatus[]): Map<string, NodeStatus> {
     const name = status.node.split('/')[0]!;
     const other = merged.get(name);
     if (!other) merged.set(name, { ...status, node: name });
-    else if (isFinal(other.state) && !isFinal(status.state)) merged.set(name, { ...status, node: name });
+    else if (isFinal(other.state) && !isFinal(status.state))
+      merged.set(name, { ...status, node: name });
   }
   return merged;
 }
@@ -55,7 +62,12 @@ export class LiveTree {
       concurrent: true,
       exitOnError: false,
       renderer: plain ? 'silent' : 'default',
-      rendererOptions: { collapseSkips: false, suffixSkips: false, collapseErrors: true, showErrorMessage: false },
+      rendererOptions: {
+        collapseSkips: false,
+        suffixSkips: false,
+        collapseErrors: true,
+        showErrorMessage: false,
+      },
     });
     this.#plain = plain;
   }
@@ -84,8 +96,14 @@ export class LiveTree {
   }
 
   #changed(node: Node, name: string, { state, reason, rows, bytes }: NodeStatus): void {
-    const amount = bytes === undefined ? '' : ` (${rows ? `${rows.toLocaleString('en')} rows, ` : ''}${size(bytes)})`;
-    const line = state === 'waiting' || state === 'running' ? name : `${name}: ${state}${amount}${reason ? `, ${reason}` : ''}`;
+    const amount =
+      bytes === undefined
+        ? ''
+        : ` (${rows ? `${rows.toLocaleString('en')} rows, ` : ''}${size(bytes)})`;
+    const line =
+      state === 'waiting' || state === 'running'
+        ? name
+        : `${name}: ${state}${amount}${reason ? `, ${reason}` : ''}`;
     if (this.#plain && !this.#finished) process.stderr.write(`${state.padEnd(8)} ${line}\n`);
     if (node.task) {
       if (state === 'skipped') node.task.skip(line);

@@ -58,7 +58,10 @@ export function completeParams(
   machine: { userKeyId: string; backend: string },
 ): DailyParams {
   const { userKeyId, backend } = machine;
-  const withBackend = (given: { [key: string]: Json }): { [key: string]: Json } => ({ ...given, backend });
+  const withBackend = (given: { [key: string]: Json }): { [key: string]: Json } => ({
+    ...given,
+    backend,
+  });
   return {
     ...params,
     ingest: { ...params.ingest, userKeyId },
@@ -78,7 +81,9 @@ export async function readDataset(logsDir: string): Promise<DatasetDescription> 
     throw new EdgeloomError(
       {
         code: missing ? 'logs-not-found' : 'bad-dataset',
-        what: missing ? 'This folder has no dataset.json' : `dataset.json does not fit: ${error instanceof z.ZodError ? z.prettifyError(error) : String(error)}`,
+        what: missing
+          ? 'This folder has no dataset.json'
+          : `dataset.json does not fit: ${error instanceof z.ZodError ? z.prettifyError(error) : String(error)}`,
         where: path,
         fix: 'make logs with `edgeloom simulate` or `edgeloom import`, or see docs/guide/your-own-logs.md',
         exitCode: 2,

@@ -4,9 +4,9 @@ import { lookUp } from '../activities/runtime/run-stage.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import { dailyDag, NODES } from '../workflows/dag.ts';
 import type { NodeCall, NodeResult, NodeRunner } from '../workflows/types.ts';
+import { sayOnStderr } from './run.ts';
 import { dailyInput } from './run-daily.ts';
 import { chooseBackend } from './session.ts';
-import { sayOnStderr } from './run.ts';
 import { openWorkspace } from './workspace.ts';
 
 interface PlanOptions {
@@ -30,7 +30,9 @@ export interface PlanLine {
 class WouldRun extends Error {}
 
 /** Plans by look-up: what is behind a stage that has to run cannot be known before it ran. */
-export function planner(look: (call: NodeCall) => Promise<{ hit: boolean; reason: string; result?: NodeResult }>): {
+export function planner(
+  look: (call: NodeCall) => Promise<{ hit: boolean; reason: string; result?: NodeResult }>,
+): {
   runner: NodeRunner;
   lines: Map<string, PlanLine>;
 } {
@@ -53,7 +55,9 @@ export function planner(look: (call: NodeCall) => Promise<{ hit: boolean; reason
 export function complete(lines: Map<string, PlanLine>): PlanLine[] {
   const all: PlanLine[] = [];
   for (const node of NODES) {
-    const own = [...lines.values()].filter((line) => line.node === node || line.node.startsWith(`${node}/`));
+    const own = [...lines.values()].filter(
+      (line) => line.node === node || line.node.startsWith(`${node}/`),
+    );
     if (own.length > 0) all.push(...own);
     else all.push({ node, action: 'run', reason: 'a stage before it runs' });
   }
@@ -65,7 +69,8 @@ export async function plan(options: PlanOptions): Promise<void> {
   const { store } = openWorkspace(options.workspace);
   const { runner, lines } = planner(async (call) => {
     const stage = stages.get(call.stage);
-    if (!stage) throw new EdgeloomError({ code: 'no-such-stage', what: `There is no stage ${call.stage}` });
+    if (!stage)
+      throw new EdgeloomError({ code: 'no-such-stage', what: `There is no stage ${call.stage}` });
     const found = await lookUp(store, stage, call);
     if (!found.hit) return { hit: false, reason: found.reason };
     const { key, ref, summary } = found.record;
@@ -78,6 +83,11 @@ export async function plan(options: PlanOptions): Promise<void> {
     if (!(error instanceof WouldRun)) throw error;
   }
   const all = complete(lines);
-  if (options.json) process.stdout.write(`${JSON.stringify({ date: input.date, dates: input.dates, nodes: all })}\n`);
-  else for (const { node, action, reason } of all) process.stdout.write(`${action.padEnd(6)} ${node.padEnd(24)} ${reason}\n`);
+  if (options.json)
+    process.stdout.write(
+      `${JSON.stringify({ date: input.date, dates: input.dates, nodes: all })}\n`,
+    );
+  else
+    for (const { node, action, reason } of all)
+      process.stdout.write(`${action.padEnd(6)} ${node.padEnd(24)} ${reason}\n`);
 }

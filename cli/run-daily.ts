@@ -2,12 +2,15 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import {
+  defaultPayloadConverter,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+} from '@temporalio/common';
 import { EdgeloomError } from '../lib/errors.ts';
-import { GIT_SHA, RUN_DATE } from '../workflows/search-attributes.ts';
 import { IO_QUEUE } from '../workflows/profiles.ts';
+import { GIT_SHA, RUN_DATE } from '../workflows/search-attributes.ts';
 import type { DailyInput, DailyResult, NodeStatus } from '../workflows/types.ts';
 import { LiveTree } from './live-tree.ts';
 import { completeParams, readDataset, readSettings, windowDates } from './params.ts';
@@ -54,7 +57,10 @@ export async function gitSha(): Promise<string> {
 
 /** Input of the workflow, from the command's options and the log folder. */
 export async function dailyInput(
-  options: Pick<RunOptions, 'workspace' | 'logs' | 'date' | 'days' | 'config' | 'channel' | 'force'>,
+  options: Pick<
+    RunOptions,
+    'workspace' | 'logs' | 'date' | 'days' | 'config' | 'channel' | 'force'
+  >,
   backend: string,
 ): Promise<DailyInput> {
   const logsDir = resolve(options.logs);
@@ -151,7 +157,11 @@ export async function runDaily(options: RunOptions): Promise<RunReport> {
   }
 }
 
-async function follow(handle: WorkflowHandle, plain: boolean, signal: AbortSignal): Promise<NodeStatus[]> {
+async function follow(
+  handle: WorkflowHandle,
+  plain: boolean,
+  signal: AbortSignal,
+): Promise<NodeStatus[]> {
   const tree = new LiveTree(plain);
   const drawing = tree.run();
   let nodes: NodeStatus[] = [];
@@ -198,7 +208,11 @@ async function follow(handle: WorkflowHandle, plain: boolean, signal: AbortSigna
   return nodes;
 }
 
-async function failed(error: unknown, nodes: NodeStatus[], handle: WorkflowHandle): Promise<EdgeloomError> {
+async function failed(
+  error: unknown,
+  nodes: NodeStatus[],
+  handle: WorkflowHandle,
+): Promise<EdgeloomError> {
   const broken = nodes.filter(({ state }) => state === 'failed');
   const what = broken.map(({ node, reason }) => `${node}: ${reason}`).join('\n') || String(error);
   return new EdgeloomError(

@@ -26,9 +26,8 @@ export function describeRun(report: RunReport): string {
   return lines.join('\n');
 }
 
-export async function run(options: CommandOptions): Promise<RunReport> {
+export async function run(options: CommandOptions): Promise<void> {
   const plain = options.json === true || !process.stderr.isTTY;
   const report = await runDaily({ ...options, plain, say: sayOnStderr });
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${describeRun(report)}\n`);
-  return report;
 }

@@ -24,7 +24,9 @@ export interface SessionOptions {
 
 /** `tensorflow` when the native library works here, else `cpu` after a loud warning. */
 export async function chooseBackend(say: (line: string) => void): Promise<string> {
-  const tensorflow = await prepareTensorflowOrFallback({ onProgress: ({ message }) => say(`TensorFlow: ${message}`) });
+  const tensorflow = await prepareTensorflowOrFallback({
+    onProgress: ({ message }) => say(`TensorFlow: ${message}`),
+  });
   if (tensorflow.backend === 'tensorflow') return 'tensorflow';
   const line = '!'.repeat(78);
   process.stderr.write(

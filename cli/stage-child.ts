@@ -1,6 +1,7 @@
 /** Wires the process that runs one stage. */
-import { serveOneStage } from '../activities/runtime/child-main.ts';
+
 import { stages } from '../activities/index.ts';
+import { serveOneStage } from '../activities/runtime/child-main.ts';
 import { openWorkspace } from './workspace.ts';
 
 export async function main(): Promise<void> {

@@ -32,7 +32,12 @@ async function parseInput(text: string): Promise<[string, ArtifactRef]> {
   const path = resolve(value);
   const found = await stat(path).catch(() => undefined);
   if (!found?.isDirectory()) {
-    throw new EdgeloomError({ code: 'input-not-found', what: `Input ${name} is not a folder`, where: path, exitCode: 2 });
+    throw new EdgeloomError({
+      code: 'input-not-found',
+      what: `Input ${name} is not a folder`,
+      where: path,
+      exitCode: 2,
+    });
   }
   return [name, { uri: `file:${path}`, rows: 0, ...(await hashFolder(path)) }];
 }
@@ -57,7 +62,9 @@ async function parseParams(text: string): Promise<unknown> {
 
 function listStages(): void {
   for (const { name, describe, inputs } of stages.values()) {
-    process.stdout.write(`${name.padEnd(20)} ${describe}\n${' '.repeat(21)}inputs: ${inputs.join(', ') || 'none'}\n`);
+    process.stdout.write(
+      `${name.padEnd(20)} ${describe}\n${' '.repeat(21)}inputs: ${inputs.join(', ') || 'none'}\n`,
+    );
   }
 }
 
@@ -75,16 +82,25 @@ export async function stage(name: string | undefined, options: StageOptions): Pr
   const { store, machine } = openWorkspace(options.workspace);
   const inputs = Object.fromEntries(await Promise.all((options.input ?? []).map(parseInput)));
   const abort = new AbortController();
-  process.once('SIGINT', () => abort.abort(new EdgeloomError({ code: 'cancelled', what: 'Cancelled', exitCode: 130 })));
+  process.once('SIGINT', () =>
+    abort.abort(new EdgeloomError({ code: 'cancelled', what: 'Cancelled', exitCode: 130 })),
+  );
   const result = await runStage(
     store,
     machine,
     found,
     { node: name, params: await parseParams(options.params), inputs },
-    { force: options.force ?? false, signal: abort.signal, onProgress: ({ message }) => sayOnStderr(message) },
+    {
+      force: options.force ?? false,
+      signal: abort.signal,
+      onProgress: ({ message }) => sayOnStderr(message),
+    },
   );
-  const path = result.ref.uri.startsWith('file:') ? result.ref.uri.slice(5) : await store.open(result.ref);
-  if (options.out) await cp(path, resolve(options.out), { recursive: true, errorOnExist: true, force: false });
+  const path = result.ref.uri.startsWith('file:')
+    ? result.ref.uri.slice(5)
+    : await store.open(result.ref);
+  if (options.out)
+    await cp(path, resolve(options.out), { recursive: true, errorOnExist: true, force: false });
   const report = { ...result, path };
   const text = options.json
     ? JSON.stringify(report)

@@ -4,11 +4,11 @@
  */
 import { join } from 'node:path';
 import { NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
-import { createActivities } from '../activities/runtime/as-activities.ts';
 import { stages } from '../activities/index.ts';
+import { createActivities } from '../activities/runtime/as-activities.ts';
 import { CPU_QUEUE, IO_QUEUE } from '../workflows/profiles.ts';
-import { openWorkspace, projectRoot } from './workspace.ts';
 import { workflowBundle } from './workflow-bundle.ts';
+import { openWorkspace, projectRoot } from './workspace.ts';
 
 interface WorkerSettings {
   address: string;
@@ -20,7 +20,8 @@ interface WorkerSettings {
 
 function settings(): WorkerSettings {
   const { EDGELOOM_WORKER } = process.env;
-  if (!EDGELOOM_WORKER) throw new Error('a worker process is started with its settings in EDGELOOM_WORKER');
+  if (!EDGELOOM_WORKER)
+    throw new Error('a worker process is started with its settings in EDGELOOM_WORKER');
   return JSON.parse(EDGELOOM_WORKER) as WorkerSettings;
 }
 
@@ -35,7 +36,12 @@ export async function main(): Promise<void> {
     workspace,
     child: { args: [join(projectRoot, 'cli', 'stage-child.mjs')] },
     logFile: (workflowId, node) =>
-      join(workspace, 'stage-logs', workflowId.replaceAll('/', '-'), `${node.replaceAll('/', '-')}.log`),
+      join(
+        workspace,
+        'stage-logs',
+        workflowId.replaceAll('/', '-'),
+        `${node.replaceAll('/', '-')}.log`,
+      ),
   });
   const connection = await NativeConnection.connect({ address });
   const common = { connection, namespace, activities, shutdownGraceTime: '10s' } as const;

@@ -45,7 +45,11 @@ const keyPath = (root: string, id: string): string => join(root, 'keys', `${id}.
 async function readUserKey(root: string, id: string): Promise<Uint8Array> {
   if (id === SIMULATED_KEY_ID) return SIMULATED_KEY;
   if (!/^[0-9a-f]{16}$/.test(id)) {
-    throw new EdgeloomError({ code: 'bad-key-id', what: 'A user key id has 16 hex digits', where: id });
+    throw new EdgeloomError({
+      code: 'bad-key-id',
+      what: 'A user key id has 16 hex digits',
+      where: id,
+    });
   }
   try {
     return Buffer.from((await readFile(keyPath(root, id), 'utf8')).trim(), 'hex');

@@ -15,7 +15,9 @@ export class Random {
 
   /** A stream of its own per (seed, path): `Random.of(7, 'user', 42)` never overlaps `Random.of(7, 'item', 42)`. */
   static of(seed: number, ...path: (string | number)[]): Random {
-    const digest = createHash('sha256').update(JSON.stringify([seed, ...path])).digest();
+    const digest = createHash('sha256')
+      .update(JSON.stringify([seed, ...path]))
+      .digest();
     return new Random([
       digest.readInt32LE(0),
       digest.readInt32LE(4),

@@ -111,7 +111,8 @@ export class SafetensorsFile {
       const prefix = Buffer.alloc(8);
       await file.read(prefix, 0, 8, 0);
       const headerLength = Number(prefix.readBigUInt64LE(0));
-      if (size < 8 || headerLength > size - 8) throw new Error('the header is longer than the file');
+      if (size < 8 || headerLength > size - 8)
+        throw new Error('the header is longer than the file');
       const headerBytes = Buffer.alloc(headerLength);
       await file.read(headerBytes, 0, headerLength, 8);
       const header = JSON.parse(headerBytes.toString('utf8')) as Record<string, unknown>;
@@ -126,7 +127,8 @@ export class SafetensorsFile {
         const kind = DTYPES[dtype];
         if (!kind) throw new Error(`${name} has the unknown dtype ${dtype}`);
         const [start, end] = data_offsets;
-        if (end - start !== count(shape) * kind.bytes) throw new Error(`${name} has a wrong length`);
+        if (end - start !== count(shape) * kind.bytes)
+          throw new Error(`${name} has a wrong length`);
         if (8 + headerLength + end > size) throw new Error(`${name} is cut off`);
         entries.set(name, {
           dtype,
@@ -181,7 +183,8 @@ export class SafetensorsFile {
       if (bytesRead === 0) throw new Error(`${this.path}: ${name} is cut off`);
       done += bytesRead;
     }
-    const shape = entry.shape.length === 0 ? [] : [Math.max(0, last - from), ...entry.shape.slice(1)];
+    const shape =
+      entry.shape.length === 0 ? [] : [Math.max(0, last - from), ...entry.shape.slice(1)];
     return { shape, data: new kind.make(buffer) };
   }
 

@@ -17,10 +17,18 @@ let exitCode = 1;
 try {
   const { status } = spawnSync(
     join(root, 'node_modules', '.bin', 'vitest'),
-    ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
+    [
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      ...process.argv.slice(2),
+    ],
     { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
   );
-  const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+  const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
+    readFileSync(report, 'utf8'),
+  );
   for (const { assertionResults } of testResults) {
     for (const { status: state, fullName } of assertionResults) {
       if (state === 'skipped' || state === 'pending') console.log(`skipped: ${fullName}`);

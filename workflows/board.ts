@@ -15,7 +15,8 @@ const size = (bytes: number): string =>
   bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 
 // A reason may hold anything an error said; a table cell holds no bars and no line breaks.
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ').slice(0, 300);
+const cell = (text: string): string =>
+  text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ').slice(0, 300);
 
 export class Board {
   readonly #nodes = new Map<string, NodeStatus>();
@@ -50,7 +51,9 @@ export class Board {
       return;
     }
     const entries = [...this.#nodes].filter(([name]) => name !== parent);
-    const after = entries.findLastIndex(([name]) => name === 'cohorts' || name.startsWith(`${parent}/`));
+    const after = entries.findLastIndex(
+      ([name]) => name === 'cohorts' || name.startsWith(`${parent}/`),
+    );
     entries.splice(after + 1, 0, [status.node, status]);
     this.#nodes.clear();
     for (const [name, value] of entries) this.#nodes.set(name, value);
@@ -66,6 +69,12 @@ export class Board {
       const amount = bytes === undefined ? '' : `${rows ? `${rows} rows, ` : ''}${size(bytes)}`;
       return `| ${ICONS[state]} ${state} | ${node} | ${amount} | ${cell(reason)} |`;
     });
-    return [`### ${title}`, '', '| state | stage | result | why |', '|---|---|---|---|', ...rows].join('\n');
+    return [
+      `### ${title}`,
+      '',
+      '| state | stage | result | why |',
+      '|---|---|---|---|',
+      ...rows,
+    ].join('\n');
   }
 }

@@ -49,7 +49,8 @@ export function createActivities(deps: ActivityDependencies): Record<string, Sta
         const found = await lookUp(deps.store, stage, input, {
           signal: context.cancellationSignal,
         });
-        if (found.hit && (stage.external || !input.force)) return reusedResult(input, found.record, found.reason);
+        if (found.hit && (stage.external || !input.force))
+          return reusedResult(input, found.record, found.reason);
         const { workflowExecution } = context.info;
         return await runStageInChild(
           deps.child,

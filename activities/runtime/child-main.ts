@@ -52,7 +52,11 @@ export async function serveOneStage(dependencies: ChildDependencies): Promise<ne
   };
   try {
     const stage = dependencies.stages.get(request.stage);
-    if (!stage) throw new EdgeloomError({ code: 'no-such-stage', what: `There is no stage ${request.stage}` });
+    if (!stage)
+      throw new EdgeloomError({
+        code: 'no-such-stage',
+        what: `There is no stage ${request.stage}`,
+      });
     const store = dependencies.store(request.workspace);
     const machine = dependencies.machine(request.workspace);
     const options = { signal: abort.signal, onProgress, force: request.force ?? false };

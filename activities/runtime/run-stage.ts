@@ -1,10 +1,9 @@
 /** Runs one stage against a store: look up, run, keep. The same code serves Temporal and `edgeloom stage`. */
-import { open, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import type { ArtifactRef, StageRecord, Store, Summary } from '../../lib/artifact.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { withLock } from '../../lib/lock.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { explainMiss, keyOf, keyParts } from './content-key.ts';
 import type { Machine, Stage } from './stage.ts';
@@ -41,10 +40,16 @@ export async function lookUp(
   const key = keyOf(parts);
   if (stage.external) {
     const { ref, summary } = await stage.external(stage.params.parse(input.params), options);
-    const record = { key: keyOf({ ...parts, inputs: { outside: ref.sha256 } }), parts, ref, summary };
+    const record = {
+      key: keyOf({ ...parts, inputs: { outside: ref.sha256 } }),
+      parts,
+      ref,
+      summary,
+    };
     return { hit: true, key, record, reason: 'read where it is' };
   }
-  if (stage.cached === false) return { hit: false, key, reason: 'always runs: its effect lies outside the store' };
+  if (stage.cached === false)
+    return { hit: false, key, reason: 'always runs: its effect lies outside the store' };
   const record = await store.readRecord(key);
   if (record && (await store.verify(record.ref))) {
     return { hit: true, key, record, reason: 'same inputs, parameters and code' };
@@ -77,34 +82,6 @@ function parseable(stage: Stage, input: StageInput): unknown {
   return parsed.data;
 }
 
-/** Waits for a process that still works on the same key (its worker died), then takes the lock over. */
-async function lockScratch(scratch: string, signal?: AbortSignal): Promise<() => Promise<void>> {
-  const path = join(scratch, 'lock');
-  for (;;) {
-    signal?.throwIfAborted();
-    try {
-      const file = await open(path, 'wx');
-      await file.writeFile(String(process.pid));
-      await file.close();
-      return () => rm(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const holder = Number(await readFile(path, 'utf8').catch(() => ''));
-      if (!holder || !isAlive(holder)) await rm(path, { force: true });
-      else await sleep(200);
-    }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
 /** Runs the stage unless its result exists. A failed run leaves nothing but its scratch folder. */
 export async function runStage(
   store: Store,
@@ -114,36 +91,52 @@ export async function runStage(
   options: RunOptions & { force?: boolean } = {},
 ): Promise<StageResult> {
   const found = await lookUp(store, stage, input, options);
-  if (found.hit && (stage.external || !options.force)) return reusedResult(input, found.record, found.reason);
+  if (found.hit && (stage.external || !options.force))
+    return reusedResult(input, found.record, found.reason);
   const reason = found.hit ? 'forced' : found.reason;
 
+  const work = async (): Promise<StageResult> => {
+    // Whoever held the lock may have finished the work meanwhile.
+    const meanwhile = options.force ? undefined : await lookUp(store, stage, input, options);
+    if (meanwhile?.hit) return reusedResult(input, meanwhile.record, 'finished by another process');
+    return execute(store, machine, stage, input, { ...found, reason }, options);
+  };
+  // A worker that died may have left a process that still works on this key: wait for its end.
+  const lock = `${await store.scratch(found.key)}.lock`;
+  return withLock(lock, work, {
+    signal: options.signal,
+    onWait: (pid) =>
+      options.onProgress?.({ message: `waiting for process ${pid}, which works on the same` }),
+  });
+}
+
+async function execute(
+  store: Store,
+  machine: Machine,
+  stage: Stage,
+  input: StageInput,
+  { key, reason }: { key: string; reason: string },
+  options: RunOptions,
+): Promise<StageResult> {
   const params = stage.params.parse(input.params);
   const inputs: Record<string, string> = {};
   for (const [name, ref] of Object.entries(input.inputs)) {
-    inputs[name] = ref.uri.startsWith('file:') ? ref.uri.slice('file:'.length) : await store.open(ref);
+    inputs[name] = ref.uri.startsWith('file:')
+      ? ref.uri.slice('file:'.length)
+      : await store.open(ref);
   }
-  const scratchDir = await store.scratch(found.key);
-  const unlock = await lockScratch(scratchDir, options.signal);
+  const scratchDir = await store.scratch(key);
   const outDir = await store.staging();
   try {
-    // Whoever held the lock may have finished the work meanwhile.
-    const meanwhile = options.force ? undefined : await lookUp(store, stage, input);
-    if (meanwhile?.hit) return reusedResult(input, meanwhile.record, 'finished by another process');
     const context = { ...options, inputs, outDir, scratchDir, machine };
     const { rows, summary } = await stage.run(context, params);
     const ref = await store.put(outDir, rows);
-    const record: StageRecord = {
-      key: found.key,
-      parts: await keyParts(stage, params, input.inputs),
-      ref,
-      summary,
-    };
-    await store.writeRecord(input.node, record);
-    await store.dropScratch(found.key);
-    return { node: input.node, key: found.key, ref, summary, reused: false, reason };
+    const parts = await keyParts(stage, params, input.inputs);
+    await store.writeRecord(input.node, { key, parts, ref, summary });
+    await store.dropScratch(key);
+    return { node: input.node, key, ref, summary, reused: false, reason };
   } finally {
     await rm(outDir, { recursive: true, force: true });
-    await unlock();
   }
 }
 

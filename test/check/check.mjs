@@ -20,7 +20,10 @@ const failed = [];
 for (const [name, command, args] of steps) {
   if (only.length > 0 && !only.includes(name)) continue;
   const started = Date.now();
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+  });
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   if (status === 0) {
     const said = stdout.trim().split('\n').at(-1) ?? '';

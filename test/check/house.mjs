@@ -23,8 +23,10 @@ for (const file of tracked) {
   const count = text.split('\n').length;
   lines.push(count);
   if (count > MAX_LINES) faults.push(`${file}: ${count} lines; over ${MAX_LINES} is two files`);
-  if (/\.test\.ts$/.test(file) && !/expect|assert/.test(text)) faults.push(`${file}: expects nothing`);
-  if (/\b(it|test|describe)\.(only|todo)\b/.test(text)) faults.push(`${file}: has a test marked only or todo`);
+  if (/\.test\.ts$/.test(file) && !/expect|assert/.test(text))
+    faults.push(`${file}: expects nothing`);
+  if (/\b(it|test|describe)\.(only|todo)\b/.test(text))
+    faults.push(`${file}: has a test marked only or todo`);
 }
 const { folders } = JSON.parse(readFileSync(join(root, 'test', 'check', 'folders.json'), 'utf8'));
 for (const folder of folders) {

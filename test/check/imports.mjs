@@ -25,7 +25,9 @@ for (const { rule, from, to, cycle } of summary.violations) {
 if (summary.error > 0) process.exit(1);
 // A parser that does not understand our TypeScript cruises nothing and finds no fault.
 if (ours.length === 0 || links < ours.length) {
-  console.error(`only ${ours.length} modules with ${links} imports were seen: the parser is broken`);
+  console.error(
+    `only ${ours.length} modules with ${links} imports were seen: the parser is broken`,
+  );
   process.exit(1);
 }
 console.log(`${ours.length} modules, ${links} imports, no rule broken`);

@@ -1,0 +1,122 @@
+/** One process at a time, across processes. */
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+interface Holder {
+  pid: number;
+  host: string;
+  token: string;
+}
+
+export interface LockOptions {
+  signal?: AbortSignal | undefined;
+  /** Called once when another process holds the lock, with its process id. */
+  onWait?: (holderPid: number) => void;
+  /** Milliseconds between two attempts. @default 200 */
+  pollMs?: number;
+  /** Milliseconds without a sign of life after which a holder on another machine counts as dead. @default 60000 */
+  staleMs?: number;
+}
+
+const REFRESH_MS = 5_000;
+
+/** True when a process of this machine is alive (also when it belongs to another user). */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+async function readHolder(path: string): Promise<{ holder: Holder; ageMs: number } | undefined> {
+  try {
+    const [text, info] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
+    return { holder: JSON.parse(text) as Holder, ageMs: Date.now() - info.mtimeMs };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Moves a dead holder's lock away; puts it back when it turns out to be another, living one. */
+async function removeStale(path: string, dead: Holder): Promise<void> {
+  const aside = `${path}.stale-${randomBytes(6).toString('hex')}`;
+  try {
+    await rename(path, aside);
+    const moved = await readHolder(aside);
+    if (moved && moved.holder.token !== dead.token) await link(aside, path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== 'ENOENT' && code !== 'EEXIST') throw error;
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+/**
+ * Runs `work` while holding the lock file. A holder that died (its process is gone, or on another
+ * machine it gave no sign of life for `staleMs`) is displaced. Waits otherwise, until `signal` fires.
+ */
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  options: LockOptions = {},
+): Promise<T> {
+  const own: Holder = {
+    pid: process.pid,
+    host: hostname(),
+    token: randomBytes(12).toString('hex'),
+  };
+  const draft = `${path}.${own.token}`;
+  await mkdir(dirname(path), { recursive: true });
+  // Written whole under another name and linked: a reader never sees an empty lock.
+  await writeFile(draft, JSON.stringify(own));
+  let waited = false;
+  try {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      try {
+        await link(draft, path);
+        break;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+      const seen = await readHolder(path);
+      if (!seen) continue;
+      // A living process of this machine may compute for minutes without a sign; another machine's may not.
+      const gone =
+        seen.holder.host === own.host
+          ? !isAlive(seen.holder.pid)
+          : seen.ageMs > (options.staleMs ?? 60_000);
+      if (gone) {
+        await removeStale(path, seen.holder);
+        continue;
+      }
+      if (!waited) options.onWait?.(seen.holder.pid);
+      waited = true;
+      await delay(options.pollMs ?? 200);
+    }
+  } finally {
+    await rm(draft, { force: true });
+  }
+  const refresh = setInterval(() => {
+    const now = new Date();
+    // A lock that was displaced after a long pause cannot be refreshed, and need not be.
+    utimes(path, now, now).catch(() => clearInterval(refresh));
+  }, REFRESH_MS);
+  refresh.unref();
+  try {
+    return await work();
+  } finally {
+    clearInterval(refresh);
+    const seen = await readHolder(path);
+    if (seen?.holder.token === own.token) await rm(path, { force: true });
+  }
+}

@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import type { Summary } from '../lib/artifact.ts';
+import { Board } from './board.ts';
+import { dailyDag, NODES } from './dag.ts';
+import type { DailyInput, NodeCall, NodeResult, NodeRunner } from './types.ts';
+
+const dates = ['2026-03-02', '2026-03-03', '2026-03-04', '2026-03-05', '2026-03-06'];
+const none = {};
+const input: DailyInput = {
+  date: '2026-03-06',
+  dates,
+  logsDir: '/logs',
+  params: {
+    ingest: none,
+    stitch: none,
+    features: none,
+    reranker: none,
+    dnn: none,
+    uplift: none,
+    metafusion: none,
+    export: none,
+  },
+  gitSha: 'abc',
+  channel: 'stable',
+};
+const plans = {
+  uplift: { ok: true },
+  metafusion: {
+    ok: true,
+    trainDates: dates.slice(0, 1),
+    validDate: dates[1]!,
+    T: dates[2]!,
+    T1: dates[3]!,
+    T2: dates[4]!,
+  },
+};
+
+function recorder(summaries: Record<string, Summary>): {
+  runner: NodeRunner;
+  calls: NodeCall[];
+  skipped: string[];
+} {
+  const calls: NodeCall[] = [];
+  const skipped: string[] = [];
+  return {
+    calls,
+    skipped,
+    runner: {
+      async run(call): Promise<NodeResult> {
+        calls.push(call);
+        return {
+          node: call.node,
+          key: call.node,
+          ref: { uri: call.node, sha256: `sha256:${call.node}`, rows: 1, bytes: 1 },
+          summary: summaries[call.node] ?? {},
+          reused: false,
+          reason: '',
+        };
+      },
+      skip(nodes) {
+        skipped.push(...nodes);
+      },
+    },
+  };
+}
+
+const ok = {
+  features: { plans },
+  cohorts: { cohorts: ['low', 'high'] },
+  bundle: { contentHash: 'c' },
+  release: { releaseId: 'r' },
+};
+
+describe('dailyDag', () => {
+  it('trains on all days but the last two, validates on the one before last, tests on the last', async () => {
+    const { runner, calls } = recorder(ok);
+    await dailyDag(input, runner);
+    const paramsOf = (node: string) => calls.find((call) => call.node === node)!.params;
+    expect(paramsOf('train-reranker')).toMatchObject({
+      trainDates: dates.slice(0, 3),
+      validDate: dates[3],
+    });
+    expect(paramsOf('evaluate-reranker')).toMatchObject({ testDate: dates[4] });
+    expect(paramsOf('features')).toMatchObject({ trainDates: dates.slice(0, 3) });
+    // MetaFusion never fits on the day it is tested on.
+    expect(paramsOf('train-meta')).toMatchObject({
+      trainDates: dates.slice(0, 1),
+      validDate: dates[1],
+    });
+  });
+
+  it('fine-tunes once per cohort and hands every delta to the fusion', async () => {
+    const { runner, calls } = recorder(ok);
+    await dailyDag(input, runner);
+    expect(calls.map(({ node }) => node).filter((node) => node.startsWith('fine-tune'))).toEqual([
+      'fine-tune/low',
+      'fine-tune/high',
+    ]);
+    expect(Object.keys(calls.find(({ node }) => node === 'fuse')!.inputs)).toEqual([
+      'tensors',
+      'meta',
+      'cohorts',
+      'delta-low',
+      'delta-high',
+    ]);
+  });
+
+  it('skips branches that the data cannot carry, with their reasons, and still makes a bundle', async () => {
+    const { runner, calls, skipped } = recorder({
+      ...ok,
+      features: {
+        plans: {
+          uplift: { ok: false, reason: 'no arms' },
+          metafusion: { ok: false, reason: 'too few days' },
+        },
+      },
+    });
+    const result = await dailyDag(input, runner);
+    expect(skipped).toEqual([
+      'train-uplift',
+      'evaluate-uplift',
+      'export-uplift',
+      'train-meta',
+      'cohorts',
+      'fine-tune',
+      'fuse',
+    ]);
+    expect(result.skipped).toContainEqual({ node: 'fuse', reason: 'too few days' });
+    expect(calls.at(-1)!.node).toBe('release');
+    expect(calls.find(({ node }) => node === 'bundle')!.inputs).not.toHaveProperty('uplift');
+  });
+
+  it('finishes the other branches before it fails', async () => {
+    const { runner, calls } = recorder(ok);
+    const failing: NodeRunner = {
+      ...runner,
+      run: (call) =>
+        call.node === 'train-uplift' ? Promise.reject(new Error('boom')) : runner.run(call),
+    };
+    await expect(dailyDag(input, failing)).rejects.toThrow('boom');
+    const ran = calls.map(({ node }) => node);
+    expect(ran).toContain('export-reranker');
+    expect(ran).toContain('fuse');
+    expect(ran).not.toContain('bundle');
+  });
+});
+
+describe('Board', () => {
+  it('shows every node of the DAG, and a fan-out in the place of its parent', () => {
+    const board = new Board();
+    board.start('fine-tune/low');
+    board.start('fine-tune/high');
+    const names = board.list().map(({ node }) => node);
+    expect(names).toEqual(
+      NODES.flatMap((node) =>
+        node === 'fine-tune' ? ['fine-tune/low', 'fine-tune/high'] : [node],
+      ),
+    );
+  });
+
+  it('keeps a reason from breaking the table', () => {
+    const board = new Board();
+    board.fail('ingest', 'a | b\nc');
+    expect(board.markdown('t')).toContain('a \\| b c |');
+  });
+});
