@@ -1,0 +1,69 @@
+/** How far two sets of outputs lie apart. */
+
+export interface Tensor {
+  shape: number[];
+  data: Float32Array | Int32Array;
+}
+
+/** By the names of the TFLite signature and of the ONNX graph. */
+export type Tensors = Record<string, Tensor>;
+
+/** One evaluation of a model: named inputs to named outputs. */
+export type ModelFunction = (inputs: Tensors) => Promise<Tensors>;
+
+/** A model file loaded in a runtime. */
+export interface LoadedModel {
+  run: ModelFunction;
+  close(): Promise<void>;
+}
+
+export type ModelLoader = (bytes: Uint8Array) => Promise<LoadedModel>;
+
+export interface Difference {
+  /** Largest absolute difference. */
+  maxAbs: number;
+  /** RMS of the difference over RMS of the expected values; 0 when both are all zeros. */
+  relativeRms: number;
+  /** Values compared. */
+  values: number;
+}
+
+export interface OutputPair {
+  expected: Tensors;
+  actual: Tensors;
+  /** Per output, 1 where a value counts: padding carries no meaning. All count when absent. */
+  counted?: Record<string, ArrayLike<number>>;
+}
+
+/**
+ * Compares outputs over all pairs. A missing output, another length or a value that is not finite
+ * counts as infinitely far: a runtime that fails without an error returns such things.
+ */
+export function compareOutputs(pairs: Iterable<OutputPair>): Difference {
+  let maxAbs = 0;
+  let squares = 0;
+  let energy = 0;
+  let values = 0;
+  for (const { expected, actual, counted } of pairs) {
+    for (const [name, want] of Object.entries(expected)) {
+      const got = actual[name];
+      if (!got || got.data.length !== want.data.length) {
+        maxAbs = Number.POSITIVE_INFINITY;
+        squares = Number.POSITIVE_INFINITY;
+        continue;
+      }
+      const mask = counted?.[name];
+      for (let i = 0; i < want.data.length; i++) {
+        if (mask && mask[i] === 0) continue;
+        const raw = Math.abs(got.data[i]! - want.data[i]!);
+        const difference = Number.isFinite(raw) ? raw : Number.POSITIVE_INFINITY;
+        maxAbs = Math.max(maxAbs, difference);
+        squares += difference * difference;
+        energy += want.data[i]! ** 2;
+        values += 1;
+      }
+    }
+  }
+  const relativeRms = squares === 0 ? 0 : Math.sqrt(squares / energy);
+  return { maxAbs, relativeRms, values };
+}
