@@ -1,0 +1,56 @@
+/** Small arithmetic on latent vectors, kept in flat arrays of `SIZE` numbers each. */
+import type { Random } from '../lib/random.ts';
+
+/** Length of every latent vector: tastes, intents and items. */
+export const SIZE = 8;
+
+export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
+export const clamp = (x: number, low: number, high: number): number =>
+  Math.min(high, Math.max(low, x));
+
+/** Inner product of vector `i` of `a` and vector `j` of `b`. */
+export function dot(a: Float64Array, i: number, b: Float64Array, j: number): number {
+  const from = i * SIZE;
+  const to = j * SIZE;
+  let sum = 0;
+  for (let d = 0; d < SIZE; d++) sum += a[from + d]! * b[to + d]!;
+  return sum;
+}
+
+/** Scales vector `i` to the given length, in place. */
+export function normalise(a: Float64Array, i: number, length = 1): void {
+  const norm = Math.sqrt(dot(a, i, a, i)) || 1;
+  for (let d = i * SIZE; d < (i + 1) * SIZE; d++) a[d] = (a[d]! * length) / norm;
+}
+
+/** Fills vector `i` with a random direction of length 1. */
+export function randomUnit(random: Random, a: Float64Array, i: number): void {
+  for (let d = i * SIZE; d < (i + 1) * SIZE; d++) a[d] = random.normal();
+  normalise(a, i);
+}
+
+/** Number of events of a Poisson law; by products below 30, by the normal law above. */
+export function poisson(random: Random, mean: number): number {
+  if (mean > 30) return Math.max(0, Math.round(random.normal(mean, Math.sqrt(mean))));
+  const limit = Math.exp(-mean);
+  let count = -1;
+  let product = 1;
+  do {
+    count++;
+    product *= random.uniform();
+  } while (product > limit);
+  return count;
+}
+
+/** Index drawn with the given weights, which need not sum to 1. */
+export function pick(random: Random, weights: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < weights.length; i++) total += weights[i]!;
+  let left = random.uniform() * total;
+  for (let i = 0; i < weights.length - 1; i++) {
+    left -= weights[i]!;
+    if (left < 0) return i;
+  }
+  return weights.length - 1;
+}

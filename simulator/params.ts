@@ -1,0 +1,181 @@
+/**
+ * Every number of the simulated world, with its meaning. The defaults are frozen: models are judged
+ * on the world that these give. `simulator/README.md` states the formula that uses each.
+ */
+import { z } from 'zod';
+
+const share = z.number().min(0).max(1);
+const strength = z.number().min(0).max(5);
+
+const items = z.strictObject({
+  count: z.int().min(200).max(1_000_000).default(2000).describe('items in the catalogue'),
+  categories: z.int().min(4).max(256).default(12),
+  brandsPerCategory: z.int().min(1).max(100).default(6),
+  creators: z.int().min(1).max(100_000).default(150),
+  videoShare: share.default(0.4).describe('items of kind video; the others are of kind image'),
+  qualityDeviation: strength.default(0.3).describe('logits; raises clicks, dwell and orders'),
+  curiosityDeviation: strength.default(0.4).describe('logits; raises clicks only (click bait)'),
+});
+
+const users = z.strictObject({
+  count: z.int().min(1).max(10_000_000).default(1000),
+  activityExponent: z
+    .number()
+    .min(0.5)
+    .max(5)
+    .default(1.05)
+    .describe('Pareto exponent of sessions a day'),
+  sessionsPerDay: z.number().min(0.01).max(50).default(0.46).describe('mean over users'),
+  maxSessionsPerDay: z.number().min(0.1).max(200).default(8).describe('cap on one user'),
+  cohortShares: z.array(share).min(1).max(16).default([0.3, 0.3, 0.25, 0.15]),
+  cohortBias: z
+    .array(z.number().min(-5).max(5))
+    .min(1)
+    .max(16)
+    .default([-0.9, -0.3, 0.3, 0.9])
+    .describe('click logit of each cohort, lowest click rate first'),
+  biasDeviation: strength.default(0.25).describe('click logit of a user within the cohort'),
+  cohortChange: share
+    .default(0.06)
+    .describe('probability a day of moving to a neighbouring cohort'),
+  cohortTaste: strength.default(0.6).describe('weight of the taste that a cohort shares'),
+  tasteDrift: share.default(0.15).describe("part of a taste's variance that is renewed a day"),
+  cohortDrift: strength.default(0.1).describe("deviation a day of a cohort's click logit"),
+  trendDrift: strength.default(0.25).describe('deviation of the taste of the day that all share'),
+  drift: z
+    .number()
+    .min(0)
+    .max(3)
+    .default(1)
+    .describe('multiplies every drift; 0 is a world at rest'),
+});
+
+const click = z.strictObject({
+  bias: z.number().min(-10).max(5).default(-2.75),
+  taste: strength.default(1).describe('logits per unit of taste · item'),
+  intent: strength.default(2.6).describe('logits per unit of session intent · item'),
+  positionBias: share.default(1).describe('0: attention is the same everywhere'),
+  attentionScale: z
+    .number()
+    .min(1)
+    .max(1000)
+    .default(25)
+    .describe('slots after which attention halves'),
+  fatigue: strength
+    .default(0.25)
+    .describe('logits lost per log(1 + exposures of the session / 20)'),
+  repetition: strength.default(0.12).describe('logits lost per item of the category in the last 8'),
+});
+
+const slate = z.strictObject({
+  effect: z
+    .number()
+    .min(0)
+    .max(3)
+    .default(1)
+    .describe('multiplies the three below; 0: no slate effect'),
+  similarity: strength.default(1.2).describe('logits lost when the item just above is alike'),
+  contrast: strength.default(1).describe('logits lost when the neighbours are more attractive'),
+  complement: strength
+    .default(1.2)
+    .describe('logits won below an item of the complementary category'),
+});
+
+const detail = z.strictObject({
+  signal: z.number().min(0).max(3).default(1).describe('0: dwell, scroll and blocks are noise'),
+  dwell: strength.default(1.5).describe('log exposure time per unit of intent · item'),
+  dwellNoise: strength.default(0.35),
+  pageView: strength.default(1.6).describe('depth of a page view per unit of intent · item'),
+  pageViewNoise: strength.default(0.4),
+});
+
+const session = z.strictObject({
+  exit: share.default(0.075).describe('probability of leaving the page after an exposure'),
+  another: share.default(0.74).describe('probability of asking for another page after leaving one'),
+  slow: share.default(0.15).describe('sessions on a slow network'),
+  intentSwitch: share.default(0.012).describe('probability an exposure that the intent changes'),
+  intentCarry: share
+    .default(0.6)
+    .describe('probability that an intent survives until the next session'),
+  searchShare: share.default(0.35).describe('sessions in the scene search-feed'),
+});
+
+const order = z.strictObject({
+  bias: z.number().min(-10).max(5).default(-3.4).describe('order logit given a click'),
+  intent: strength.default(3).describe('per unit of session intent · item'),
+  quality: strength.default(0.5),
+});
+
+const ranker = z.strictObject({
+  page: z.int().min(5).max(1000).default(50).describe('candidates a request'),
+  pool: z.int().min(10).max(10_000).default(160).describe('items recalled for a request'),
+  favourites: share.default(0.3).describe("share of the pool from the user's favourite categories"),
+  noise: strength.default(0.55).describe('deviation of the score, logits'),
+  tasteError: strength.default(0.5).describe("relative error of the ranker's picture of a taste"),
+});
+
+const insert = z.strictObject({
+  effect: z.number().min(0).max(3).default(1).describe('0: an inserted request changes nothing'),
+  fit: strength.default(3.5).describe('logits of the ranker per unit of estimated intent · item'),
+  waitExit: share.default(0.05).describe('probability that the wait ends the page'),
+  slowWaitExit: share.default(0.25).describe('the same on a slow network'),
+  take: share.default(0.6).describe('probability that an eligible moment becomes a decision'),
+  spacing: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(20)
+    .describe('exposures between two decisions of a session'),
+  quiet: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(6)
+    .describe('exposures without a click that make a moment'),
+  propensity: z.number().gt(0).lt(1).default(0.5).describe('probability of treatment'),
+  rollouts: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(8)
+    .describe('simulated futures per arm for the truth'),
+});
+
+const log = z.strictObject({
+  explore: share
+    .default(0.15)
+    .describe('pages whose reranks are randomised after a click or delete'),
+  late: share.default(0.025).describe('sessions uploaded hours late'),
+  duplicates: share.default(0.004).describe('events sent twice'),
+  killed: share.default(0.02).describe('sessions whose last exposure never ends'),
+  filesPerDay: z.int().min(1).max(1000).default(4),
+  utcOffsetMinutes: z.int().min(-840).max(840).default(480),
+});
+
+export const worldParams = z.strictObject({
+  seed: z.int().min(0).default(7),
+  from: z.iso.date().default('2026-03-02').describe('first business day'),
+  days: z.int().min(1).max(366).default(7),
+  items: items.prefault({}),
+  users: users.prefault({}),
+  click: click.prefault({}),
+  slate: slate.prefault({}),
+  detail: detail.prefault({}),
+  session: session.prefault({}),
+  order: order.prefault({}),
+  ranker: ranker.prefault({}),
+  insert: insert.prefault({}),
+  log: log.prefault({}),
+});
+export type WorldParams = z.infer<typeof worldParams>;
+export type WorldParamsInput = z.input<typeof worldParams>;
+
+/** Worlds in which one planted effect is gone, so that a gain claimed from it must vanish. */
+export const NULL_WORLDS = {
+  'no-slate-effect': { slate: { effect: 0 } },
+  'no-uplift': { insert: { effect: 0 } },
+  'no-drift': { users: { drift: 0, cohortChange: 0 } },
+  'no-detail-signal': { detail: { signal: 0 } },
+  'no-position-bias': { click: { positionBias: 0 } },
+} as const satisfies Record<string, WorldParamsInput>;
+export type NullWorld = keyof typeof NULL_WORLDS;

@@ -1,0 +1,76 @@
+/** Writes a session down as device events: ids, clocks, envelopes. */
+import type { DeviceEvent, EventOf, EventType } from '../data/contracts/device-log.ts';
+import { SCHEMA_VERSION } from '../data/contracts/device-log.ts';
+import type { Random } from '../lib/random.ts';
+
+type Fields<T extends EventType> = Omit<
+  EventOf<T>,
+  | 'type'
+  | 'event_id'
+  | 'schema_version'
+  | 'user_id'
+  | 'device_id'
+  | 'session_id'
+  | 'ts'
+  | 'received_ts'
+  | 'app_version'
+  | 'model_version'
+>;
+
+const hex = (x: number): string => x.toString(16).padStart(8, '0');
+
+export interface PhoneOptions {
+  userId: string;
+  deviceId: string;
+  appVersion: string;
+  random: Random;
+  /** Added to when the cloud receives the session: hours for a phone that was offline. */
+  uploadDelayMs: number;
+  emit: (event: DeviceEvent) => void;
+}
+
+/** One phone during one session. Ids are random and say nothing of the user. */
+export class Phone {
+  readonly sessionId: string;
+  readonly deviceId: string;
+  readonly userId: string;
+  readonly #options: PhoneOptions;
+
+  constructor(options: PhoneOptions) {
+    this.#options = options;
+    this.userId = options.userId;
+    this.deviceId = options.deviceId;
+    this.sessionId = this.newId('s');
+  }
+
+  newId(prefix: string): string {
+    const { random } = this.#options;
+    return prefix + hex(random.uint32()) + hex(random.uint32());
+  }
+
+  /**
+   * Logs one event and returns its id.
+   * @param ts device time; phones upload what they have every ten seconds
+   */
+  log<T extends EventType>(type: T, ts: number, fields: Fields<T>, modelVersion?: string): string {
+    const { random, uploadDelayMs, appVersion, emit } = this.#options;
+    const batch = Math.ceil((ts + 1) / 10_000) * 10_000;
+    const event_id = this.newId('e');
+    const event = {
+      event_id,
+      schema_version: SCHEMA_VERSION,
+      type,
+      user_id: this.userId,
+      device_id: this.deviceId,
+      session_id: this.sessionId,
+      ts,
+      received_ts: batch + uploadDelayMs + 40 + random.below(900),
+      app_version: appVersion,
+      ...(modelVersion === undefined ? {} : { model_version: modelVersion }),
+      ...fields,
+    };
+    // The fields are those of T by the signature; the union cannot follow that through the spread.
+    emit(event as unknown as DeviceEvent);
+    return event_id;
+  }
+}

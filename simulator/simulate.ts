@@ -1,0 +1,248 @@
+/** Runs a world for its days under the logging policy and writes the logs, and the truth apart. */
+import { join } from 'node:path';
+import type { DatasetDescription } from '../data/contracts/dataset.ts';
+import { createFolderAtomic, writeFileAtomic } from '../lib/files.ts';
+import { canonicalJson, sha256 } from '../lib/hash.ts';
+import type { RunOptions } from '../lib/progress.ts';
+import { Random } from '../lib/random.ts';
+import { itemRowOf } from './catalogue.ts';
+import { GzipLines } from './log-folder.ts';
+import type { WorldParams } from './params.ts';
+import { playSession, type Sink } from './play-session.ts';
+import { loggingPolicy, type Policy } from './policy.ts';
+import { World } from './world.ts';
+
+export interface SimulationSummary {
+  /** Lines written, duplicates included. */
+  lines: number;
+  duplicates: number;
+  events: Record<string, number>;
+  users: number;
+  items: number;
+  firstDate: string;
+  lastDate: string;
+  /** SHA-256 of the parameters, which stands in the truth as well. */
+  paramsSha256: string;
+}
+
+export interface SimulateInput {
+  params: WorldParams;
+  /** New folder for the logs. */
+  out: string;
+  /** New folder for the truth; null: it is neither worked out nor written. */
+  truth: string | null;
+  /** Default: `loggingPolicy`. */
+  policy?: Policy;
+}
+
+/**
+ * Writes a log folder and, beside it, the truth. Both appear whole or not at all; the events are the
+ * same whether the truth is wanted or not.
+ */
+export async function simulate(
+  input: SimulateInput,
+  options: RunOptions = {},
+): Promise<SimulationSummary> {
+  const { out, truth } = input;
+  return createFolderAtomic(out, (logs) =>
+    truth === null
+      ? run(input, logs, null, options)
+      : createFolderAtomic(truth, (apart) => run(input, logs, apart, options)),
+  );
+}
+
+async function run(
+  { params, policy = loggingPolicy(params) }: SimulateInput,
+  logs: string,
+  truth: string | null,
+  { signal, onProgress }: RunOptions,
+): Promise<SimulationSummary> {
+  const world = new World(params);
+  const end = world.startOf(params.days);
+  const resend = Random.of(params.seed, 'resend');
+  const summary: SimulationSummary = {
+    lines: 0,
+    duplicates: 0,
+    events: {},
+    users: params.users.count,
+    items: params.items.count,
+    firstDate: params.from,
+    lastDate: world.dateOf(end - 1),
+    paramsSha256: sha256(canonicalJson(params)),
+  };
+  await writeTables(world, logs);
+  /** Lines by the date on which they will be received. */
+  const waiting = new Map<string, string[]>();
+  let file: GzipLines | undefined;
+
+  for (let day = 0; day < params.days; day++) {
+    if (day > 0) world.advance();
+    const date = world.dateOf(world.startOf(day));
+    const midnight = world.startOf(day + 1);
+    const planned = world.plan();
+    const parts = params.log.filesPerDay;
+    const exposures = await truthFile(truth, 'exposures', date);
+    const decisions = await truthFile(truth, 'decisions', date);
+    let again: string[] = [];
+
+    const sink: Sink = {
+      event(event) {
+        // The log is cut at the end of the last day, wherever a session stands then.
+        if (event.ts >= end) return;
+        const line = JSON.stringify(event);
+        summary.events[event.type] = (summary.events[event.type] ?? 0) + 1;
+        const received = event.received_ts ?? event.ts;
+        if (received < midnight) {
+          file!.add(line);
+          if (resend.chance(params.log.duplicates)) again.push(line);
+        } else {
+          const late = world.dateOf(received);
+          const lines = waiting.get(late);
+          if (lines) lines.push(line);
+          else waiting.set(late, [line]);
+        }
+      },
+      ...(exposures && { exposureTruth: (row) => exposures.add(JSON.stringify(row)) }),
+      ...(decisions && { decisionTruth: (row) => decisions.add(JSON.stringify(row)) }),
+    };
+
+    for (let part = 0; part < parts; part++) {
+      file = await GzipLines.create(eventFile(logs, date, part));
+      if (part === 0) takeWaiting(waiting, date, file);
+      const from = Math.floor((planned.length * part) / parts);
+      const to = Math.floor((planned.length * (part + 1)) / parts);
+      for (let s = from; s < to; s++) {
+        signal?.throwIfAborted();
+        playSession(world, planned[s]!, policy, sink);
+        await file.drain();
+        await exposures?.drain();
+        await decisions?.drain();
+        if (s % 50 === 0) {
+          onProgress?.({
+            message: `day ${day + 1} of ${params.days}: ${s} of ${planned.length} sessions`,
+            fraction: (day + s / planned.length) / params.days,
+          });
+        }
+      }
+      for (const line of again) file.add(line);
+      summary.duplicates += again.length;
+      again = [];
+      await file.close();
+      summary.lines += file.lines;
+    }
+    await exposures?.close();
+    await decisions?.close();
+    if (truth) await writeUserTruth(world, truth, date);
+  }
+  for (const date of [...waiting.keys()].sort()) {
+    file = await GzipLines.create(eventFile(logs, date, 0));
+    takeWaiting(waiting, date, file);
+    await file.close();
+    summary.lines += file.lines;
+  }
+  if (truth) await writeWorldTruth(world, truth, summary);
+  await writeDescription(logs, summary, params);
+  onProgress?.({ message: `${summary.lines} lines`, fraction: 1 });
+  return summary;
+}
+
+const eventFile = (logs: string, date: string, part: number): string =>
+  join(logs, 'events', date, `part-${String(part).padStart(3, '0')}.ndjson.gz`);
+
+async function truthFile(
+  truth: string | null,
+  kind: 'exposures' | 'decisions',
+  date: string,
+): Promise<GzipLines | null> {
+  return truth === null ? null : GzipLines.create(join(truth, kind, `${date}.ndjson.gz`));
+}
+
+function takeWaiting(waiting: Map<string, string[]>, date: string, file: GzipLines): void {
+  for (const line of waiting.get(date) ?? []) file.add(line);
+  waiting.delete(date);
+}
+
+async function writeLines(path: string, rows: Iterable<unknown>): Promise<void> {
+  const lines = await GzipLines.create(path);
+  for (const row of rows) {
+    lines.add(JSON.stringify(row));
+    await lines.drain();
+  }
+  await lines.close();
+}
+
+async function writeTables(world: World, logs: string): Promise<void> {
+  const { catalogue, population } = world;
+  const items = Array.from({ length: catalogue.count }, (_, item) => itemRowOf(catalogue, item));
+  await writeLines(join(logs, 'tables', 'items.ndjson.gz'), items);
+  await writeLines(
+    join(logs, 'tables', 'users.ndjson.gz'),
+    (function* () {
+      for (let user = 0; user < population.count; user++) yield population.userRow(user);
+    })(),
+  );
+}
+
+async function writeDescription(
+  logs: string,
+  summary: SimulationSummary,
+  params: WorldParams,
+): Promise<void> {
+  const description: DatasetDescription = {
+    name: 'simulated',
+    kind: 'simulated',
+    notes: [
+      'Made by the simulator of this project: no person, item or purchase in it is real.',
+      'Rates of clicks and orders and all effects are larger than in a real shop, so that a week of a thousand users suffices to learn them.',
+      `Parameters sha256:${summary.paramsSha256}`,
+    ],
+    license: 'Apache-2.0',
+    utc_offset_minutes: params.log.utcOffsetMinutes,
+    first_date: summary.firstDate,
+    last_date: summary.lastDate,
+  };
+  await writeFileAtomic(join(logs, 'dataset.json'), `${JSON.stringify(description, null, 2)}\n`);
+}
+
+const rounded = (values: Iterable<number>): number[] =>
+  Array.from(values, (x) => Number(x.toFixed(4)));
+
+/** Cohort and taste of every user as they were on one day. */
+async function writeUserTruth({ population }: World, truth: string, date: string): Promise<void> {
+  const size = population.tastes.length / population.count;
+  const rows = population.ids.map((user_id, user) => ({
+    user_id,
+    cohort: population.cohort[user],
+    sessions_per_day: Number(population.sessionsPerDay[user]!.toFixed(4)),
+    click_bias: Number(population.bias[user]!.toFixed(4)),
+    taste: rounded(population.tastes.subarray(user * size, (user + 1) * size)),
+  }));
+  await writeLines(join(truth, 'users', `${date}.ndjson.gz`), rows);
+  const cohorts = {
+    date,
+    click_bias: rounded(population.cohortBias),
+    trend: rounded(population.trend),
+  };
+  await writeFileAtomic(join(truth, 'cohorts', `${date}.json`), `${JSON.stringify(cohorts)}\n`);
+}
+
+async function writeWorldTruth(
+  { params, catalogue }: World,
+  truth: string,
+  summary: SimulationSummary,
+): Promise<void> {
+  const size = catalogue.vectors.length / catalogue.count;
+  const items = catalogue.ids.map((item_id, item) => ({
+    item_id,
+    quality: Number(catalogue.quality[item]!.toFixed(4)),
+    curiosity: Number(catalogue.curiosity[item]!.toFixed(4)),
+    vector: rounded(catalogue.vectors.subarray(item * size, (item + 1) * size)),
+  }));
+  await writeLines(join(truth, 'items.ndjson.gz'), items);
+  const world = {
+    params,
+    params_sha256: summary.paramsSha256,
+    complement: [...catalogue.complement],
+  };
+  await writeFileAtomic(join(truth, 'world.json'), `${JSON.stringify(world, null, 2)}\n`);
+}

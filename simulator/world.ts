@@ -1,0 +1,128 @@
+/**
+ * The world: items and users, the sessions that a day brings, and what lasts from one session to the
+ * next. Steppable: `plan` a day, `open` its sessions in order, `close` each, `advance` to the next day.
+ * Every session draws from streams of its own, named by user, day and number, so that a policy that
+ * treats one user otherwise leaves all others as they were.
+ */
+import { Random } from '../lib/random.ts';
+import { type Catalogue, makeCatalogue } from './catalogue.ts';
+import { pick, poisson, SIZE } from './maths.ts';
+import type { WorldParams } from './params.ts';
+import { Population } from './population.ts';
+import { answerRequest, type Page } from './ranker.ts';
+import { Session } from './session.ts';
+
+export const DAY_MS = 86_400_000;
+
+/** Sessions by local hour: low at night, peaks at noon and in the evening. */
+const HOURS = [5, 3, 2, 1, 1, 2, 3, 5, 6, 7, 7, 8, 9, 8, 8, 8, 8, 9, 9, 10, 11, 11, 11, 8];
+
+export interface PlannedSession {
+  user: number;
+  day: number;
+  /** Number of the session within the user's day. */
+  index: number;
+  /** Earliest start, device time in ms; later when the session before takes longer. */
+  start: number;
+}
+
+export class World {
+  readonly params: WorldParams;
+  readonly catalogue: Catalogue;
+  readonly population: Population;
+  readonly #firstDayMs: number;
+  /** [users, SIZE]: the intent with which a user left, all 0 before the first session. */
+  readonly #left: Float64Array;
+  readonly #busyUntil: Float64Array;
+
+  constructor(params: WorldParams) {
+    this.params = params;
+    this.catalogue = makeCatalogue(params);
+    this.population = new Population(params, this.catalogue);
+    this.#firstDayMs = Date.parse(params.from) - params.log.utcOffsetMinutes * 60_000;
+    this.#left = new Float64Array(this.population.count * SIZE);
+    this.#busyUntil = new Float64Array(this.population.count);
+  }
+
+  get day(): number {
+    return this.population.day;
+  }
+
+  /** Start of business day `day` in epoch ms. */
+  startOf(day: number): number {
+    return this.#firstDayMs + day * DAY_MS;
+  }
+
+  /** Business date of an instant, YYYY-MM-DD. */
+  dateOf(ms: number): string {
+    return new Date(ms + this.params.log.utcOffsetMinutes * 60_000).toISOString().slice(0, 10);
+  }
+
+  /** The sessions of the current day in order of their start. */
+  plan(): PlannedSession[] {
+    const planned: PlannedSession[] = [];
+    const midnight = this.startOf(this.day);
+    const random = Random.of(this.params.seed, 'plan', this.day);
+    for (let user = 0; user < this.population.count; user++) {
+      const sessions = poisson(random, this.population.sessionsPerDay[user]!);
+      const starts = Array.from({ length: sessions }, () => {
+        const hour = pick(random, HOURS) + random.uniform();
+        return midnight + Math.floor(hour * 3_600_000);
+      });
+      starts.sort((a, b) => a - b);
+      starts.forEach((start, index) => {
+        planned.push({ user, day: this.day, index, start });
+      });
+    }
+    return planned.sort((a, b) => a.start - b.start || a.user - b.user || a.index - b.index);
+  }
+
+  /** Opens a planned session of the current day. `start` says when it really begins. */
+  open(planned: PlannedSession): { session: Session; start: number } {
+    const { user } = planned;
+    const { searchShare, slow, intentCarry } = this.params.session;
+    const random = this.stream('session', planned);
+    const scene = random.chance(searchShare) ? 1 : 0;
+    const session = new Session(this.population, user, scene, random.chance(slow), random);
+    const left = this.#left.subarray(user * SIZE, (user + 1) * SIZE);
+    const start = Math.max(planned.start, this.#busyUntil[user]! + 60_000);
+    // A wish fades: 8 hours later it is e times less likely to be alive.
+    const alive = intentCarry * Math.exp((this.#busyUntil[user]! - start) / 28_800_000);
+    const carried = random.chance(alive) && left.some((x) => x !== 0);
+    if (carried) session.intent.set(left);
+    else session.drawIntent();
+    return { session, start };
+  }
+
+  /** Remembers how a session ended. */
+  close(session: Session, end: number): void {
+    this.#left.set(session.intent, session.user * SIZE);
+    this.#busyUntil[session.user] = end;
+  }
+
+  /** The cloud's answer to a call from this session. */
+  answer(session: Session, trigger: 'open' | 'page' | 'refresh' | 'insert', random: Random): Page {
+    const inserted = trigger === 'insert';
+    if (inserted && this.params.insert.effect === 0) {
+      // The null world: what is left comes back as it is.
+      return { items: session.unexposed(), scores: session.page.scores.subarray(session.next) };
+    }
+    return answerRequest(
+      this.population,
+      session.user,
+      random,
+      session.seen,
+      inserted ? session.estimate() : undefined,
+    );
+  }
+
+  /** A stream of random numbers that belongs to one session and purpose. */
+  stream(purpose: string, planned: PlannedSession, ...more: number[]): Random {
+    return Random.of(this.params.seed, purpose, planned.user, planned.day, planned.index, ...more);
+  }
+
+  /** Moves on to the next day: tastes, cohorts and the taste of the day drift. */
+  advance(): void {
+    this.population.advance();
+  }
+}
