@@ -109,7 +109,7 @@ describe.skipIf(!existsSync(file))(`Hillstrom's e-mail test (skipped without ${f
       twoModel: test.map((i) => treated(features[i]!) - control(features[i]!)),
       random: test.map(() => random.uniform()),
     };
-    const found = qiniBootstrap(rows, scores, { resamples: 100 });
+    const found = qiniBootstrap(rows, scores, { seed: 1, replicates: 100 });
     const { twoModel, random: noise } = found.scores;
     expect(twoModel!.qini.low).toBeGreaterThan(0);
     expect(noise!.qini.low).toBeLessThan(0);

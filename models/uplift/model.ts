@@ -165,7 +165,7 @@ function itemVectors(weights: Tensors, batch: Tensors, prefix: string): tf.Tenso
 
 /** Sum of one-hot vectors over the last axis. @param index int32 [..., F] @returns [..., size] */
 function multiHot(index: tf.Tensor, size: number): tf.Tensor {
-  return tf.sum(tf.oneHot(index as tf.Tensor1D, size), -2);
+  return tf.sum(tf.oneHot(index as tf.Tensor1D, size, 1, 0, 'float32'), -2);
 }
 
 /** A batch of the tensors folder as the inputs of `decide`, with B rows in place of one. */
