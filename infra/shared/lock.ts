@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cancelled } from './command.ts';
+import { isAlive } from './processes.ts';
 
 interface Holder {
   pid: number;
@@ -23,16 +24,6 @@ export interface LockOptions {
 }
 
 const REFRESH_MS = 5_000;
-
-/** True when a process of this machine is alive (also when it belongs to another user). */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 

@@ -1,0 +1,2 @@
+/** The Temporal server: what other parts may use. */
+export { findOrStartTemporal, type TemporalOptions, type TemporalServer } from './find-or-start.ts';
