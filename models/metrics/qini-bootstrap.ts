@@ -56,22 +56,16 @@ export function qiniBootstrap(
 ): QiniReport {
   const n = rows.arm.length;
   const { ids, count } = denseIds(user ?? Int32Array.from({ length: n }, (_, i) => i));
-  const times = new Float64Array(n);
-  /** User weights to row multiplicities, in one buffer. */
-  const spread = (weights: ArrayLike<number>): Float64Array => {
-    for (let i = 0; i < n; i++) times[i] = weights[ids[i]!]!;
-    return times;
-  };
   const statistics: Record<string, WeightedStatistic> = {};
   const names = Object.keys(scores);
   for (const name of names) {
     const scored = { ...rows, score: scores[name]! };
     checkUpliftRows(scored);
-    const plan = planQini(scored);
+    const plan = planQini(scored, scored.score, ids);
     const ada = (part: keyof AdaRequestQini): WeightedStatistic => {
-      return (weights) => adaRequestOfSorted(plan.actual, spread(weights))[part];
+      return (weights) => adaRequestOfSorted(plan.actual, weights)[part];
     };
-    statistics[`${name}/qini`] = (weights) => qiniOfPlan(plan, spread(weights));
+    statistics[`${name}/qini`] = (weights) => qiniOfPlan(plan, weights);
     statistics[`${name}/area`] = ada('area');
     statistics[`${name}/at50`] = ada('at50');
     statistics.ate ??= ada('ate');

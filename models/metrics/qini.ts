@@ -44,7 +44,10 @@ export interface Curve {
   y: Float64Array;
 }
 
-/** How often each row counts; a bootstrap resample is one of these. Absent means once. */
+/**
+ * How often each unit counts; a bootstrap resample is one of these. A unit is a row unless the rows
+ * were sorted with `units`. Absent means once.
+ */
 export type Multiplicity = ArrayLike<number>;
 
 const fail = (what: string, fix: string): never => {
@@ -101,31 +104,43 @@ export function propensityWeights(rows: UpliftRows): Float64Array {
   return weights;
 }
 
-/** Rows sorted once, so that thousands of resamples each cost one pass. */
+/** Rows in the order of a score, highest first, so that thousands of resamples each cost one pass. */
 export interface SortedRows {
-  /** Row numbers, highest score first. */
+  /** Row numbers. */
   order: Int32Array;
-  /** Marks position i when the next position has another score, and the last position. */
-  ends: Uint8Array;
-  outcome: ArrayLike<number>;
-  arm: ArrayLike<number>;
+  /** The unit of each place. */
+  unit: Int32Array;
+  treated: Uint8Array;
   weight: Float64Array;
+  /** Weight times outcome. */
+  gain: Float64Array;
+  /** 1 where the next place has another score, and at the last place. */
+  ends: Uint8Array;
 }
 
-/** Sorts rows by a score, ties marked. Does not check the rows. */
+/**
+ * Sorts rows by a score, ties marked. Does not check the rows.
+ * @param units who each row belongs to; absent: every row is a unit of its own
+ */
 export function sortRows(
   rows: UpliftRows,
   score: ArrayLike<number> = rows.score,
-  weight: Float64Array = propensityWeights(rows),
+  units?: ArrayLike<number>,
 ): SortedRows {
   const n = score.length;
+  const weights = propensityWeights(rows);
   const order = Int32Array.from({ length: n }, (_, i) => i);
   order.sort((a, b) => score[b]! - score[a]! || a - b);
-  const ends = new Uint8Array(n);
-  for (let i = 0; i < n; i++) {
-    ends[i] = i === n - 1 || score[order[i]!] !== score[order[i + 1]!] ? 1 : 0;
-  }
-  return { order, ends, outcome: rows.outcome, arm: rows.arm, weight };
+  return {
+    order,
+    unit: units ? order.map((row) => units[row]!) : order,
+    treated: Uint8Array.from(order, (row) => rows.arm[row]!),
+    weight: Float64Array.from(order, (row) => weights[row]!),
+    gain: Float64Array.from(order, (row) => weights[row]! * rows.outcome[row]!),
+    ends: Uint8Array.from(order, (row, i) =>
+      i === n - 1 || score[row] !== score[order[i + 1]!] ? 1 : 0,
+    ),
+  };
 }
 
 /** The score that ranks treated responders first and control responders last. */
@@ -144,22 +159,20 @@ interface Totals {
 
 /** Visits every distinct score, highest first, with the totals of the rows down to it. */
 function walk(
-  { order, ends, outcome, arm, weight }: SortedRows,
+  { unit, treated, weight, gain, ends }: SortedRows,
   multiplicity: Multiplicity | undefined,
   visit: (totals: Totals) => void,
 ): Totals {
   const totals = { rows: 0, treated: 0, control: 0, treatedOutcome: 0, controlOutcome: 0 };
-  for (let i = 0; i < order.length; i++) {
-    const row = order[i]!;
-    const times = multiplicity ? multiplicity[row]! : 1;
-    const mass = times * weight[row]!;
+  for (let i = 0; i < unit.length; i++) {
+    const times = multiplicity ? multiplicity[unit[i]!]! : 1;
     totals.rows += times;
-    if (arm[row] === 1) {
-      totals.treated += mass;
-      totals.treatedOutcome += mass * outcome[row]!;
+    if (treated[i] === 1) {
+      totals.treated += times * weight[i]!;
+      totals.treatedOutcome += times * gain[i]!;
     } else {
-      totals.control += mass;
-      totals.controlOutcome += mass * outcome[row]!;
+      totals.control += times * weight[i]!;
+      totals.controlOutcome += times * gain[i]!;
     }
     if (ends[i] === 1) visit(totals);
   }
@@ -204,11 +217,14 @@ export interface QiniPlan {
   perfect: SortedRows;
 }
 
-export function planQini(rows: UpliftRows, score: ArrayLike<number> = rows.score): QiniPlan {
-  const weight = propensityWeights(rows);
+export function planQini(
+  rows: UpliftRows,
+  score: ArrayLike<number> = rows.score,
+  units?: ArrayLike<number>,
+): QiniPlan {
   return {
-    actual: sortRows(rows, score, weight),
-    perfect: sortRows(rows, perfectScore(rows), weight),
+    actual: sortRows(rows, score, units),
+    perfect: sortRows(rows, perfectScore(rows), units),
   };
 }
 
@@ -286,7 +302,7 @@ export interface UpliftBin {
  */
 export function upliftByQuantile(rows: UpliftRows, bins = 10): UpliftBin[] {
   checkUpliftRows(rows);
-  const { order, outcome, arm, weight } = sortRows(rows);
+  const { order, treated, weight, gain } = sortRows(rows);
   const n = order.length;
   return Array.from({ length: bins }, (_, b) => {
     const from = Math.floor((b * n) / bins);
@@ -296,12 +312,11 @@ export function upliftByQuantile(rows: UpliftRows, bins = 10): UpliftBin[] {
     const counts = [0, 0];
     let scores = 0;
     for (let i = from; i < to; i++) {
-      const row = order[i]!;
-      const a = arm[row]!;
+      const a = treated[i]!;
       counts[a]! += 1;
-      mass[a]! += weight[row]!;
-      hits[a]! += weight[row]! * outcome[row]!;
-      scores += rows.score[row]!;
+      mass[a]! += weight[i]!;
+      hits[a]! += gain[i]!;
+      scores += rows.score[order[i]!]!;
     }
     const rate = (a: number): number => (mass[a]! > 0 ? hits[a]! / mass[a]! : NaN);
     return {
