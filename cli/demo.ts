@@ -1,10 +1,12 @@
 /** `edgeloom demo` (`npm start`): simulated logs → daily pipeline → pulled, verified bundle. */
-import { stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { pullBundle } from './pull.ts';
+import { pull } from '../export/release/pull.ts';
+import { canonicalJson, sha256 } from '../lib/hash.ts';
+import { worldParams } from '../simulator/params.ts';
+import { simulate } from '../simulator/simulate.ts';
 import { describeRun, sayOnStderr } from './run.ts';
 import { runDaily } from './run-daily.ts';
-import { simulateLogs } from './simulate.ts';
 
 interface DemoOptions {
   out: string;
@@ -14,31 +16,27 @@ interface DemoOptions {
   json?: boolean;
 }
 
-const DEMO = { from: '2026-03-02', days: 7, seed: 7 };
+/** Simulates once per workspace and world; a later run finds the logs and reuses every stage. */
+async function simulatedLogs({ workspace, users }: DemoOptions): Promise<string> {
+  const params = worldParams.parse(users ? { users: { count: users } } : {});
+  const logs = join(workspace, 'logs', `simulated-${sha256(canonicalJson(params)).slice(0, 12)}`);
+  if (existsSync(join(logs, 'dataset.json'))) {
+    sayOnStderr(`Simulated logs: ${logs} (made earlier)`);
+    return logs;
+  }
+  sayOnStderr(`Simulating ${params.days} days of ${params.users.count} users …`);
+  const summary = await simulate({ params, out: logs, truth: `${logs}-truth` });
+  sayOnStderr(`Simulated ${summary.lines.toLocaleString('en')} log lines: ${logs}`);
+  return logs;
+}
 
 export async function demo(options: DemoOptions): Promise<void> {
   const started = Date.now();
-  const name = `simulated-${DEMO.from}-${DEMO.days}d-${options.users ?? 'default'}-${DEMO.seed}`;
-  const logs = join(options.workspace, 'logs', name);
-  const there = await stat(join(logs, 'dataset.json')).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (there) sayOnStderr(`Simulated logs: ${logs} (made earlier)`);
-  else {
-    sayOnStderr('Simulating a week of device logs …');
-    const { events, seconds } = await simulateLogs(
-      { ...DEMO, out: logs, ...(options.users ? { users: options.users } : {}) },
-      sayOnStderr,
-    );
-    sayOnStderr(
-      `Simulated ${events.toLocaleString('en')} events in ${seconds.toFixed(0)} s: ${logs}`,
-    );
-  }
+  const logs = await simulatedLogs(options);
   const report = await runDaily({
     workspace: options.workspace,
     logs,
-    days: DEMO.days,
+    days: 7,
     config: options.config,
     channel: 'stable',
     plain: options.json === true || !process.stderr.isTTY,

@@ -28,10 +28,7 @@ export async function chooseBackend(say: (line: string) => void): Promise<string
     onProgress: ({ message }) => say(`TensorFlow: ${message}`),
   });
   if (tensorflow.backend === 'tensorflow') return 'tensorflow';
-  const line = '!'.repeat(78);
-  process.stderr.write(
-    `${line}\nWARNING: training runs on the JavaScript backend, many times slower.\n${tensorflow.reason}\nedgeloom doctor tells how to mend it.\n${line}\n`,
-  );
+  process.stderr.write(`${tensorflow.warning}\n`);
   return 'cpu';
 }
 

@@ -39,7 +39,7 @@ export interface Store {
   open(ref: ArtifactRef): Promise<string>;
   /** True when the artifact is there and its bytes match its hash. */
   verify(ref: ArtifactRef): Promise<boolean>;
-  /** An empty folder on the store's file system, for `put`. */
+  /** A path for a new folder on the store's file system, for `put`; nothing is there yet. */
   staging(): Promise<string>;
   /** Takes a staging folder over under its content hash. An equal artifact that exists is kept. */
   put(staging: string, rows: number): Promise<ArtifactRef>;

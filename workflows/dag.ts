@@ -69,7 +69,7 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
   const samples = await runner.run({
     node: 'stitch',
     stage: 'stitch',
-    params: { ...params.stitch, dates },
+    params: params.stitch,
     inputs: refs({ lake }),
   });
   const tensors = await runner.run({

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -33,6 +33,7 @@ const double = defineStage({
     const given = inputs.number
       ? Number(await readFile(join(inputs.number, 'number'), 'utf8'))
       : 21;
+    await mkdir(outDir);
     await writeFile(join(outDir, 'number'), String(given * 2 + plus));
     return { rows: 1, summary: { plus } };
   },
@@ -87,6 +88,7 @@ describe('runStage', () => {
       ...double,
       name: 'failing',
       async run({ outDir, scratchDir }) {
+        await mkdir(outDir);
         await writeFile(join(outDir, 'half'), 'half');
         await writeFile(join(scratchDir, 'checkpoint'), 'step 7');
         throw new Error('disk full');

@@ -6,7 +6,7 @@ import type { RunOptions } from '../../lib/progress.ts';
 export interface StageContext extends RunOptions {
   /** Input name → local folder, read-only. */
   inputs: Record<string, string>;
-  /** Where the output goes; empty at the start. */
+  /** The folder to make; does not exist yet. */
   outDir: string;
   /** Survives failed attempts of the same content key: checkpoints. */
   scratchDir: string;

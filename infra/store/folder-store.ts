@@ -88,9 +88,8 @@ export class FolderStore implements Store {
   }
 
   async staging(): Promise<string> {
-    const path = join(this.root, 'staging', `${process.pid}-${randomBytes(6).toString('hex')}`);
-    await mkdir(path, { recursive: true });
-    return path;
+    await mkdir(join(this.root, 'staging'), { recursive: true });
+    return join(this.root, 'staging', `${process.pid}-${randomBytes(6).toString('hex')}`);
   }
 
   async put(staging: string, rows: number): Promise<ArtifactRef> {
