@@ -19,9 +19,6 @@ const config: UpliftConfig = {
   exposureAction: 7,
   pageViewAction: 6,
   context: 5,
-  exposureFeatures: 2,
-  pageViewFeatures: 3,
-  contextFeatures: 2,
   since: 4,
   sessionClicks: 3,
   unexposed: 5,
@@ -87,7 +84,7 @@ describe.each(backends)('uplift model on %s', (backend) => {
     const weights = noisyWeights(2);
     const batch = fakeBatch(5, 2);
     const predicted = upliftModel(config).predict(weights, batch).arraySync() as number[][];
-    const gathered = gatherInputs(config, weights, batch);
+    const gathered = gatherInputs(weights, batch);
     for (let row = 0; row < 5; row++) {
       const one = Object.fromEntries(
         Object.entries(gathered).map(([name, all]) => [name, all.slice([row], [1])]),
@@ -114,14 +111,6 @@ describe.each(backends)('uplift model on %s', (backend) => {
     }
     const after = model.predict(weights, changed).dataSync();
     for (let i = 0; i < before.length; i++) expect(after[i]).toBeCloseTo(before[i]!, 5);
-  });
-
-  it('lets unknown actions count as none', () => {
-    const weights = noisyWeights(4);
-    const batch = fakeBatch(6, 4);
-    const unknown = { ...batch, since_known: tf.zerosLike(batch.since_known!) };
-    const actions = gatherInputs(config, weights, unknown).since_action;
-    expect(Math.max(...actions.dataSync())).toBe(0);
   });
 
   it('has the mean cross entropy of each row under its own arm as loss', () => {

@@ -60,10 +60,6 @@ export interface UpliftConfig {
   exposureAction: number;
   pageViewAction: number;
   context: number;
-  /** Features per group: indexes in `since_action`, `sclk_action` and `context`. */
-  exposureFeatures: number;
-  pageViewFeatures: number;
-  contextFeatures: number;
   /** Lengths of the lists. */
   since: number;
   sessionClicks: number;
@@ -163,28 +159,18 @@ function itemVectors(weights: Tensors, batch: Tensors, prefix: string): tf.Tenso
   ) as tf.Tensor3D;
 }
 
-/** Sum of one-hot vectors over the last axis. @param index int32 [..., F] @returns [..., size] */
-function multiHot(index: tf.Tensor, size: number): tf.Tensor {
-  return tf.sum(tf.oneHot(index as tf.Tensor1D, size, 1, 0, 'float32'), -2);
-}
-
 /** A batch of the tensors folder as the inputs of `decide`, with B rows in place of one. */
-export function gatherInputs(config: UpliftConfig, weights: Tensors, batch: Tensors): DecideInputs {
-  const actions = (prefix: string, size: number): tf.Tensor3D =>
-    tf.mul(
-      multiHot(batch[`${prefix}_action`]!, size),
-      tf.expandDims(batch[`${prefix}_known`]!, -1),
-    ) as tf.Tensor3D;
+export function gatherInputs(weights: Tensors, batch: Tensors): DecideInputs {
   return {
     since_item_vec: itemVectors(weights, batch, 'since'),
-    since_action: actions('since', config.exposureAction),
+    since_action: batch.since_action as tf.Tensor3D,
     since_mask: batch.since_mask as tf.Tensor2D,
     sclk_item_vec: itemVectors(weights, batch, 'sclk'),
-    sclk_action: actions('sclk', config.pageViewAction),
+    sclk_action: batch.sclk_action as tf.Tensor3D,
     sclk_mask: batch.sclk_mask as tf.Tensor2D,
     unexposed_vec: itemVectors(weights, batch, 'unexposed'),
     unexposed_mask: batch.unexposed_mask as tf.Tensor2D,
-    context: multiHot(batch.context!, config.context) as tf.Tensor2D,
+    context: batch.context as tf.Tensor2D,
   };
 }
 
@@ -252,7 +238,7 @@ export function decide(config: UpliftConfig, weights: Tensors, inputs: DecideInp
 
 /** Control logit c and uplift logit v of a batch. @returns [B, 2] */
 function logits(config: UpliftConfig, weights: Tensors, batch: Tensors): tf.Tensor2D {
-  const fusion = fuse(config, weights, gatherInputs(config, weights, batch));
+  const fusion = fuse(config, weights, gatherInputs(weights, batch));
   return tf.concat(
     [mlp(weights, 'control', config.hidden, fusion), mlp(weights, 'uplift', config.hidden, fusion)],
     1,
@@ -284,12 +270,11 @@ function inputSpecs(config: UpliftConfig): Record<string, InputSpec> {
   for (const [prefix, length] of Object.entries({ since, sclk: sessionClicks, unexposed })) {
     for (const field of FIELDS) specs[`${prefix}_${field}`] = int(length);
     specs[`${prefix}_mask`] = float(length);
-    if (prefix === 'unexposed') continue;
-    const features = prefix === 'since' ? config.exposureFeatures : config.pageViewFeatures;
-    specs[`${prefix}_action`] = int(length, features);
-    specs[`${prefix}_known`] = float(length);
   }
-  specs.context = int(config.contextFeatures);
+  // Stored as indexes, made multi-hot with the batch; behaviours of unknown actions are all zeros.
+  specs.since_action = { ...float(since, config.exposureAction), validity: 'since_known' };
+  specs.sclk_action = { ...float(sessionClicks, config.pageViewAction), validity: 'sclk_known' };
+  specs.context = float(config.context);
   specs.arm = float();
   specs[UPLIFT_LABELS[config.label]] = float();
   return specs;
