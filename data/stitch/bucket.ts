@@ -1,0 +1,109 @@
+/** One user bucket of the lake through the statements of `data/sql/stitch/`. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DuckDb, type SqlParameters, sqlText } from '../duckdb.ts';
+import type { StitchCounts } from './counts.ts';
+import type { Lake, LakeFile } from './lake.ts';
+import { EVENT_COLUMNS, STITCHED_TYPES, viewSql } from './lake-schema.ts';
+
+const sqlFile = (name: string) => new URL(`../sql/stitch/${name}.sql`, import.meta.url);
+
+/** Tables of one bucket in the order in which they are made; `user_day` by `user-day.sql`. */
+const STEPS = [
+  'slate',
+  'exposure',
+  'page_view',
+  'decision',
+  'moment',
+  'exposure_entry',
+  'page_view_entry',
+  'exposure_block',
+  'page_view_block',
+  'exposure_before',
+  'page_view_before',
+  'next_exposure',
+  'rerank_sample',
+  'decision_sample',
+  'user_day',
+  'seen_item',
+] as const;
+
+export interface WorkFolders {
+  /** Where the samples go. */
+  out: string;
+  /** For parts that are joined at the end. */
+  work: string;
+}
+
+/** `copy` of a query that has a total order: equal rows, equal bytes. */
+export const copySql = (query: string, path: string): string =>
+  `copy (${query}) to ${sqlText(path)} (format parquet, compression zstd, parquet_version v2)`;
+
+/** Makes a table by the statement of its file. */
+export async function makeTable(
+  db: DuckDb,
+  table: string,
+  parameters: SqlParameters = {},
+): Promise<void> {
+  const select = await readFile(sqlFile(table.replaceAll('_', '-')), 'utf8');
+  await db.createTable(table, select, parameters);
+}
+
+/** Defines the expressions that the statements share. */
+export async function loadMacros(db: DuckDb): Promise<void> {
+  await db.run(await readFile(sqlFile('macros'), 'utf8'));
+}
+
+/** Views `lake_<type>` over the given files, one for every type that stitching reads. */
+export async function viewTypes(db: DuckDb, files: readonly LakeFile[]): Promise<void> {
+  for (const type of STITCHED_TYPES) {
+    const paths = files.filter((file) => file.type === type).map((file) => file.path);
+    await db.run(viewSql(`lake_${type}`, EVENT_COLUMNS[type], paths));
+  }
+}
+
+/** Stitches the users of one bucket, over all dates, and writes their samples. */
+export async function stitchBucket(
+  db: DuckDb,
+  lake: Lake,
+  bucket: string,
+  parameters: SqlParameters,
+  { out, work }: WorkFolders,
+): Promise<StitchCounts> {
+  await viewTypes(
+    db,
+    lake.files.filter((file) => file.bucket === bucket),
+  );
+  for (const table of STEPS) await makeTable(db, table, parameters);
+  await writeByDate(db, 'rerank_sample', join(out, 'rerank'), bucket);
+  await writeByDate(db, 'decision_sample', join(out, 'decisions'), bucket);
+  await writePart(db, 'select * from user_day', join(work, 'user-days'), `${bucket}.parquet`);
+  await writePart(db, 'select * from seen_item', join(work, 'seen-items'), `${bucket}.parquet`);
+  return db.row<StitchCounts>(await readFile(sqlFile('counts'), 'utf8'));
+}
+
+/** `<folder>/date=…/bucket=…/part-0.parquet`, one file a date, sorted. No rows, no folder. */
+async function writeByDate(
+  db: DuckDb,
+  table: string,
+  folder: string,
+  bucket: string,
+): Promise<void> {
+  const dates = await db.rows<{ date: string }>(
+    `select distinct date::varchar as date from ${table} order by date`,
+  );
+  for (const { date } of dates) {
+    await writePart(
+      db,
+      `select * from ${table} where date = ${sqlText(date)}::date
+       order by user_key, decision_ts, sample_id`,
+      join(folder, `date=${date}`, `bucket=${bucket}`),
+      'part-0.parquet',
+    );
+  }
+}
+
+async function writePart(db: DuckDb, query: string, folder: string, name: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await db.run(copySql(query, join(folder, name)), {}, `writing ${folder}`);
+}

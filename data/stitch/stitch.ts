@@ -1,0 +1,225 @@
+/**
+ * Stitching: a lake of device events becomes training samples.
+ *
+ * One pass per user bucket, each in bounded memory: `data/sql/stitch/` holds the statements in the
+ * order of `STEPS`. What a device feature may know is what had ended on the device strictly before
+ * the decision, by the device's clock.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EdgeloomError } from '../../lib/errors.ts';
+import { createFolderAtomic, listFiles, writeFileAtomic } from '../../lib/files.ts';
+import type { RunOptions } from '../../lib/progress.ts';
+import { DuckDb } from '../duckdb.ts';
+import {
+  copySql,
+  loadMacros,
+  makeTable,
+  stitchBucket,
+  viewTypes,
+  type WorkFolders,
+} from './bucket.ts';
+import { addCounts, emptyCounts, type StitchCounts } from './counts.ts';
+import { type Lake, openLake } from './lake.ts';
+import { STITCHED_TYPES, TABLE_COLUMNS, USER_DAY_COLUMNS, viewSql } from './lake-schema.ts';
+
+export interface StitchOptions extends RunOptions {
+  /** Folder that ingest made. */
+  lakeDir: string;
+  /** Folder to make; refused when it exists. */
+  outDir: string;
+  /** Exposures before a slate decision, at most. @default 32 */
+  exposuresK?: number;
+  /** Page views before a slate decision, at most. @default 16 */
+  pageViewsK?: number;
+  /** Candidates in one sample; longer slates are cut into parts. @default 50 */
+  candidatesN?: number;
+  /** Exposures since the last request before a request decision, at most. @default 16 */
+  sinceK?: number;
+  /** Clicks of the session before a request decision, at most. @default 8 */
+  sessionClicksK?: number;
+  /** Unexposed candidates of a request decision, at most. @default 16 */
+  unexposedK?: number;
+  /** How long the log must go on after a request decision for its labels to count, ms. @default 1 h */
+  matureMs?: number;
+  /** DuckDB's memory limit; above it, work spills to disk. @default 1000 */
+  memoryLimitMb?: number;
+  /** @default 2 */
+  threads?: number;
+}
+
+export interface StitchSummary extends StitchCounts {
+  dataset: string;
+  utcOffsetMinutes: number;
+  /** Dates with a slate decision, sorted. */
+  dates: string[];
+  /** Scene names, sorted. */
+  scenes: string[];
+  users: number;
+  items: number;
+  lengths: {
+    candidates: number;
+    exposures: number;
+    pageViews: number;
+    since: number;
+    sessionClicks: number;
+    unexposed: number;
+  };
+  /** What a reader of results on these samples must know. */
+  notes: string[];
+}
+
+interface Lengths {
+  exposures: number;
+  page_views: number;
+  candidates: number;
+  since: number;
+  session_clicks: number;
+  unexposed: number;
+}
+
+/**
+ * Writes `samples/`: rerank/ and decisions/ by date and bucket, user_days.parquet, items.parquet,
+ * summary.json. Equal lakes and options give equal bytes.
+ * @throws EdgeloomError `not-a-lake`, `bad-config`
+ */
+export async function stitch(options: StitchOptions): Promise<StitchSummary> {
+  const lengths = lengthsOf(options);
+  const lake = await openLake(options.lakeDir);
+  return createFolderAtomic(options.outDir, async (staging) => {
+    // Spilled data and parts of the small tables, gone before the folder gets its name.
+    const work = join(staging, '.work');
+    await mkdir(work);
+    const db = await DuckDb.open({ ...options, tempDir: join(work, 'spill') });
+    try {
+      return await fill(db, lake, { out: staging, work }, options, lengths);
+    } finally {
+      db.close();
+      await rm(work, { recursive: true, force: true });
+    }
+  });
+}
+
+function lengthsOf(options: StitchOptions): Lengths {
+  const lengths = {
+    exposures: options.exposuresK ?? 32,
+    page_views: options.pageViewsK ?? 16,
+    candidates: options.candidatesN ?? 50,
+    since: options.sinceK ?? 16,
+    session_clicks: options.sessionClicksK ?? 8,
+    unexposed: options.unexposedK ?? 16,
+  };
+  for (const [name, value] of Object.entries(lengths)) {
+    if (Number.isInteger(value) && value >= 1 && value <= 10_000) continue;
+    throw new EdgeloomError({
+      code: 'bad-config',
+      what: `The length ${name} is ${value}`,
+      fix: 'give a whole number between 1 and 10,000',
+    });
+  }
+  return lengths;
+}
+
+async function fill(
+  db: DuckDb,
+  lake: Lake,
+  folders: WorkFolders,
+  options: StitchOptions,
+  lengths: Lengths,
+): Promise<StitchSummary> {
+  await loadMacros(db);
+  for (const name of ['items', 'history'] as const) {
+    await db.run(viewSql(`lake_${name}`, TABLE_COLUMNS[name], lake.table(name)));
+  }
+  const parameters = {
+    ...lengths,
+    block: Math.max(...Object.values(lengths)),
+    utc_offset_ms: lake.dataset.utc_offset_minutes * 60_000,
+    mature_ms: options.matureMs ?? 3_600_000,
+    ...(await logFacts(db, lake)),
+  };
+  const counts = emptyCounts();
+  for (const [index, bucket] of lake.buckets.entries()) {
+    const fraction = index / lake.buckets.length;
+    options.onProgress?.({ message: `stitching bucket ${bucket}`, fraction });
+    addCounts(counts, await stitchBucket(db, lake, bucket, parameters, folders));
+  }
+  return finish(db, lake, folders, lengths, counts);
+}
+
+/** What holds for the whole log: which types it has, and its last device time. */
+async function logFacts(db: DuckDb, lake: Lake) {
+  await viewTypes(db, lake.files);
+  const rows: Record<string, number> = {};
+  let logEnd = 0;
+  for (const type of STITCHED_TYPES) {
+    const { n, last } = await db.row<{ n: number; last: number | null }>(
+      `select count(*) as n, max(ts) as last from lake_${type}`,
+    );
+    rows[type] = n;
+    logEnd = Math.max(logEnd, last ?? 0);
+  }
+  return {
+    has_page_view: rows.page_view! > 0,
+    has_play: rows.play! > 0,
+    has_feedback: rows.feedback! > 0,
+    has_order: rows.order! > 0,
+    log_end: logEnd,
+  };
+}
+
+/** Joins the buckets' parts of the small tables and writes the summary. */
+async function finish(
+  db: DuckDb,
+  lake: Lake,
+  { out }: WorkFolders,
+  lengths: Lengths,
+  counts: StitchCounts,
+): Promise<StitchSummary> {
+  const written = await listFiles(out);
+  const under = (folder: string) =>
+    written.filter((path) => path.startsWith(folder)).map((path) => join(out, path));
+
+  await db.run(viewSql('user_day_all', USER_DAY_COLUMNS, under('.work/user-days/')));
+  await db.run(viewSql('seen_item_all', { item_id: 'VARCHAR' }, under('.work/seen-items/')));
+  await makeTable(db, 'item');
+  const itemsPath = join(out, 'items.parquet');
+  const daysPath = join(out, 'user_days.parquet');
+  await db.run(copySql('select * from item order by item_id, valid_from', itemsPath));
+  await db.run(copySql('select * from user_day_all order by user_key, date', daysPath));
+
+  const samples = under('rerank/');
+  await db.run(viewSql('sample', { date: 'DATE', scene: 'VARCHAR' }, samples));
+  const dates = await db.rows<{ date: string }>(
+    'select distinct date::varchar as date from sample order by date',
+  );
+  const scenes = await db.rows<{ scene: string }>(
+    'select distinct scene from sample where scene is not null order by scene',
+  );
+  const { users } = await db.row<{ users: number }>(
+    'select count(distinct user_key) as users from user_day_all',
+  );
+  const { items } = await db.row<{ items: number }>(
+    'select count(distinct item_id) as items from item',
+  );
+  const summary: StitchSummary = {
+    dataset: lake.dataset.name,
+    utcOffsetMinutes: lake.dataset.utc_offset_minutes,
+    dates: dates.map((row) => row.date),
+    scenes: scenes.map((row) => row.scene),
+    users,
+    items,
+    lengths: {
+      candidates: lengths.candidates,
+      exposures: lengths.exposures,
+      pageViews: lengths.page_views,
+      since: lengths.since,
+      sessionClicks: lengths.session_clicks,
+      unexposed: lengths.unexposed,
+    },
+    ...counts,
+    notes: lake.dataset.notes,
+  };
+  await writeFileAtomic(join(out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  return summary;
+}
