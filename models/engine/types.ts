@@ -4,10 +4,18 @@ import type * as tf from '@tensorflow/tfjs';
 /** Named tensors: a batch, or a model's weights. */
 export type Tensors = Record<string, tf.Tensor>;
 
-/** One column of a batch: dtype and shape without the batch dimension. */
+/**
+ * One column of a batch: dtype and shape without the batch dimension.
+ *
+ * A float32 column whose stored tensor is int32 is expanded when the batch is made: the stored
+ * values are indexes into the last axis of `shape`. Stored [n, K, F] becomes multi-hot [n, K, A],
+ * stored [n, K] one-hot [n, K, D]; negative indexes set nothing.
+ */
 export interface InputSpec {
   dtype: 'float32' | 'int32';
   shape: number[];
+  /** For an expanded column: the stored column that is 0 where the vector must be all zeros. */
+  validity?: string;
 }
 
 /**

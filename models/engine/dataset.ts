@@ -1,0 +1,243 @@
+/**
+ * Samples on disk as batches of tensors, in bounded memory.
+ *
+ * A family (`rerank`, `decisions`) is a folder with one safetensors file per date. Rows are read in
+ * blocks; an epoch visits the blocks in a random order and shuffles the rows within pools of blocks,
+ * so that at most two pools are in memory and the disk is read in long runs. With fewer rows than a
+ * pool holds (16,384) this is a plain shuffle of all rows. The order depends on (seed, epoch) only:
+ * a place in training is an epoch and a batch number, and needs no other state to resume from.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EdgeloomError } from '../../lib/errors.ts';
+import { Random } from '../../lib/random.ts';
+import { SafetensorsFile } from '../../lib/safetensors.ts';
+import { type Columns, checkColumns, makeBatch, type RowRef, storedColumns } from './columns.ts';
+import { type Features, readFeatures } from './features.ts';
+import type { InputSpec, Tensors } from './types.ts';
+
+const BLOCK_ROWS = 256;
+const POOL_BLOCKS = 64;
+
+export type Family = 'rerank' | 'decisions';
+
+interface Block {
+  file: SafetensorsFile;
+  from: number;
+  to: number;
+}
+
+export interface Batch {
+  /** The caller disposes them. */
+  tensors: Tensors;
+  rows: number;
+}
+
+export interface BatchOptions {
+  batchSize: number;
+  /** Absent: rows in the order of the files. */
+  shuffle?: { seed: number; epoch: number };
+  /** Batches to leave out at the start. @default 0 */
+  skip?: number;
+}
+
+/** The rows of some dates of one family. */
+export class Dataset {
+  readonly features: Features;
+  readonly rows: number;
+  readonly #files: SafetensorsFile[];
+  readonly #blocks: Block[];
+  /** Blocks that passed the checks. */
+  readonly #checked = new WeakSet<Block>();
+
+  private constructor(features: Features, files: SafetensorsFile[]) {
+    this.features = features;
+    this.#files = files;
+    this.#blocks = files.flatMap((file) => blocksOf(file));
+    this.rows = this.#blocks.reduce((sum, block) => sum + block.to - block.from, 0);
+  }
+
+  /**
+   * @param tensorsDir folder with `features.json` and `<family>/<date>.safetensors`
+   * @param dates none means all
+   * @throws EdgeloomError `no-samples` when a date is missing or no row is there
+   */
+  static async open(tensorsDir: string, family: Family, dates?: string[]): Promise<Dataset> {
+    const features = await readFeatures(tensorsDir);
+    const present = await datesOf(tensorsDir, family);
+    const missing = (dates ?? []).filter((date) => !present.includes(date));
+    if (missing.length > 0 || present.length === 0) {
+      throw new EdgeloomError({
+        code: 'no-samples',
+        what: `There are no ${family} samples of ${missing.join(', ') || 'any date'}`,
+        where: join(tensorsDir, family),
+        fix: `dates that are there: ${present.join(', ') || 'none'}`,
+      });
+    }
+    const files: SafetensorsFile[] = [];
+    for (const date of dates ?? present) {
+      files.push(await SafetensorsFile.open(join(tensorsDir, family, `${date}.safetensors`)));
+    }
+    return new Dataset(features, files);
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#files) await file.close();
+  }
+
+  /** Whole columns over all rows, for metrics. Reads only what is named. */
+  async readColumns(names: string[]): Promise<Columns> {
+    const columns: Columns = {};
+    for (const name of names) {
+      const parts = [];
+      for (const file of this.#files) parts.push(await file.read(name));
+      const first = parts[0]!;
+      const length = parts.reduce((sum, part) => sum + part.data.length, 0);
+      const make = first.data.constructor as new (length: number) => typeof first.data;
+      const data = new make(length);
+      let at = 0;
+      for (const part of parts) {
+        data.set(part.data, at);
+        at += part.data.length;
+      }
+      columns[name] = { data, shape: [this.rows, ...first.shape.slice(1)] };
+    }
+    return columns;
+  }
+
+  /** Number of batches of an epoch; the last one may be smaller. */
+  batchesPerEpoch(batchSize: number): number {
+    return Math.ceil(this.rows / batchSize);
+  }
+
+  /** The batches of one epoch. The next pool of rows is read while the current one is used. */
+  async *batches(
+    inputs: Record<string, InputSpec>,
+    { batchSize, shuffle, skip = 0 }: BatchOptions,
+  ): AsyncGenerator<Batch> {
+    const limits = indexLimits(this.features, inputs);
+    const order = shuffle ? poolOrder(this.#blocks, shuffle) : inFileOrder(this.#blocks);
+    const load = (pool: number): Promise<Columns[]> | undefined => {
+      const blocks = order[pool]?.blocks;
+      return blocks && Promise.all(blocks.map((block) => this.#read(block, inputs, limits)));
+    };
+    let pending: RowRef[] = [];
+    let left = skip * batchSize;
+    let pool = 0;
+    // Whole pools that were already used are not read again.
+    while (order[pool] && left >= order[pool]!.size) left -= order[pool++]!.size;
+    let reading = load(pool);
+    for (; order[pool]; pool++) {
+      const columns = (await reading)!;
+      reading = load(pool + 1);
+      // Should the consumer stop here, a failure of the read ahead must not end the process.
+      reading?.catch(() => undefined);
+      const rows = order[pool]!.rows();
+      for (let i = left; i < rows.length; i++) {
+        const { block, row } = rows[i]!;
+        pending.push({ columns: columns[block]!, row });
+        if (pending.length < batchSize) continue;
+        yield { tensors: makeBatch(inputs, pending), rows: pending.length };
+        pending = [];
+      }
+      left = 0;
+    }
+    if (pending.length > 0) yield { tensors: makeBatch(inputs, pending), rows: pending.length };
+  }
+
+  async #read(
+    block: Block,
+    inputs: Record<string, InputSpec>,
+    limits: Record<string, number>,
+  ): Promise<Columns> {
+    const present = new Set(block.file.names());
+    const columns: Columns = {};
+    for (const name of storedColumns(inputs)) {
+      if (!present.has(name)) {
+        throw new EdgeloomError({
+          code: 'bad-samples',
+          what: `The samples have no column ${name}`,
+          where: block.file.path,
+          fix: 'run the features stage again',
+        });
+      }
+      columns[name] = await block.file.read(name, block.from, block.to);
+    }
+    if (!this.#checked.has(block)) {
+      checkColumns(inputs, columns, limits, block.file.path, block.from);
+      this.#checked.add(block);
+    }
+    return columns;
+  }
+}
+
+/** Dates of a family, ascending. */
+export async function datesOf(tensorsDir: string, family: Family): Promise<string[]> {
+  try {
+    const names = await readdir(join(tensorsDir, family));
+    return names
+      .filter((name) => name.endsWith('.safetensors'))
+      .map((name) => name.slice(0, -'.safetensors'.length))
+      .sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Sizes of the tables that int32 columns such as `cand_brand` point into. */
+function indexLimits(
+  features: Features,
+  inputs: Record<string, InputSpec>,
+): Record<string, number> {
+  const limits: Record<string, number> = {};
+  for (const [name, { dtype }] of Object.entries(inputs)) {
+    const field = features.items.fields.find((f) => name.endsWith(`_${f.name}`));
+    if (dtype === 'int32' && field) limits[name] = field.size;
+  }
+  return limits;
+}
+
+function blocksOf(file: SafetensorsFile): Block[] {
+  const rows = file.shape(file.names()[0]!)[0]!;
+  const blocks: Block[] = [];
+  for (let from = 0; from < rows; from += BLOCK_ROWS) {
+    blocks.push({ file, from, to: Math.min(from + BLOCK_ROWS, rows) });
+  }
+  return blocks;
+}
+
+interface Pool {
+  blocks: Block[];
+  size: number;
+  /** Rows in the order of use: `block` is a place in `blocks`, `row` one within the block. */
+  rows(): { block: number; row: number }[];
+}
+
+function inFileOrder(blocks: Block[]): Pool[] {
+  return blocks.map((block) => ({
+    blocks: [block],
+    size: block.to - block.from,
+    rows: () => rowsOf([block]),
+  }));
+}
+
+function poolOrder(blocks: Block[], { seed, epoch }: { seed: number; epoch: number }): Pool[] {
+  const shuffled = Random.of(seed, 'blocks', epoch).shuffle([...blocks]);
+  const pools: Pool[] = [];
+  for (let i = 0; i < shuffled.length; i += POOL_BLOCKS) {
+    const members = shuffled.slice(i, i + POOL_BLOCKS);
+    pools.push({
+      blocks: members,
+      size: members.reduce((sum, { from, to }) => sum + to - from, 0),
+      rows: () => Random.of(seed, 'rows', epoch, i).shuffle(rowsOf(members)),
+    });
+  }
+  return pools;
+}
+
+function rowsOf(blocks: Block[]): { block: number; row: number }[] {
+  return blocks.flatMap(({ from, to }, block) =>
+    Array.from({ length: to - from }, (_, row) => ({ block, row })),
+  );
+}
