@@ -1,4 +1,6 @@
 /** Where native parts are kept: outside the checkout, shared by every checkout of this user. */
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { EdgeloomError } from '../../lib/errors.ts';
@@ -25,4 +27,23 @@ export function cacheFolder(env: Environment = process.env): string {
   // The XDG rule: a relative path is to be ignored.
   const xdg = env.XDG_CACHE_HOME;
   return xdg && isAbsolute(xdg) ? join(xdg, 'edgeloom') : join(homedir(), '.cache', 'edgeloom');
+}
+
+/** Creates a folder of the cache. Throws `cache-not-writable` (exit code 3). */
+export async function ensureCacheFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, constants.W_OK);
+  } catch (error) {
+    throw new EdgeloomError(
+      {
+        code: 'cache-not-writable',
+        what: `The folder for native parts cannot be written: ${(error as Error).message}`,
+        where: path,
+        fix: 'make it writable, or set EDGELOOM_CACHE to another folder',
+        exitCode: 3,
+      },
+      { cause: error },
+    );
+  }
 }

@@ -1,9 +1,8 @@
 /** Finding the `temporal` program: the PATH, the cache, the SDK's download site, a Go build. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
-import { cacheFolder, type Environment } from '../shared/cache.ts';
+import { cacheFolder, type Environment, ensureCacheFolder } from '../shared/cache.ts';
 import { findOnPath, runCommand } from '../shared/command.ts';
 import { withLock } from '../shared/lock.ts';
 import { isNewEnough } from './connect.ts';
@@ -93,7 +92,7 @@ export async function findTemporalBinary(options: BinaryOptions = {}): Promise<T
   const installed = await findInstalledTemporal(env);
   if (installed) return installed;
   const target = cachedTemporal(env);
-  await mkdir(join(target, '..'), { recursive: true });
+  await ensureCacheFolder(dirname(target));
   return withLock(
     `${target}.lock`,
     async () => {
