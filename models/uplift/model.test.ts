@@ -14,18 +14,21 @@ import {
 } from './model.ts';
 
 const config: UpliftConfig = {
-  rows: { item: 12, category: 5, brand: 4, creator: 3 },
-  widths: { item: 3, category: 2, brand: 2, creator: 1 },
+  fields: [
+    { name: 'item', rows: 12, width: 3 },
+    { name: 'category', rows: 5, width: 2 },
+  ],
   exposureAction: 7,
   pageViewAction: 6,
   context: 5,
   since: 4,
   sessionClicks: 3,
   unexposed: 5,
-  units: 4,
-  hidden: [6],
+  hidden: 4,
+  mlp: [6],
   interaction: true,
   stopGradientTreatment: false,
+  tablePenalty: 0.01,
   label: 'order_n10',
 };
 
@@ -34,12 +37,12 @@ function fakeBatch(rows: number, seed: number): Tensors {
   const random = Random.of(seed, 'batch');
   const model = upliftModel(config);
   const batch: Tensors = {};
-  const limits: Record<string, number> = { ...config.rows };
+  const limits = new Map(config.fields.map(({ name: field, rows: size }) => [field, size]));
   for (const [name, { dtype, shape }] of Object.entries(model.inputs)) {
     const size = [rows, ...shape].reduce((a, b) => a * b, 1);
     const field = name.split('_')[1]!;
     const limit =
-      limits[field] ?? { since_action: 7, sclk_action: 6, context: 5 }[name as 'context'] ?? 2;
+      limits.get(field) ?? { since_action: 7, sclk_action: 6, context: 5 }[name as 'context'] ?? 2;
     const values = Array.from({ length: size }, () => random.below(limit));
     if (name.endsWith('_mask')) {
       const length = shape[0]!;
@@ -84,7 +87,7 @@ describe.each(backends)('uplift model on %s', (backend) => {
     const weights = noisyWeights(2);
     const batch = fakeBatch(5, 2);
     const predicted = upliftModel(config).predict(weights, batch).arraySync() as number[][];
-    const gathered = gatherInputs(weights, batch);
+    const gathered = gatherInputs(config, weights, batch);
     for (let row = 0; row < 5; row++) {
       const one = Object.fromEntries(
         Object.entries(gathered).map(([name, all]) => [name, all.slice([row], [1])]),
@@ -104,7 +107,7 @@ describe.each(backends)('uplift model on %s', (backend) => {
     const changed: Tensors = { ...batch };
     for (const prefix of ['since', 'sclk', 'unexposed']) {
       const mask = batch[`${prefix}_mask`]!;
-      for (const field of ['item', 'category', 'brand', 'creator']) {
+      for (const { name: field } of config.fields) {
         const kept = tf.mul(batch[`${prefix}_${field}`]!, tf.cast(mask, 'int32'));
         changed[`${prefix}_${field}`] = tf.add(kept, tf.cast(tf.sub(1, mask), 'int32'));
       }

@@ -21,7 +21,7 @@
  *
  * | weights                                   | shape                    |
  * |-------------------------------------------|--------------------------|
- * | embedding/<item,category,brand,creator>   | [rows, width]            |
+ * | embedding/<field>                         | [rows, width]            |
  * | since-item/0, sclk-item/0                 | GRU, P → H               |
  * | since-action/0, sclk-action/0             | GRU, actions → H         |
  * | candidates                                | dense P → H              |
@@ -30,16 +30,20 @@
  * At the default sizes about 20 KB of float32 run on the phone (tables excluded).
  */
 import * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
 import { Random } from '../../lib/random.ts';
+import type { Features } from '../engine/features.ts';
 import type { InputSpec, Model, Tensors } from '../engine/types.ts';
 import { maskedSoftmax } from '../layers/attention.ts';
 import { dense, denseInit, mlp, mlpInit } from '../layers/dense.ts';
-import { embedding } from '../layers/embedding.ts';
 import { gru, gruInit, gruWeights } from '../layers/gru.ts';
-import { normal } from '../layers/initializers.ts';
-
-const FIELDS = ['item', 'category', 'brand', 'creator'] as const;
-type Field = (typeof FIELDS)[number];
+import {
+  itemFields,
+  itemFieldsFor,
+  itemVectors,
+  itemVectorsInit,
+  itemWidth,
+} from '../layers/item-vector.ts';
 
 /** Outcomes after a decision: an order (or a click) within the next n slots shown to the user. */
 export const UPLIFT_LABELS = {
@@ -51,29 +55,53 @@ export const UPLIFT_LABELS = {
 } as const;
 export type UpliftLabel = keyof typeof UPLIFT_LABELS;
 
-export interface UpliftConfig {
-  /** Rows of each id table, row 0 (unknown) included. */
-  rows: Record<Field, number>;
-  /** Width of each id table; their sum is P, the width of an item vector. */
-  widths: Record<Field, number>;
-  /** Widths of the multi-hot vectors. */
-  exposureAction: number;
-  pageViewAction: number;
-  context: number;
-  /** Lengths of the lists. */
-  since: number;
-  sessionClicks: number;
-  unexposed: number;
-  /** H, the width of every state. @default 16 */
-  units: number;
-  /** Hidden layers of ControlNet and UpliftNet. @default [32] */
-  hidden: number[];
-  /** Products of candidates and behaviours in the fusion. @default true */
-  interaction: boolean;
-  /** Treated rows train UpliftNet and the shared bottom, not ControlNet. @default false */
-  stopGradientTreatment: boolean;
-  /** @default order_n10 */
-  label: UpliftLabel;
+const size = z.int().min(1);
+
+export const upliftConfig = z.strictObject({
+  fields: itemFields.describe('id tables whose rows, side by side, are the item vector'),
+  since: size.describe('Ks, exposures since the last request'),
+  sessionClicks: size.describe('Kc, clicks of the session'),
+  unexposed: size.describe('U, candidates left on the phone'),
+  exposureAction: size.describe('length of the multi-hot action vector of an exposure'),
+  pageViewAction: size.describe('length of the multi-hot action vector of a click'),
+  context: size.describe('length of the multi-hot vector of the moment'),
+  hidden: z.int().min(1).max(256).default(16).describe('H, width of every state'),
+  mlp: z.array(size).default([32]).describe('hidden layers of ControlNet and UpliftNet'),
+  interaction: z
+    .boolean()
+    .default(true)
+    .describe('products of candidates and behaviours in the fusion'),
+  stopGradientTreatment: z
+    .boolean()
+    .default(false)
+    .describe('true: treated rows train UpliftNet and the shared bottom, not ControlNet'),
+  tablePenalty: z
+    .number()
+    .min(0)
+    .default(0.01)
+    .describe(
+      'times the mean squared item vector of a row, added to the loss: orders are too few to learn ids by heart',
+    ),
+  label: z
+    .enum(Object.keys(UPLIFT_LABELS) as [UpliftLabel, ...UpliftLabel[]])
+    .default('order_n10')
+    .describe('outcome after the decision'),
+});
+export type UpliftConfig = z.infer<typeof upliftConfig>;
+
+/** Config for a tensors folder; `overrides` are the fields with defaults, `fields` and `widths`. */
+export function upliftConfigFor(
+  features: Features,
+  overrides: Record<string, unknown> & { widths?: Record<string, number> } = {},
+): UpliftConfig {
+  const { widths, ...rest } = overrides;
+  const { since, sessionClicks, unexposed, exposureAction, pageViewAction } = features.sizes;
+  return upliftConfig.parse({
+    fields: itemFieldsFor(features, widths ?? { item: 8 }),
+    ...{ since, sessionClicks, unexposed, exposureAction, pageViewAction },
+    context: features.sizes.decisionContext,
+    ...rest,
+  });
 }
 
 /** What `decide` takes: gathered rows, one decision, float32. */
@@ -101,7 +129,7 @@ export interface DecideInputs {
 /** Shapes of {@link DecideInputs} by name, for recording. */
 export function decideShapes(config: UpliftConfig): Record<keyof DecideInputs, number[]> {
   const { since, sessionClicks, unexposed } = config;
-  const P = itemWidth(config);
+  const P = itemWidth(config.fields);
   return {
     since_item_vec: [1, since, P],
     since_action: [1, since, config.exposureAction],
@@ -115,23 +143,15 @@ export function decideShapes(config: UpliftConfig): Record<keyof DecideInputs, n
   };
 }
 
-export function itemWidth(config: UpliftConfig): number {
-  return FIELDS.reduce((sum, field) => sum + config.widths[field], 0);
-}
-
 function fusionWidth(config: UpliftConfig): number {
-  return config.units * (config.interaction ? 7 : 5) + config.context;
+  return config.hidden * (config.interaction ? 7 : 5) + config.context;
 }
 
 function init(config: UpliftConfig, seed: number): Tensors {
   const stream = (name: string): Random => Random.of(seed, 'uplift', name);
-  const P = itemWidth(config);
-  const weights: Tensors = {};
-  for (const field of FIELDS) {
-    const shape = [config.rows[field], config.widths[field]];
-    weights[`embedding/${field}`] = normal(shape, 0.05, stream(field));
-  }
-  const H = config.units;
+  const P = itemWidth(config.fields);
+  const weights = itemVectorsInit(config.fields, stream('embedding'));
+  const H = config.hidden;
   Object.assign(
     weights,
     gruInit('since-item/0', P, H, stream('since-item')),
@@ -139,8 +159,8 @@ function init(config: UpliftConfig, seed: number): Tensors {
     gruInit('sclk-item/0', P, H, stream('sclk-item')),
     gruInit('sclk-action/0', config.pageViewAction, H, stream('sclk-action')),
     denseInit('candidates', P, H, stream('candidates')),
-    mlpInit('control', fusionWidth(config), config.hidden, stream('control')),
-    mlpInit('uplift', fusionWidth(config), config.hidden, stream('uplift')),
+    mlpInit('control', fusionWidth(config), config.mlp, stream('control')),
+    mlpInit('uplift', fusionWidth(config), config.mlp, stream('uplift')),
   );
   // The effect starts at 0 for everyone: noise in v would have to be unlearned from few orders.
   const out = weights['uplift/out/kernel']!;
@@ -149,26 +169,18 @@ function init(config: UpliftConfig, seed: number): Tensors {
   return weights;
 }
 
-/** Item vectors of rows in all tables. @returns [B, K, P] */
-function itemVectors(weights: Tensors, batch: Tensors, prefix: string): tf.Tensor3D {
-  return tf.concat(
-    FIELDS.map((field) =>
-      embedding(weights[`embedding/${field}`] as tf.Tensor2D, batch[`${prefix}_${field}`]!),
-    ),
-    -1,
-  ) as tf.Tensor3D;
-}
-
 /** A batch of the tensors folder as the inputs of `decide`, with B rows in place of one. */
-export function gatherInputs(weights: Tensors, batch: Tensors): DecideInputs {
+export function gatherInputs(config: UpliftConfig, weights: Tensors, batch: Tensors): DecideInputs {
+  const vectors = (prefix: string): tf.Tensor3D =>
+    itemVectors(config.fields, weights, batch, prefix) as tf.Tensor3D;
   return {
-    since_item_vec: itemVectors(weights, batch, 'since'),
+    since_item_vec: vectors('since'),
     since_action: batch.since_action as tf.Tensor3D,
     since_mask: batch.since_mask as tf.Tensor2D,
-    sclk_item_vec: itemVectors(weights, batch, 'sclk'),
+    sclk_item_vec: vectors('sclk'),
     sclk_action: batch.sclk_action as tf.Tensor3D,
     sclk_mask: batch.sclk_mask as tf.Tensor2D,
-    unexposed_vec: itemVectors(weights, batch, 'unexposed'),
+    unexposed_vec: vectors('unexposed'),
     unexposed_mask: batch.unexposed_mask as tf.Tensor2D,
     context: batch.context as tf.Tensor2D,
   };
@@ -233,16 +245,31 @@ const stopGradient = tf.customGrad((x) => ({
 
 /** Entry point of the phone: the uplift logit v (eq 13). @returns [1, 1] ([B, 1] for B rows) */
 export function decide(config: UpliftConfig, weights: Tensors, inputs: DecideInputs): tf.Tensor2D {
-  return mlp(weights, 'uplift', config.hidden, fuse(config, weights, inputs)) as tf.Tensor2D;
+  return mlp(weights, 'uplift', config.mlp, fuse(config, weights, inputs)) as tf.Tensor2D;
 }
 
-/** Control logit c and uplift logit v of a batch. @returns [B, 2] */
-function logits(config: UpliftConfig, weights: Tensors, batch: Tensors): tf.Tensor2D {
-  const fusion = fuse(config, weights, gatherInputs(weights, batch));
+/** Control logit c and uplift logit v of gathered rows. @returns [B, 2] */
+function logits(config: UpliftConfig, weights: Tensors, inputs: DecideInputs): tf.Tensor2D {
+  const fusion = fuse(config, weights, inputs);
   return tf.concat(
-    [mlp(weights, 'control', config.hidden, fusion), mlp(weights, 'uplift', config.hidden, fusion)],
+    [mlp(weights, 'control', config.mlp, fusion), mlp(weights, 'uplift', config.mlp, fusion)],
     1,
   ) as tf.Tensor2D;
+}
+
+/** Mean over rows of the mean squared entries of their item vectors. */
+function tablePenalty(inputs: DecideInputs): tf.Scalar {
+  const parts: [tf.Tensor3D, tf.Tensor2D][] = [
+    [inputs.since_item_vec, inputs.since_mask],
+    [inputs.sclk_item_vec, inputs.sclk_mask],
+    [inputs.unexposed_vec, inputs.unexposed_mask],
+  ];
+  return tf.addN(
+    parts.map(([vectors, mask]) => {
+      const squares = tf.sum(tf.square(vectors), 2);
+      return tf.div(tf.sum(tf.mul(squares, mask)), tf.maximum(tf.sum(mask), 1));
+    }),
+  ) as tf.Scalar;
 }
 
 /** Eq 17 as the mean over the rows of both arms. @param both [B, 2] @param arm, label [B] */
@@ -268,7 +295,7 @@ function inputSpecs(config: UpliftConfig): Record<string, InputSpec> {
   const specs: Record<string, InputSpec> = {};
   const { since, sessionClicks, unexposed } = config;
   for (const [prefix, length] of Object.entries({ since, sclk: sessionClicks, unexposed })) {
-    for (const field of FIELDS) specs[`${prefix}_${field}`] = int(length);
+    for (const { name } of config.fields) specs[`${prefix}_${name}`] = int(length);
     specs[`${prefix}_mask`] = float(length);
   }
   // Stored as indexes, made multi-hot with the batch; behaviours of unknown actions are all zeros.
@@ -280,20 +307,26 @@ function inputSpecs(config: UpliftConfig): Record<string, InputSpec> {
   return specs;
 }
 
+function loss(config: UpliftConfig, weights: Tensors, batch: Tensors): tf.Scalar {
+  const inputs = gatherInputs(config, weights, batch);
+  const entropy = upliftLoss(
+    logits(config, weights, inputs),
+    batch.arm!,
+    batch[UPLIFT_LABELS[config.label]]!,
+    config.stopGradientTreatment,
+  );
+  if (config.tablePenalty === 0) return entropy;
+  return tf.add(entropy, tf.mul(config.tablePenalty, tablePenalty(inputs)));
+}
+
 /** The model; `predict` gives [B, 2]: control logit c, uplift logit v. */
 export function upliftModel(config: UpliftConfig): Model {
   return {
     name: 'uplift',
-    config: { ...config },
+    config,
     inputs: inputSpecs(config),
     init: (seed) => tf.tidy(() => init(config, seed)),
-    predict: (weights, batch) => logits(config, weights, batch),
-    loss: (weights, batch) =>
-      upliftLoss(
-        logits(config, weights, batch),
-        batch.arm!,
-        batch[UPLIFT_LABELS[config.label]]!,
-        config.stopGradientTreatment,
-      ),
+    predict: (weights, batch) => logits(config, weights, gatherInputs(config, weights, batch)),
+    loss: (weights, batch) => loss(config, weights, batch),
   };
 }
