@@ -1,0 +1,117 @@
+/** One pull at a time into a folder. */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { EdgeloomError } from '../../lib/errors.ts';
+import { type FileSystem, hasCode } from './file-system.ts';
+import { uniqueSuffix } from './repository.ts';
+
+const ownerSchema = z.object({ host: z.string(), pid: z.int(), nonce: z.string() });
+type Owner = z.infer<typeof ownerSchema>;
+
+/** Locks that this process holds: one with our process id that is not among them is a dead one's. */
+const held = new Set<string>();
+
+const POLL_MS = 50;
+
+/**
+ * Runs `work` while holding `<folder>/.lock`. The lock of a process that died on this machine is
+ * taken over; one of another machine is waited for.
+ * @throws EdgeloomError `busy` when the lock is not free within `waitMs`
+ */
+export async function withLock<T>(
+  fs: FileSystem,
+  folder: string,
+  options: { signal?: AbortSignal | undefined; waitMs?: number },
+  work: () => Promise<T>,
+): Promise<T> {
+  const path = join(folder, '.lock');
+  const nonce = uniqueSuffix();
+  held.add(nonce);
+  try {
+    await fs.makeFolder(folder);
+    await acquire(fs, path, nonce, options);
+    try {
+      return await work();
+    } finally {
+      await fs.remove(path);
+    }
+  } finally {
+    held.delete(nonce);
+  }
+}
+
+async function acquire(
+  fs: FileSystem,
+  path: string,
+  nonce: string,
+  { signal, waitMs = 120_000 }: { signal?: AbortSignal | undefined; waitMs?: number },
+): Promise<void> {
+  const me: Owner = { host: hostname(), pid: process.pid, nonce };
+  for (let waited = 0; ; waited += POLL_MS) {
+    signal?.throwIfAborted();
+    try {
+      await fs.writeNew(path, JSON.stringify(me));
+      return;
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+    }
+    const owner = await readOwner(fs, path);
+    if (owner && isDead(owner)) {
+      await takeAway(fs, path, owner);
+      continue;
+    }
+    if (waited >= waitMs) {
+      throw new EdgeloomError({
+        code: 'busy',
+        what: 'Another pull works on this folder',
+        where: path,
+        fix: owner
+          ? `wait for process ${owner.pid} on ${owner.host}, or delete the file if it is gone`
+          : 'delete the file if no pull is running',
+      });
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+/** Null while the file is gone or not written yet. */
+async function readOwner(fs: FileSystem, path: string): Promise<Owner | null> {
+  let text: string;
+  try {
+    text = await fs.readText(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return null;
+    throw error;
+  }
+  if (text === '') return null;
+  const parsed = ownerSchema.safeParse(JSON.parse(text));
+  return parsed.success ? parsed.data : null;
+}
+
+function isDead({ host, pid, nonce }: Owner): boolean {
+  if (host !== hostname()) return false;
+  if (pid === process.pid) return !held.has(nonce);
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return hasCode(error, 'ESRCH');
+  }
+}
+
+/** Only the one who claims a dead lock may remove it, so that nobody removes its successor. */
+async function takeAway(fs: FileSystem, path: string, dead: Owner): Promise<void> {
+  const claim = `${path}-of-${dead.nonce}`;
+  try {
+    await fs.writeNew(claim, '');
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+    await sleep(POLL_MS);
+    return;
+  }
+  const now = await readOwner(fs, path);
+  if (now?.nonce === dead.nonce) await fs.remove(path);
+  await fs.remove(claim);
+}
