@@ -3,6 +3,7 @@
  * builder, dead code goes when a pass is closed.
  */
 import { GraphBuilder } from './builder.ts';
+import { groupSlices } from './group-slices.ts';
 import { at, type Graph, type ValueId, valueById } from './ir.ts';
 import { denseRules } from './rules/dense.ts';
 import { identityRules } from './rules/identities.ts';
@@ -10,7 +11,7 @@ import { movementRules } from './rules/movement.ts';
 import { recogniseRules } from './rules/recognise.ts';
 import type { Rule } from './rules/rule.ts';
 
-const standardRules: readonly Rule[] = [
+export const standardRules: readonly Rule[] = [
   ...identityRules,
   ...movementRules,
   ...denseRules,
@@ -25,6 +26,10 @@ const MOST_PASSES = 50;
  * @throws Error when the rules do not settle
  */
 export function optimise(graph: Graph, rules: readonly Rule[] = standardRules): Graph {
+  return settle(groupSlices(settle(graph, rules)), rules);
+}
+
+function settle(graph: Graph, rules: readonly Rule[]): Graph {
   let current = graph;
   for (let pass = 0; pass < MOST_PASSES; pass++) {
     const { graph: next, changed } = onePass(current, rules);

@@ -73,7 +73,7 @@ const scaleAndShift: Rule = (node, context) => {
   const shape = node.inputs.map((id) => builder.shape(id));
   for (const i of node.op === 'subtract' ? [0] : [0, 1]) {
     const inner = absorbable(node, i, context);
-    const n = at(at(shape, i), at(shape, i).length - 1) ?? 0;
+    const n = at(shape, i).at(-1) ?? 0;
     const other = 1 - i;
     const c = inner && lastAxisConstant(builder, at(node.inputs, other), n);
     if (!inner || !c || at(shape, other).length > at(shape, i).length) continue;

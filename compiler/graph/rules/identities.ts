@@ -1,5 +1,6 @@
 /** Operations that do nothing, or nothing but change the shape. */
 import { at, sameShape, type ValueId } from '../ir.ts';
+import { broadcastShapes } from '../shapes.ts';
 import { type Rule, uniformConstant } from './rule.ts';
 
 const neutral = { add: 0, subtract: 0, multiply: 1, divide: 1 } as const;
@@ -25,6 +26,16 @@ const neutralOperand: Rule = (node, { builder }) => {
     return size !== 1 && size !== own;
   });
   return widened || builder.shape(other).length > shape.length ? undefined : [x];
+};
+
+/** 0 · x, which for finite x is 0: the first step of a recurrence from zeros. */
+const timesZero: Rule = (node, { builder }) => {
+  if (node.op !== 'multiply') return undefined;
+  if (!node.inputs.some((id) => uniformConstant(builder, id) === 0)) return undefined;
+  const [a, b] = node.inputs as [ValueId, ValueId];
+  const shape = broadcastShapes(builder.shape(a), builder.shape(b));
+  const zero = builder.scalar(0, builder.get(a).dtype);
+  return [builder.emit('broadcast', [zero], { shape })];
 };
 
 /** Casts to the own type, and bool → number → bool. */
@@ -91,6 +102,7 @@ const voidReduction: Rule = (node, { builder }) => {
 
 export const identityRules: readonly Rule[] = [
   neutralOperand,
+  timesZero,
   voidCast,
   voidMovement,
   voidReduction,

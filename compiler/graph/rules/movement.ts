@@ -1,5 +1,5 @@
 /** Fewer reshapes, transposes, copies. */
-import { at, elementCount, sameShape, type ValueId } from '../ir.ts';
+import { at, elementCount, type Shape, sameShape, type ValueId } from '../ir.ts';
 import { isBinary } from '../kernels/elementwise.ts';
 import { broadcastShapes } from '../shapes.ts';
 import type { Rule } from './rule.ts';
@@ -70,6 +70,23 @@ const absorbBroadcast: Rule = (node, { builder }) => {
   return undefined;
 };
 
+/** Axes of size one in front are what broadcasting adds by itself. */
+const absorbLeadingOnes: Rule = (node, { builder }) => {
+  if (!isBinary(node.op) && node.op !== 'select') return undefined;
+  const shape = node.inputs.map((id) => builder.shape(id)).reduce(broadcastShapes);
+  const trimmed = (full: Shape): Shape => full.slice(full.findIndex((size) => size !== 1));
+  for (const [i, id] of node.inputs.entries()) {
+    const inner = builder.producedBy(id, 'reshape');
+    const source = inner && at(inner.inputs, 0);
+    if (source === undefined || builder.shape(source).length >= builder.shape(id).length) continue;
+    if (!sameShape(trimmed(builder.shape(source)), trimmed(builder.shape(id)))) continue;
+    const inputs = node.inputs.with(i, source);
+    const without = inputs.map((input) => builder.shape(input)).reduce(broadcastShapes);
+    if (sameShape(without, shape)) return builder.emitAll(node, inputs);
+  }
+  return undefined;
+};
+
 /** gather with one constant index is a slice. */
 const gatherToSlice: Rule = (node, { builder }) => {
   if (node.op !== 'gather' || node.attributes.batchDims > 0) return undefined;
@@ -115,6 +132,7 @@ export const movementRules: readonly Rule[] = [
   flattenConcat,
   tileToBroadcast,
   absorbBroadcast,
+  absorbLeadingOnes,
   gatherToSlice,
   mergeSlices,
   sliceOfPack,

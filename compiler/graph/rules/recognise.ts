@@ -1,5 +1,5 @@
 /** Composite operations found in their elementary form, because targets have better ones. */
-import { at, type ValueId } from '../ir.ts';
+import { at, sameShape, type ValueId } from '../ir.ts';
 import { type Rule, uniformConstant } from './rule.ts';
 
 /** exp(z) / sum(exp(z)) over the last axis, with or without the largest z subtracted first. */
@@ -42,6 +42,28 @@ const addOfNegated: Rule = (node, { builder }) => {
   return negated && [builder.emit('subtract', [a, at(negated.inputs, 0)], {})];
 };
 
+/** u · a + (1 − u) · b → b + u · (a − b): one operation fewer in every step of a GRU. */
+const interpolation: Rule = (node, { builder }) => {
+  if (node.op !== 'add') return undefined;
+  const products = node.inputs.map((id) => builder.producedBy(id, 'multiply'));
+  for (const [first, second] of [products, products.toReversed()]) {
+    if (!first || !second) continue;
+    for (const [i, id] of second.inputs.entries()) {
+      const complement = builder.producedBy(id, 'subtract');
+      if (!complement || uniformConstant(builder, at(complement.inputs, 0)) !== 1) continue;
+      const u = at(complement.inputs, 1);
+      if (!first.inputs.includes(u)) continue;
+      const a = at(first.inputs, first.inputs[0] === u ? 1 : 0);
+      const b = at(second.inputs, 1 - i);
+      const shape = builder.shape(u);
+      if (![a, b].every((x) => sameShape(builder.shape(x), shape))) continue;
+      const moved = builder.emit('multiply', [u, builder.emit('subtract', [a, b], {})], {});
+      return [builder.emit('add', [b, moved], {})];
+    }
+  }
+  return undefined;
+};
+
 /** (a > c) as a number, asked for being non-zero, is a > c. */
 const notEqualToZeroOfCast: Rule = (node, { builder }) => {
   if (node.op !== 'notEqual' && node.op !== 'greater') return undefined;
@@ -58,5 +80,6 @@ export const recogniseRules: readonly Rule[] = [
   softmaxFromParts,
   sigmoidFromParts,
   addOfNegated,
+  interpolation,
   notEqualToZeroOfCast,
 ];

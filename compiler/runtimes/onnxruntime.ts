@@ -1,0 +1,73 @@
+/** ONNX files in ONNX Runtime's CPU provider, one thread. */
+import ort from 'onnxruntime-node';
+import { EdgeloomError } from '../../lib/errors.ts';
+import { at, type TypedArray } from '../graph/ir.ts';
+import { assertFinite, checkedInput, type LoadedModel, type NamedArrays } from './runtime.ts';
+
+const ERRORS_ONLY = 3;
+
+interface Declared {
+  name: string;
+  type: ort.Tensor.Type;
+  shape: number[];
+}
+
+function declared(metadata: readonly ort.InferenceSession.ValueMetadata[]): Declared[] {
+  return metadata.flatMap((value) =>
+    value.isTensor ? [{ name: value.name, type: value.type, shape: value.shape.map(Number) }] : [],
+  );
+}
+
+function arrayOf(name: string, { data, type }: ort.Tensor): TypedArray {
+  if (data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array) {
+    return data;
+  }
+  throw new EdgeloomError({
+    code: 'runtime-failed',
+    what: `Output ${name} has the type ${type}`,
+    fix: 'export outputs as float32, int32 or bool',
+  });
+}
+
+/** @throws EdgeloomError `runtime-failed` when ONNX Runtime refuses the file */
+export async function loadOnnx(bytes: Uint8Array): Promise<LoadedModel> {
+  let session: ort.InferenceSession;
+  try {
+    session = await ort.InferenceSession.create(bytes, {
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      logSeverityLevel: ERRORS_ONLY,
+    });
+  } catch (error) {
+    throw new EdgeloomError(
+      {
+        code: 'runtime-failed',
+        what: `ONNX Runtime refuses the model: ${(error as Error).message}`,
+        fix: 'run lintOnnx on the file',
+      },
+      { cause: error },
+    );
+  }
+  const inputs = declared(session.inputMetadata);
+  return {
+    inputNames: session.inputNames,
+    outputNames: session.outputNames,
+    async run(values: NamedArrays): Promise<NamedArrays> {
+      const feeds = Object.fromEntries(
+        inputs.map(({ name, type, shape }) => [
+          name,
+          new ort.Tensor(type, checkedInput(values, name, shape), shape),
+        ]),
+      );
+      const results = await session.run(feeds);
+      return Object.fromEntries(
+        session.outputNames.map((name) => {
+          const data = arrayOf(name, results[name] as ort.Tensor);
+          assertFinite(name, data);
+          return [name, at([data], 0)];
+        }),
+      );
+    },
+    dispose: () => session.release(),
+  };
+}

@@ -1,0 +1,135 @@
+/**
+ * The tfjs backend `trace`: the JavaScript CPU backend with every kernel wrapped, so that a recorder
+ * sees each call. This is tfjs's own extension point; no native library is needed.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { EdgeloomError } from '../../lib/errors.ts';
+import { callerLocation } from './location.ts';
+
+export const TRACE_BACKEND = 'trace';
+
+/** One call of a kernel, after it ran. */
+export interface KernelCall {
+  name: string;
+  /** By tfjs's own names; `concat`, `pack` and `addN` use positions. */
+  inputs: tf.NamedTensorInfoMap;
+  attributes: tf.NamedAttrMap;
+  outputs: tf.TensorInfo[];
+}
+
+export interface KernelListener {
+  called(call: KernelCall): void;
+  /** True when the values depend on an input of the recording. */
+  isTraced(dataId: tf.DataId): boolean;
+}
+
+let listener: KernelListener | undefined;
+/** Kernels may run others inside; only what the caller asked for is recorded. */
+let depth = 0;
+
+function assertReadable(dataId: tf.DataId): void {
+  if (depth > 0 || !listener?.isTraced(dataId)) return;
+  const where = callerLocation();
+  throw new EdgeloomError({
+    code: 'read-while-recording',
+    what: 'Values of a tensor that depends on the inputs were read while the function was recorded',
+    ...(where ? { where } : {}),
+    fix: 'compute with tensor operations (tf.where in place of if) so that the graph holds the choice',
+  });
+}
+
+interface CpuBackend extends tf.KernelBackend {
+  firstUse?: boolean;
+  readSync(dataId: tf.DataId): tf.backend_util.BackendValues;
+  read(dataId: tf.DataId): Promise<tf.backend_util.BackendValues>;
+}
+
+function makeBackend(): CpuBackend {
+  const cpu = tf.findBackend('cpu') as CpuBackend;
+  const Base = cpu.constructor as new () => CpuBackend;
+  class TraceBackend extends Base {
+    // The CPU backend advertises tfjs-node on its first use.
+    override firstUse = false;
+
+    override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
+      assertReadable(dataId);
+      return super.readSync(dataId);
+    }
+
+    override async read(dataId: tf.DataId): Promise<tf.backend_util.BackendValues> {
+      assertReadable(dataId);
+      return super.readSync(dataId);
+    }
+  }
+  return new TraceBackend();
+}
+
+const tensorList = (outputs: tf.TensorInfo | tf.TensorInfo[]): tf.TensorInfo[] =>
+  Array.isArray(outputs) ? outputs : [outputs];
+
+function wrapKernel(kernel: tf.KernelConfig): tf.KernelConfig {
+  return {
+    ...kernel,
+    backendName: TRACE_BACKEND,
+    kernelFunc: (call) => {
+      depth++;
+      let outputs: tf.TensorInfo | tf.TensorInfo[];
+      try {
+        outputs = kernel.kernelFunc(call);
+      } finally {
+        depth--;
+      }
+      if (depth === 0) {
+        listener?.called({
+          name: kernel.kernelName,
+          inputs: call.inputs,
+          attributes: call.attrs ?? {},
+          outputs: tensorList(outputs),
+        });
+      }
+      return outputs;
+    },
+  };
+}
+
+/** Registers the backend once a process, below every other in priority. */
+function register(): void {
+  if (tf.findBackendFactory(TRACE_BACKEND)) return;
+  tf.registerBackend(TRACE_BACKEND, makeBackend, 0);
+  for (const kernel of tf.getKernelsForBackend('cpu')) tf.registerKernel(wrapKernel(kernel));
+}
+
+function activate(name: string): void {
+  // Neither backend starts asynchronously, so that this has happened when the call returns.
+  void tf.setBackend(name);
+  if (tf.getBackend() !== name) throw new Error(`the tfjs backend ${name} did not start`);
+}
+
+/** Refuses Math.random: tfjs draws the seeds of its random tensors from it. */
+function refuseRandom(): number {
+  const where = callerLocation();
+  throw new EdgeloomError({
+    code: 'random-while-recording',
+    what: 'A random number was drawn while the function was recorded',
+    ...(where ? { where } : {}),
+    fix: 'leave dropout and sampling out of what is exported, or pass the numbers in as an input',
+  });
+}
+
+/** Runs `body` on the trace backend under `to`, then puts the former backend back. */
+export function withListener<T extends tf.TensorContainer>(to: KernelListener, body: () => T): T {
+  if (listener) throw new Error('a recording is under way already');
+  register();
+  const former = tf.getBackend();
+  const random = Math.random;
+  activate(TRACE_BACKEND);
+  listener = to;
+  Math.random = refuseRandom;
+  try {
+    return tf.tidy(body);
+  } finally {
+    Math.random = random;
+    listener = undefined;
+    activate(former && former !== TRACE_BACKEND ? former : 'cpu');
+  }
+}

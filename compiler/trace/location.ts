@@ -1,0 +1,24 @@
+/** Which line of the caller's own code asked for an operation. */
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** tfjs puts about 20 frames between a model's line and a kernel. */
+const DEEPEST_STACK = 80;
+
+const own = (file: string): boolean =>
+  file.includes('/compiler/trace/') && !file.endsWith('.test.ts');
+
+/** `models/reranker/rerank.ts:41`, or undefined when only library code is on the stack. */
+export function callerLocation(): string | undefined {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = DEEPEST_STACK;
+  const stack = new Error('location').stack ?? '';
+  Error.stackTraceLimit = limit;
+  for (const line of stack.split('\n').slice(1)) {
+    const found = /((?:file:\/\/)?\/[^()]+?\.[cm]?[jt]s)(?:\?[^:]*)?:(\d+):\d+\)?$/.exec(line);
+    if (!found?.[1] || found[1].includes('/node_modules/')) continue;
+    const file = found[1].startsWith('file:') ? fileURLToPath(found[1]) : found[1];
+    if (!own(file)) return `${relative(process.cwd(), file)}:${found[2]}`;
+  }
+  return undefined;
+}
