@@ -41,8 +41,7 @@ function fakeBatch(rows: number, seed: number): Tensors {
   for (const [name, { dtype, shape }] of Object.entries(model.inputs)) {
     const size = [rows, ...shape].reduce((a, b) => a * b, 1);
     const field = name.split('_')[1]!;
-    const limit =
-      limits.get(field) ?? { since_action: 7, sclk_action: 6, context: 5 }[name as 'context'] ?? 2;
+    const limit = limits.get(field) ?? 2;
     const values = Array.from({ length: size }, () => random.below(limit));
     if (name.endsWith('_mask')) {
       const length = shape[0]!;
@@ -116,19 +115,21 @@ describe.each(backends)('uplift model on %s', (backend) => {
     for (let i = 0; i < before.length; i++) expect(after[i]).toBeCloseTo(before[i]!, 5);
   });
 
-  it('has the mean cross entropy of each row under its own arm as loss', () => {
+  it('has the mean cross entropy of each counted row under its own arm as loss', () => {
     // Control, c = 0, bought: ln 2. Treated, c = 1, v = −1, not bought: ln 2.
     // Treated, c = 0, v = ln 3, bought: −ln(3/4).
     const both = tf.tensor2d([
       [0, 5],
       [1, -1],
       [0, Math.log(3)],
+      [9, 9],
     ]);
-    const arm = tf.tensor1d([0, 1, 1]);
-    const label = tf.tensor1d([1, 0, 1]);
+    const arm = tf.tensor1d([0, 1, 1, 0]);
+    const label = tf.tensor1d([1, 0, 1, 0]);
+    const mask = tf.tensor1d([1, 1, 1, 0]);
     const expected = (2 * Math.LN2 - Math.log(0.75)) / 3;
     for (const stop of [false, true]) {
-      expect(upliftLoss(both, arm, label, stop).dataSync()[0]).toBeCloseTo(expected, 6);
+      expect(upliftLoss(both, arm, label, mask, stop).dataSync()[0]).toBeCloseTo(expected, 6);
     }
   });
 
@@ -140,7 +141,8 @@ describe.each(backends)('uplift model on %s', (backend) => {
     const weights = Object.fromEntries(
       Object.entries(noisyWeights(5)).map(([name, w]) => [name, tf.variable(w)]),
     );
-    const batch = fakeBatch(6, 5);
+    const known = { matured: tf.ones([6]), propensity: tf.fill([6], 0.5) };
+    const batch = { ...fakeBatch(6, 5), ...known };
     const armIs = (arm: number): Tensors => ({ ...batch, arm: tf.fill([6], arm) });
     const gradient = (rows: Tensors, name: string): number => {
       const { grads } = tf.variableGrads(
@@ -153,6 +155,18 @@ describe.each(backends)('uplift model on %s', (backend) => {
     expect(gradient(armIs(1), 'uplift/out/bias')).toBeGreaterThan(0);
     expect(gradient(armIs(0), 'control/out/bias')).toBeGreaterThan(0);
     expect(gradient(armIs(0), 'uplift/out/bias')).toBe(0);
+  });
+
+  it('learns nothing from rows that were not randomised or whose outcome is not known yet', () => {
+    const model = upliftModel({ ...config, tablePenalty: 0 });
+    const weights = noisyWeights(9);
+    const batch = fakeBatch(4, 9);
+    const loss = (propensity: number, matured: number): number => {
+      const columns = { propensity: tf.fill([4], propensity), matured: tf.fill([4], matured) };
+      return model.loss(weights, { ...batch, ...columns }).dataSync()[0]!;
+    };
+    expect([loss(1, 1), loss(0, 1), loss(0.5, 0)]).toEqual([0, 0, 0]);
+    expect(loss(0.5, 1)).toBeGreaterThan(0);
   });
 
   it('draws equal weights from equal seeds', () => {

@@ -44,6 +44,7 @@ import {
   itemVectorsInit,
   itemWidth,
 } from '../layers/item-vector.ts';
+import { maskedBinaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
 
 /** Outcomes after a decision: an order (or a click) within the next n slots shown to the user. */
 export const UPLIFT_LABELS = {
@@ -272,11 +273,16 @@ function tablePenalty(inputs: DecideInputs): tf.Scalar {
   ) as tf.Scalar;
 }
 
-/** Eq 17 as the mean over the rows of both arms. @param both [B, 2] @param arm, label [B] */
+/**
+ * Eq 17 as the mean over the rows of both arms.
+ * @param both [B, 2] @param arm, label [B]
+ * @param mask [B], 1 for rows that count: randomised and with a known outcome
+ */
 export function upliftLoss(
   both: tf.Tensor2D,
   arm: tf.Tensor,
   label: tf.Tensor,
+  mask: tf.Tensor,
   stopGradientTreatment: boolean,
 ): tf.Scalar {
   const rows = both.shape[0];
@@ -285,8 +291,14 @@ export function upliftLoss(
   const base = stopGradientTreatment ? stopGradient(c) : c;
   // Each row enters through its own arm's probability, so one cross entropy holds both terms.
   const z = tf.add(tf.mul(arm, tf.add(base, v)), tf.mul(tf.sub(1, arm), c));
-  const each = tf.add(tf.sub(tf.relu(z), tf.mul(z, label)), tf.log1p(tf.exp(tf.neg(tf.abs(z)))));
-  return tf.mean(each) as tf.Scalar;
+  return maskedBinaryCrossEntropy(z, label, mask);
+}
+
+/** Rows that teach something: the arm was drawn, and the next n slots have been seen. @returns [B] */
+function countedRows(batch: Tensors): tf.Tensor {
+  const p = batch.propensity!;
+  const drawn = tf.logicalAnd(tf.greater(p, 0), tf.less(p, 1));
+  return tf.mul(tf.cast(drawn, 'float32'), batch.matured!);
 }
 
 function inputSpecs(config: UpliftConfig): Record<string, InputSpec> {
@@ -302,7 +314,7 @@ function inputSpecs(config: UpliftConfig): Record<string, InputSpec> {
   specs.since_action = { ...float(since, config.exposureAction), validity: 'since_known' };
   specs.sclk_action = { ...float(sessionClicks, config.pageViewAction), validity: 'sclk_known' };
   specs.context = float(config.context);
-  specs.arm = float();
+  for (const name of ['arm', 'propensity', 'matured']) specs[name] = float();
   specs[UPLIFT_LABELS[config.label]] = float();
   return specs;
 }
@@ -313,6 +325,7 @@ function loss(config: UpliftConfig, weights: Tensors, batch: Tensors): tf.Scalar
     logits(config, weights, inputs),
     batch.arm!,
     batch[UPLIFT_LABELS[config.label]]!,
+    countedRows(batch),
     config.stopGradientTreatment,
   );
   if (config.tablePenalty === 0) return entropy;
