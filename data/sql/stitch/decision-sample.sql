@@ -93,5 +93,4 @@ final as (
   from states
 )
 
-select * from final
-order by user_key, decision_ts, sample_id;
+select * from final;

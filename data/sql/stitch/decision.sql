@@ -24,5 +24,4 @@ final as (
   left join pages p on d.user_key = p.user_key and d.request_id = p.request_id
 )
 
-select * from final
-order by user_key, decision_ts, event_id;
+select * from final;

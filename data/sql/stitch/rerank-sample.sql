@@ -120,5 +120,4 @@ final as (
   where part = 0 or list_sum(label_exposed[first:last]) > 0
 )
 
-select * from final
-order by user_key, decision_ts, slate_id, part;
+select * from final;

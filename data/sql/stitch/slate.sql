@@ -80,5 +80,4 @@ final as (
   select * from rerank_slates
 )
 
-select * from final
-order by user_key, decision_ts, sample_id;
+select * from final;
