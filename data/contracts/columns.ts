@@ -140,13 +140,3 @@ const quoted = (name: string): string => `"${name}"`;
 /** `"a" VARCHAR, "b" BIGINT`, for a `create table`. */
 export const columnList = (list: readonly Column[]): string =>
   list.map((column) => `${quoted(column.name)} ${column.type}`).join(', ');
-
-/** A relation without rows that has the columns of an event file: what an absent type reads as. */
-export const emptyEventRelation = (type: EventType): string => {
-  const nulls = [
-    ...EVENT_COLUMNS[type],
-    { name: 'date', type: 'DATE' },
-    { name: 'bucket', type: 'INTEGER' },
-  ];
-  return `(select ${nulls.map((c) => `null::${c.type} as ${quoted(c.name)}`).join(', ')} where false)`;
-};

@@ -100,8 +100,8 @@ test('a keyword without a rule is an error, not a check left out', () => {
 });
 
 /** Values around the edges of a schema, most of them valid. */
-function valueOf(schema: JsonSchema): fc.Arbitrary<unknown> {
-  if (schema.anyOf) return fc.oneof(valueOf(schema.anyOf[0]!), fc.constant(null));
+function fitting(schema: JsonSchema): fc.Arbitrary<unknown> {
+  if (schema.anyOf) return fc.oneof(fitting(schema.anyOf[0]!), fc.constant(null));
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum) return fc.constantFrom(...schema.enum);
   const { minimum = -1e9, maximum = 1e9, minLength = 0, maxLength = 20 } = schema;
@@ -119,12 +119,12 @@ function valueOf(schema: JsonSchema): fc.Arbitrary<unknown> {
     case 'number':
       return fc.oneof(fc.double({ min: minimum, max: maximum, noNaN: true }), fc.constant(maximum));
     case 'array':
-      return fc.array(valueOf(schema.items!), { minLength: schema.minItems ?? 0, maxLength: 3 });
+      return fc.array(fitting(schema.items!), { minLength: schema.minItems ?? 0, maxLength: 3 });
     default: {
       if (typeof schema.additionalProperties === 'object') {
-        return fc.dictionary(fc.string(), valueOf(schema.additionalProperties), { maxKeys: 3 });
+        return fc.dictionary(fc.string(), fitting(schema.additionalProperties), { maxKeys: 3 });
       }
-      const properties = Object.entries(schema.properties!).map(([k, v]) => [k, valueOf(v)]);
+      const properties = Object.entries(schema.properties!).map(([k, v]) => [k, fitting(v)]);
       const required = { requiredKeys: schema.required ?? [] };
       return fc.record(Object.fromEntries(properties), required as { requiredKeys: [] });
     }
@@ -172,7 +172,7 @@ test('the compiled checker and zod agree on valid and broken events of every typ
   const checkers: Checker[] = schemas.map(compileChecker);
   const cases = fc
     .nat({ max: schemas.length - 1 })
-    .chain((i) => fc.tuple(fc.constant(i), valueOf(schemas[i]!).chain(mutated)));
+    .chain((i) => fc.tuple(fc.constant(i), fitting(schemas[i]!).chain(mutated)));
   const seen = { accepted: 0, refused: 0 };
   fc.assert(
     fc.property(cases, ([i, value]) => {

@@ -1,0 +1,41 @@
+/** What ingest can be told. */
+import type { RunOptions } from '../../lib/progress.ts';
+
+export interface IngestOptions extends RunOptions {
+  /** Folder with `dataset.json`, `events/` and `tables/`. */
+  logsDir: string;
+  /** The lake's folder: absent or empty before, whole afterwards, untouched on failure. */
+  outDir: string;
+  /** Secret of the keyed hash of user ids, 16 bytes or more. Never logged, never written. */
+  userKey: Uint8Array;
+  /** User buckets. @default 8 */
+  buckets?: number;
+  /** Above this share of rejected rows the run fails and leaves nothing behind. @default 0.01 */
+  maxRejectShare?: number;
+  /** A row that arrived later than this after `ts` is rejected, ms. @default 14 days */
+  maxLateMs?: number;
+  /** A row whose `ts` is further than this ahead of `received_ts` is rejected, ms. @default 1 hour */
+  maxAheadMs?: number;
+  /** A longer line is rejected and never held in memory. @default 16 MiB */
+  maxLineBytes?: number;
+  /** DuckDB's memory limit, MB. @default 1000 */
+  memoryLimitMb?: number;
+  /** DuckDB's threads. @default 2 */
+  threads?: number;
+}
+
+export type Settings = Required<Omit<IngestOptions, 'signal' | 'onProgress'>> &
+  Pick<IngestOptions, 'signal' | 'onProgress'>;
+
+const HOUR_MS = 3_600_000;
+
+export const withDefaults = (options: IngestOptions): Settings => ({
+  ...options,
+  buckets: options.buckets ?? 8,
+  maxRejectShare: options.maxRejectShare ?? 0.01,
+  maxLateMs: options.maxLateMs ?? 14 * 24 * HOUR_MS,
+  maxAheadMs: options.maxAheadMs ?? HOUR_MS,
+  maxLineBytes: options.maxLineBytes ?? 16 * 2 ** 20,
+  memoryLimitMb: options.memoryLimitMb ?? 1000,
+  threads: options.threads ?? 2,
+});

@@ -1,0 +1,238 @@
+/**
+ * Reads one file row by row into a sink and accounts for every row of it.
+ *
+ * The rule for damaged files (see README.md): a cut-off file keeps the rows that were read and adds
+ * one reject for what is missing; in a file whose bytes were altered every row after the last
+ * verified checksum is rejected, because a changed digit still parses.
+ */
+import { isUtf8 } from 'node:buffer';
+import { join } from 'node:path';
+import { gunzip } from './gzip.ts';
+import { type Content, type Ending, Input, readChunks, whole } from './input.ts';
+import { type Line, LineSplitter } from './lines.ts';
+import type { LogFile } from './log-folder.ts';
+import { parquetRows, withoutNulls } from './parquet-rows.ts';
+import { type RejectReason, type RejectWriter, rawText } from './rejects.ts';
+import { unzstd } from './zstd.ts';
+
+export interface Defect {
+  reason: RejectReason;
+  detail: string;
+  userKey: string | null;
+}
+
+export interface RowSink {
+  /** Takes a parsed row, or says what is wrong with it. */
+  take(row: unknown): Defect | undefined;
+  /** Called between chunks: time to write out what has come together. */
+  breathe(): Promise<void>;
+  /** Where the sink stands, and how to get back there. */
+  mark(): number;
+  rewind(mark: number): Promise<void>;
+}
+
+export interface FileAccount {
+  file: string;
+  rowsIn: number;
+  rejected: number;
+  blankLines: number;
+}
+
+export interface ReadOptions {
+  logsDir: string;
+  maxLineBytes: number;
+  memoryLimitMb: number;
+  /** For DuckDB when it reads Parquet. */
+  tempDir: string;
+  signal: AbortSignal | undefined;
+  /** Hears the compressed bytes read. */
+  onRead: (bytes: number) => void;
+}
+
+// Space, tab and carriage return: the white space of JSON without the newline.
+const isBlank = (text: string): boolean => /^[ \t\r]*$/.test(text);
+
+const BYTE_ORDER_MARK = '\ufeff';
+
+/** One pass over a file. Rows that end after `trustedBytes` are rejected unread. */
+class FilePass {
+  readonly account: FileAccount;
+  readonly #sink: RowSink;
+  readonly #rejects: RejectWriter;
+  readonly #distrust: Ending | undefined;
+
+  constructor(file: LogFile, sink: RowSink, rejects: RejectWriter, distrust?: Ending) {
+    this.account = { file: file.path, rowsIn: 0, rejected: 0, blankLines: 0 };
+    this.#sink = sink;
+    this.#rejects = rejects;
+    this.#distrust = distrust;
+  }
+
+  line(line: Line): void {
+    const text = line.tooLong ? '' : line.bytes.toString('utf8');
+    if (!line.tooLong && isBlank(text)) {
+      this.account.blankLines++;
+      return;
+    }
+    this.account.rowsIn++;
+    const defect = this.#read(line, text);
+    if (defect) this.reject(line, defect);
+  }
+
+  #read(line: Line, text: string): Defect | undefined {
+    if (this.#distrust && line.offset + line.length >= this.#distrust.trustedBytes) {
+      return { ...damage(this.#distrust), userKey: null };
+    }
+    if (line.tooLong) {
+      const detail = `${line.length} bytes`;
+      return { reason: 'line-too-long', detail, userKey: null };
+    }
+    // Decoding puts U+FFFD where bytes are invalid; a valid line may hold that character too.
+    if (text.includes('\ufffd') && !isUtf8(line.bytes)) {
+      return { reason: 'invalid-utf8', detail: 'not valid UTF-8', userKey: null };
+    }
+    const marked = line.offset === 0 && text.startsWith(BYTE_ORDER_MARK);
+    return this.json(marked ? text.slice(1) : text, (value) => value);
+  }
+
+  json(text: string, prepare: (value: unknown) => unknown): Defect | undefined {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      // The parser's message quotes the line, which may hold personal data: keep the position only.
+      const position = /at position \d+/.exec((error as Error).message)?.[0];
+      const detail = `not valid JSON${position ? ` ${position}` : ''}`;
+      return { reason: 'not-json', detail, userKey: null };
+    }
+    return this.#sink.take(prepare(value));
+  }
+
+  reject(place: Place, defect: Defect): void {
+    this.account.rejected++;
+    this.#rejects.add({
+      file: this.account.file,
+      line: place.number,
+      offset: place.offset,
+      reason: defect.reason,
+      detail: defect.detail,
+      user_key: defect.userKey,
+      ...rawText(place.bytes, place.length),
+    });
+  }
+
+  /** The one row that stands for what a damaged file no longer gives. */
+  missing(place: Place, ending: Ending): void {
+    this.account.rowsIn++;
+    this.reject(place, { ...damage(ending), userKey: null });
+  }
+
+  async breathe(): Promise<void> {
+    await this.#sink.breathe();
+    await this.#rejects.flushIfLarge();
+  }
+}
+
+type Place = Pick<Line, 'number' | 'bytes' | 'length'> & { offset: number | null };
+
+function damage(ending: Ending): { reason: RejectReason; detail: string } {
+  const reasons = {
+    truncated: 'file-truncated',
+    checksum: 'file-checksum',
+    corrupt: 'file-corrupt',
+    whole: 'file-corrupt',
+  } as const;
+  return { reason: reasons[ending.kind], detail: ending.detail };
+}
+
+async function* plain(chunks: AsyncGenerator<Buffer, void, void>): Content {
+  yield* chunks;
+  return whole;
+}
+
+function contentOf(file: LogFile, options: ReadOptions): Content {
+  const chunks = readChunks(join(options.logsDir, file.path), options.onRead);
+  if (file.format === 'plain') return plain(chunks);
+  return file.format === 'gzip' ? gunzip(new Input(chunks)) : unzstd(new Input(chunks));
+}
+
+async function readLines(file: LogFile, pass: FilePass, options: ReadOptions): Promise<Ending> {
+  const lines = new LineSplitter(options.maxLineBytes, (line) => pass.line(line));
+  const content = contentOf(file, options);
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const next = await content.next();
+    if (next.done) {
+      const rest = lines.rest();
+      const ending = next.value;
+      if (ending.kind === 'truncated' || ending.kind === 'corrupt') pass.missing(rest, ending);
+      else if (rest.length > 0) pass.line(rest);
+      return ending;
+    }
+    lines.feed(next.value);
+    await pass.breathe();
+  }
+}
+
+async function readParquet(
+  file: LogFile,
+  pass: FilePass,
+  options: ReadOptions,
+  distrust: Ending | undefined,
+): Promise<Ending> {
+  let number = 0;
+  try {
+    for await (const rows of parquetRows(join(options.logsDir, file.path), options)) {
+      for (const text of rows) {
+        const bytes = Buffer.from(text, 'utf8');
+        const place: Place = { number: ++number, offset: null, bytes, length: bytes.length };
+        pass.account.rowsIn++;
+        const defect = distrust
+          ? { ...damage(distrust), userKey: null }
+          : pass.json(text, withoutNulls);
+        if (defect) pass.reject(place, defect);
+      }
+      await pass.breathe();
+    }
+    options.onRead(file.bytes);
+    return whole;
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (!isParquetError(error)) throw error;
+    const detail = 'DuckDB cannot read this Parquet file to its end';
+    const ending: Ending = { kind: 'corrupt', detail, trustedBytes: 0 };
+    pass.missing({ number: number + 1, offset: null, bytes: Buffer.alloc(0), length: 0 }, ending);
+    return ending;
+  }
+}
+
+// DuckDB says in its message what kind of error it met; running out of memory is not the file's fault.
+const isParquetError = (error: unknown): boolean =>
+  error instanceof Error && !/^(Out of Memory|Interrupt|Permission|Fatal)/i.test(error.message);
+
+/**
+ * Reads a file into the sink; nothing that is wrong with the file's content throws.
+ * @returns the file's account; `rowsIn − rejected` rows were taken by the sink
+ */
+export async function readFileRows(
+  file: LogFile,
+  sink: RowSink,
+  rejects: RejectWriter,
+  options: ReadOptions,
+): Promise<FileAccount> {
+  const sinkMark = sink.mark();
+  const rejectMark = await rejects.mark();
+  const read = (pass: FilePass, distrust?: Ending): Promise<Ending> =>
+    file.format === 'parquet'
+      ? readParquet(file, pass, options, distrust)
+      : readLines(file, pass, options);
+  const first = new FilePass(file, sink, rejects);
+  const ending = await read(first);
+  if (ending.kind === 'whole' || ending.kind === 'truncated') return first.account;
+  // Altered bytes: take back what was stored and read again, storing the verified part only.
+  await sink.rewind(sinkMark);
+  await rejects.rewind(rejectMark);
+  const second = new FilePass(file, sink, rejects, ending);
+  await read(second, ending);
+  return second.account;
+}

@@ -1,0 +1,152 @@
+/**
+ * Where accepted rows wait for the lake: one DuckDB table per kind of row, in a file beside the
+ * output.
+ *
+ * Rows come as JSON text, are collected to batches, and DuckDB reads each batch with typed columns.
+ * That is faster than appending values one by one through the addon, and DuckDB's threads work while
+ * this one parses the next batch. `row_no` numbers the rows of the run in reading order.
+ */
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunOptions } from '../../lib/progress.ts';
+import { type Column, columnList } from '../contracts/columns.ts';
+import { DuckDb, sqlText } from '../duckdb.ts';
+
+const BATCH_CHARACTERS = 24 * 2 ** 20;
+// DuckDB allocates buffers of several times this size per thread, so it is fitted to the batch.
+const MIN_OBJECT_BYTES = 2 ** 20;
+
+/** Columns that the lake does not have. */
+const ROW_NO: Column = { name: 'row_no', type: 'BIGINT' };
+
+interface Table {
+  name: string;
+  columns: Column[];
+  rows: string[];
+}
+
+export interface StagingOptions extends RunOptions {
+  /** An existing folder that is removed by the caller. */
+  workDir: string;
+  memoryLimitMb: number;
+  threads: number;
+}
+
+export class Staging {
+  readonly db: DuckDb;
+  readonly #workDir: string;
+  readonly #tables = new Map<string, Table>();
+  #characters = 0;
+  #batch = 0;
+  #nextRow = 0;
+  #inFlight: Promise<void> = Promise.resolve();
+  #failure: { error: unknown } | undefined;
+
+  private constructor(db: DuckDb, workDir: string) {
+    this.db = db;
+    this.#workDir = workDir;
+  }
+
+  static async open(options: StagingOptions): Promise<Staging> {
+    const { workDir } = options;
+    const db = await DuckDb.open({ ...options, tempDir: join(workDir, 'spill') });
+    const staging = new Staging(db, workDir);
+    await db.run(`attach ${sqlText(join(workDir, 'staging.duckdb'))} as staging`);
+    await db.run('use staging');
+    // Nothing here outlives the run.
+    await db.run('set preserve_insertion_order = true');
+    return staging;
+  }
+
+  /** Makes a table for rows with these columns; `row_no` is added. */
+  async createTable(name: string, columns: readonly Column[]): Promise<void> {
+    const all = [ROW_NO, ...columns];
+    await this.db.run(`create table "${name}" (${columnList(all)})`);
+    this.#tables.set(name, { name, columns: all, rows: [] });
+  }
+
+  /** Names of the tables, in the order in which they were made. */
+  tableNames(): string[] {
+    return [...this.#tables.keys()];
+  }
+
+  /** The number that the next row will get. */
+  get nextRow(): number {
+    return this.#nextRow;
+  }
+
+  /** @param members the row's fields as JSON members without braces: `"a":1,"b":"x"` */
+  add(table: string, members: string): void {
+    const row = `{"row_no":${this.#nextRow++},${members}}`;
+    this.#tables.get(table)!.rows.push(row);
+    this.#characters += row.length;
+  }
+
+  /** Starts loading a batch when it is full; waits only for the batch before it. */
+  async breathe(): Promise<void> {
+    if (this.#characters >= BATCH_CHARACTERS) await this.#startLoading();
+  }
+
+  /** Waits until every row is in its table. */
+  async flush(): Promise<void> {
+    await this.#startLoading();
+    await this.#settled();
+  }
+
+  /** Takes back the rows from number `row` on. */
+  async rewind(row: number): Promise<void> {
+    await this.flush();
+    for (const name of this.#tables.keys()) {
+      await this.db.run(`delete from "${name}" where row_no >= ${row}`);
+    }
+    this.#nextRow = row;
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#inFlight;
+    } finally {
+      this.db.close();
+    }
+  }
+
+  async #startLoading(): Promise<void> {
+    await this.#settled();
+    const batches = [...this.#tables.values()]
+      .filter((table) => table.rows.length > 0)
+      .map((table) => ({ ...table }));
+    for (const table of this.#tables.values()) table.rows = [];
+    this.#characters = 0;
+    this.#inFlight = this.#load(batches).catch((error: unknown) => {
+      this.#failure = { error };
+    });
+  }
+
+  async #settled(): Promise<void> {
+    await this.#inFlight;
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async #load(batches: Table[]): Promise<void> {
+    const batch = this.#batch++;
+    for (const { name, columns, rows } of batches) {
+      const path = join(this.#workDir, `${name}-${batch}.ndjson`);
+      const longest = rows.reduce((most, row) => Math.max(most, row.length), 0);
+      // A UTF-16 code unit takes at most three bytes of UTF-8.
+      const objectBytes = Math.max(MIN_OBJECT_BYTES, 3 * longest + 1024);
+      await writeFile(path, `${rows.join('\n')}\n`, { mode: 0o600 });
+      const types = columns.map(({ name, type }) => `${sqlText(name)}: ${sqlText(type)}`);
+      const read =
+        `read_json(${sqlText(path)}, format = 'newline_delimited', ` +
+        `maximum_object_size = ${objectBytes}, columns = {${types.join(', ')}})`;
+      await this.db.run(`insert into "${name}" by name select * from ${read}`, {}, 'loading rows');
+      await rm(path);
+    }
+  }
+
+  /** Rows in a table now. */
+  async count(table: string): Promise<number> {
+    const { n } = await this.db.row<{ n: number }>(`select count(*) as n from "${table}"`);
+    return n;
+  }
+}

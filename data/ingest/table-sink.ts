@@ -1,0 +1,70 @@
+/** Takes rows of the tables items, users and history. */
+import type { ZodType } from 'zod';
+import { describeIssue } from '../contracts/check-event.ts';
+import { TABLE_COLUMNS, TABLE_NAMES, type TableName } from '../contracts/columns.ts';
+import { historyRow, itemRow, userRow } from '../contracts/dataset.ts';
+import { userKeyIn } from './event-sink.ts';
+import type { Defect, RowSink } from './rows.ts';
+import type { Staging } from './staging.ts';
+import type { UserKeys } from './user-keys.ts';
+
+const SCHEMAS: Record<TableName, ZodType> = {
+  items: itemRow,
+  users: userRow,
+  history: historyRow,
+};
+
+/** What identifies a row; a second row with the same key is a duplicate. */
+export const TABLE_KEYS: Record<TableName, string[]> = {
+  items: ['item_id', 'valid_from'],
+  users: ['user_key', 'valid_from'],
+  history: ['user_key', 'as_of'],
+};
+
+export const stagedTable = (table: TableName): string => `table_${table}`;
+
+export async function createTables(staging: Staging): Promise<void> {
+  for (const table of TABLE_NAMES) {
+    await staging.createTable(stagedTable(table), TABLE_COLUMNS[table]);
+  }
+}
+
+export class TableSink implements RowSink {
+  readonly #table: TableName;
+  readonly #staging: Staging;
+  readonly #keys: UserKeys;
+
+  constructor(table: TableName, staging: Staging, keys: UserKeys) {
+    this.#table = table;
+    this.#staging = staging;
+    this.#keys = keys;
+  }
+
+  take(row: unknown): Defect | undefined {
+    const parsed = SCHEMAS[this.#table].safeParse(row);
+    const userKey = userKeyIn(row, this.#keys);
+    if (!parsed.success) {
+      if (typeof row !== 'object' || row === null || Array.isArray(row)) {
+        return { reason: 'not-an-object', detail: 'a line holds one JSON object', userKey };
+      }
+      const { defect, detail } = describeIssue(parsed.error.issues[0]);
+      return { reason: defect, detail, userKey };
+    }
+    const { user_id: _personal, ...kept } = parsed.data as { user_id?: string };
+    const stored = userKey === null ? kept : { user_key: userKey, ...kept };
+    this.#staging.add(stagedTable(this.#table), JSON.stringify(stored).slice(1, -1));
+    return undefined;
+  }
+
+  breathe(): Promise<void> {
+    return this.#staging.breathe();
+  }
+
+  mark(): number {
+    return this.#staging.nextRow;
+  }
+
+  rewind(mark: number): Promise<void> {
+    return this.#staging.rewind(mark);
+  }
+}
