@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ModelLoader } from '../parity/compare.ts';
 import { laterVersion } from './build.ts';
 import { buildToyBundle, META, writePart } from './fixture.ts';
-import { checkGolden, readGolden } from './golden.ts';
+import { checkGolden, type ModelLoader, readGolden } from './golden.ts';
 import { type Manifest, manifestJsonSchema, manifestText, parseManifest } from './manifest.ts';
 import { collidingPaths, pathProblem } from './safe-path.ts';
 import { verifyBundle } from './verify.ts';
@@ -288,10 +287,10 @@ describe('golden vectors', () => {
   const loader =
     (factor: number): ModelLoader =>
     async () => ({
-      run: async ({ x }) => ({
-        y: { shape: x!.shape, data: Float32Array.from(x!.data, (v) => v * factor) },
-      }),
-      close: async () => undefined,
+      inputNames: ['x'],
+      outputNames: ['y'],
+      run: async ({ x }) => ({ y: Float32Array.from(x!, (value) => value * factor) }),
+      dispose: async () => undefined,
     });
 
   it('prove a runtime that computes the model, and no other', async () => {

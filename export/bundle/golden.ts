@@ -2,15 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { LoadedModel, NamedArrays } from '../../compiler/runtimes/runtime.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
-import {
-  compareOutputs,
-  type ModelFunction,
-  type ModelLoader,
-  type Tensors,
-} from '../parity/compare.ts';
+import { compareOutputs, type ModelFunction, type OutputPair } from '../parity/compare.ts';
 import type { BundleFile, Manifest } from './manifest.ts';
 
 const goldenTensor = z.strictObject({
@@ -33,6 +29,20 @@ export type GoldenVector = z.infer<typeof goldenVector>;
 
 /** `golden/<model>.<entry>.json` */
 export const goldenPath = (model: string, entry: string): string => `golden/${model}.${entry}.json`;
+
+export interface Tensor {
+  shape: number[];
+  /** Row-major. */
+  data: Float32Array | Int32Array;
+}
+
+/** By the names of the TFLite signature and of the ONNX graph. */
+export type Tensors = Record<string, Tensor>;
+
+const arraysOf = (tensors: Tensors): NamedArrays =>
+  Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data]));
+
+export type ModelLoader = (bytes: Uint8Array) => Promise<LoadedModel>;
 
 export interface GoldenCase {
   inputs: Tensors;
@@ -123,7 +133,7 @@ export async function checkGolden(
     try {
       results.push(await runGolden(file, golden, loaded.run));
     } finally {
-      await loaded.close();
+      await loaded.dispose();
     }
   }
   return results;
@@ -134,9 +144,9 @@ async function runGolden(
   golden: Awaited<ReturnType<typeof readGolden>>,
   run: ModelFunction,
 ): Promise<GoldenResult> {
-  const pairs: { expected: Tensors; actual: Tensors }[] = [];
+  const pairs: OutputPair[] = [];
   for (const { inputs, outputs } of golden) {
-    pairs.push({ expected: outputs, actual: await run(inputs) });
+    pairs.push({ expected: arraysOf(outputs), actual: await run(arraysOf(inputs)) });
   }
   const { maxAbs, relativeRms } = compareOutputs(pairs);
   const { tolerance } = golden[0]!;

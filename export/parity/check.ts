@@ -1,8 +1,9 @@
 /** Parity: does a model file compute what the trained model computes? */
 import { z } from 'zod';
+import type { NamedArrays } from '../../compiler/runtimes/runtime.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
-import { compareOutputs, type ModelFunction, type OutputPair, type Tensors } from './compare.ts';
+import { compareOutputs, type ModelFunction, type OutputPair } from './compare.ts';
 
 /** Parity is stated on at least this many rows of real data. */
 export const MINIMUM_ROWS = 500;
@@ -18,7 +19,7 @@ export const PARITY_TOLERANCES = {
 export type ParityTolerances = { [K in keyof typeof PARITY_TOLERANCES]: number };
 
 export interface ParityRow {
-  inputs: Tensors;
+  inputs: NamedArrays;
   /** Per output, 1 where a value counts. */
   counted?: Record<string, ArrayLike<number>>;
 }
@@ -80,7 +81,7 @@ export async function checkParity(input: CheckParityInput): Promise<ParityResult
       fix: 'export on a day with more data',
     });
   }
-  const expected: Tensors[] = [];
+  const expected: NamedArrays[] = [];
   for (const [i, row] of rows.entries()) {
     signal?.throwIfAborted();
     if (i % 20 === 0) onProgress?.({ message: 'parity: trained model', fraction: i / rows.length });
@@ -93,12 +94,22 @@ export async function checkParity(input: CheckParityInput): Promise<ParityResult
       signal?.throwIfAborted();
       if (i % 50 === 0)
         onProgress?.({ message: `parity: ${file.path}`, fraction: i / rows.length });
-      const actual = await file.run(inputs);
+      const actual = await runOrNothing(file.run, inputs);
       pairs.push({ expected: expected[i]!, actual, ...(counted && { counted }) });
     }
     results.push(judge(file, pairs, tolerances));
   }
   return results;
+}
+
+/** A runtime that computes NaN has no outputs to compare, which counts as infinitely far. */
+async function runOrNothing(run: ModelFunction, inputs: NamedArrays): Promise<NamedArrays> {
+  try {
+    return await run(inputs);
+  } catch (error) {
+    if (error instanceof EdgeloomError && error.code === 'not-finite') return {};
+    throw error;
+  }
 }
 
 function judge(

@@ -1,23 +1,9 @@
 /** How far two sets of outputs lie apart. */
 
-export interface Tensor {
-  shape: number[];
-  data: Float32Array | Int32Array;
-}
+import type { NamedArrays } from '../../compiler/runtimes/runtime.ts';
 
-/** By the names of the TFLite signature and of the ONNX graph. */
-export type Tensors = Record<string, Tensor>;
-
-/** One evaluation of a model: named inputs to named outputs. */
-export type ModelFunction = (inputs: Tensors) => Promise<Tensors>;
-
-/** A model file loaded in a runtime. */
-export interface LoadedModel {
-  run: ModelFunction;
-  close(): Promise<void>;
-}
-
-export type ModelLoader = (bytes: Uint8Array) => Promise<LoadedModel>;
+/** One evaluation of a model: inputs to outputs, by the names of the model file. */
+export type ModelFunction = (inputs: NamedArrays) => Promise<NamedArrays>;
 
 export interface Difference {
   /** Largest absolute difference. */
@@ -29,8 +15,8 @@ export interface Difference {
 }
 
 export interface OutputPair {
-  expected: Tensors;
-  actual: Tensors;
+  expected: NamedArrays;
+  actual: NamedArrays;
   /** Per output, 1 where a value counts: padding carries no meaning. All count when absent. */
   counted?: Record<string, ArrayLike<number>>;
 }
@@ -47,19 +33,19 @@ export function compareOutputs(pairs: Iterable<OutputPair>): Difference {
   for (const { expected, actual, counted } of pairs) {
     for (const [name, want] of Object.entries(expected)) {
       const got = actual[name];
-      if (!got || got.data.length !== want.data.length) {
+      if (!got || got.length !== want.length) {
         maxAbs = Number.POSITIVE_INFINITY;
         squares = Number.POSITIVE_INFINITY;
         continue;
       }
       const mask = counted?.[name];
-      for (let i = 0; i < want.data.length; i++) {
+      for (let i = 0; i < want.length; i++) {
         if (mask && mask[i] === 0) continue;
-        const raw = Math.abs(got.data[i]! - want.data[i]!);
+        const raw = Math.abs(got[i]! - want[i]!);
         const difference = Number.isFinite(raw) ? raw : Number.POSITIVE_INFINITY;
         maxAbs = Math.max(maxAbs, difference);
         squares += difference * difference;
-        energy += want.data[i]! ** 2;
+        energy += want[i]! ** 2;
         values += 1;
       }
     }

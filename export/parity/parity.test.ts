@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import type { NamedArrays } from '../../compiler/runtimes/runtime.ts';
+import { EdgeloomError } from '../../lib/errors.ts';
 import { checkParity, type ParityFile } from './check.ts';
-import { compareOutputs, type ModelFunction, type Tensors } from './compare.ts';
+import { compareOutputs, type ModelFunction } from './compare.ts';
 
-const out = (...values: number[]): Tensors => ({
-  y: { shape: [values.length], data: Float32Array.from(values) },
-});
+const out = (...values: number[]): NamedArrays => ({ y: Float32Array.from(values) });
 const shifted =
   (by: number): ModelFunction =>
   async ({ x }) =>
-    out(...[...x!.data].map((value) => 2 * value + by));
+    out(...[...x!].map((value) => 2 * value + by));
 const rows = Array.from({ length: 500 }, (_, i) => ({
-  inputs: { x: { shape: [2], data: Float32Array.of(1, 1 + i / 500) } },
+  inputs: { x: Float32Array.of(1, 1 + i / 500) },
 }));
 const file = (profile: string, run: ModelFunction): ParityFile => ({
   path: `m.${profile}`,
@@ -64,6 +64,14 @@ describe('checkParity', () => {
       rows,
     });
     expect(result).toMatchObject({ passed: false, maxAbs: null, relativeRms: null });
+  });
+
+  it('fails a runtime that refuses its own outputs as not finite', async () => {
+    const run: ModelFunction = async () => {
+      throw new EdgeloomError({ code: 'not-finite', what: 'NaN' });
+    };
+    const [result] = await checkParity({ reference: shifted(0), files: [file('int8', run)], rows });
+    expect(result).toMatchObject({ passed: false, maxAbs: null });
   });
 
   it('refuses to state parity on few rows', async () => {
