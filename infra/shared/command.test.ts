@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { findOnPath, runCommand } from './command.ts';
+import { isAlive } from './processes.ts';
+import { rejection, scratchFolder, writeProgram } from './test-support.ts';
+
+const folder = scratchFolder();
+
+test('gives status, both streams and each line', async () => {
+  const program = writeProgram(
+    join(folder, 'talk'),
+    'echo one; echo two >&2; printf three; exit 7',
+  );
+  const lines: string[] = [];
+  const result = await runCommand(program, [], { onLine: (line) => lines.push(line) });
+  expect(result).toMatchObject({ code: 7, stdout: 'one\nthree', stderr: 'two\n', timedOut: false });
+  expect(lines.sort()).toEqual(['one', 'three', 'two']);
+});
+
+test('rejects with the system’s error when there is no such program', async () => {
+  await expect(runCommand(join(folder, 'absent'), [])).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('kills the children of a cancelled program as well', async () => {
+  const pidFile = join(folder, 'pid');
+  const program = writeProgram(
+    join(folder, 'parent'),
+    `sleep 600 &\necho $! > ${pidFile}\necho started\nwait`,
+  );
+  const controller = new AbortController();
+  const running = runCommand(program, [], {
+    signal: controller.signal,
+    onLine: () => controller.abort(),
+  });
+  const error = await rejection(running);
+  expect(error).toMatchObject({ code: 'cancelled', exitCode: 130 });
+  const child = Number(readFileSync(pidFile, 'utf8'));
+  await expect.poll(() => isAlive(child)).toBe(false);
+});
+
+test('ends a program that runs over its time', async () => {
+  const program = writeProgram(join(folder, 'slow'), 'sleep 600');
+  const result = await runCommand(program, [], { timeoutMs: 50 });
+  expect(result).toMatchObject({ code: null, timedOut: true });
+});
+
+test('finds programs on the PATH, skipping folders and files that cannot be run', () => {
+  const program = writeProgram(join(folder, 'bin', 'tool'), 'true');
+  expect(findOnPath('tool', { PATH: `/nowhere::${join(folder, 'bin')}` })).toBe(program);
+  expect(findOnPath('bin', { PATH: folder })).toBeUndefined();
+  expect(findOnPath('tool', {})).toBeUndefined();
+});
