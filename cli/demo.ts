@@ -43,7 +43,7 @@ export async function demo(options: DemoOptions): Promise<void> {
     say: sayOnStderr,
   });
   const out = resolve(options.out);
-  const pulled = await pullBundle(
+  const pulled = await pull(
     { source: report.releaseDir, channel: 'stable', outDir: out },
     sayOnStderr,
   );
@@ -53,6 +53,6 @@ export async function demo(options: DemoOptions): Promise<void> {
     return;
   }
   process.stdout.write(
-    `${describeRun(report)}\nPulled   ${pulled.dir} (every file verified)\nReport   ${join(pulled.dir, 'report.html')}\nAll took ${seconds.toFixed(0)} s; a second run reuses everything.\n`,
+    `${describeRun(report)}\nPulled   ${pulled.path} (every file verified)\nReport   ${join(pulled.path, 'report.html')}\nAll took ${seconds.toFixed(0)} s; a second run reuses everything.\n`,
   );
 }

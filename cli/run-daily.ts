@@ -1,6 +1,7 @@
 /** Starts (or joins) `daily/<date>` and follows it to its end. */
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import {
@@ -157,6 +158,24 @@ export async function runDaily(options: RunOptions): Promise<RunReport> {
   }
 }
 
+const CANCEL_GRACE_MS = 20_000;
+
+/** Asks the workflow to end and waits for it; ends it by force when nobody answers. */
+async function cancelAndWait(handle: WorkflowHandle, ended: Promise<unknown>): Promise<void> {
+  await handle.cancel();
+  const abort = new AbortController();
+  const inTime = await Promise.race([
+    ended.then(() => true),
+    sleep(CANCEL_GRACE_MS, false, { signal: abort.signal }),
+  ]);
+  if (inTime) abort.abort();
+  else {
+    await handle.terminate('cancelled, and no worker answered');
+    await ended;
+  }
+}
+
+/** Draws the live tree until the workflow ends. */
 async function follow(
   handle: WorkflowHandle,
   plain: boolean,
@@ -166,53 +185,52 @@ async function follow(
   const drawing = tree.run();
   let nodes: NodeStatus[] = [];
   let ended = false;
-  const finished = handle.result().then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  const outcome = finished.then((error) => {
-    ended = true;
-    return error;
-  });
+  const outcome = handle
+    .result()
+    .then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    .finally(() => {
+      ended = true;
+    });
   const poll = async (): Promise<void> => {
     try {
       nodes = await handle.query<NodeStatus[]>('progress');
       tree.update(nodes, await activityProgress(handle));
     } catch (error) {
       // Queries fail while a worker is being replaced; the workflow itself goes on.
-      if (ended) throw error;
+      if (ended && !signal.aborted) throw error;
     }
   };
-  while (!ended) {
-    if (signal.aborted) {
-      await handle.cancel();
-      await Promise.race([outcome, new Promise((resolve) => setTimeout(resolve, 15_000))]);
-      tree.finish();
-      await drawing;
-      if (signal.reason instanceof EdgeloomError) throw signal.reason;
-      throw new EdgeloomError({
-        code: 'cancelled',
-        what: `The run of ${handle.workflowId} was cancelled`,
-        fix: 'run the same command again: finished stages are reused, training resumes from its checkpoint',
-        exitCode: 130,
-      });
+  try {
+    while (!ended && !signal.aborted) {
+      await poll();
+      await Promise.race([outcome, sleep(POLL_MS)]);
     }
-    await poll();
-    await Promise.race([outcome, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
+    if (signal.aborted) await cancelAndWait(handle, outcome);
+    else await poll();
+  } finally {
+    tree.finish();
+    await drawing;
   }
-  await poll();
-  tree.finish();
-  await drawing;
+  if (signal.aborted) throw cancelled(handle, signal.reason);
   const error = await outcome;
-  if (error) throw await failed(error, nodes, handle);
+  if (error) throw failed(error, nodes, handle);
   return nodes;
 }
 
-async function failed(
-  error: unknown,
-  nodes: NodeStatus[],
-  handle: WorkflowHandle,
-): Promise<EdgeloomError> {
+function cancelled(handle: WorkflowHandle, reason: unknown): EdgeloomError {
+  if (reason instanceof EdgeloomError) return reason;
+  return new EdgeloomError({
+    code: 'cancelled',
+    what: `The run of ${handle.workflowId} was cancelled`,
+    fix: 'run the same command again: finished stages are reused, training resumes from its checkpoint',
+    exitCode: 130,
+  });
+}
+
+function failed(error: unknown, nodes: NodeStatus[], handle: WorkflowHandle): EdgeloomError {
   const broken = nodes.filter(({ state }) => state === 'failed');
   const what = broken.map(({ node, reason }) => `${node}: ${reason}`).join('\n') || String(error);
   return new EdgeloomError(

@@ -48,12 +48,12 @@ export async function main(): Promise<void> {
   const cpu = await Worker.create({
     ...common,
     taskQueue: CPU_QUEUE,
-    workflowBundle: bundle,
     maxConcurrentActivityTaskExecutions: cpuSlots,
   });
   const io = await Worker.create({
     ...common,
     taskQueue: IO_QUEUE,
+    workflowBundle: bundle,
     maxConcurrentActivityTaskExecutions: ioSlots,
   });
   // Whoever started us is gone: stop like on a signal.
