@@ -54,11 +54,8 @@ export class EventSink implements RowSink {
     const day = Math.floor((event.ts + this.#offsetMs) / DAY_MS);
     // The row's own object is overwritten, so that the raw id is not even in the JSON text.
     event.user_id = key;
-    const members = JSON.stringify(event).slice(1, -1);
-    this.#staging.add(
-      eventTable(event.type),
-      `"day":${day},"bucket":${bucket},"user_key":"${key}",${members}`,
-    );
+    const partition = `"day":${day},"bucket":${bucket}`;
+    this.#staging.add(eventTable(event.type), JSON.stringify(event), partition);
     return undefined;
   }
 

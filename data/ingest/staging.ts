@@ -6,23 +6,35 @@
  * That is faster than appending values one by one through the addon, and DuckDB's threads work while
  * this one parses the next batch. `row_no` numbers the rows of the run in reading order.
  */
-import { rm, writeFile } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunOptions } from '../../lib/progress.ts';
 import { type Column, columnList } from '../contracts/columns.ts';
 import { DuckDb, sqlText } from '../duckdb.ts';
+import { RowBuffer } from './row-buffer.ts';
 
-const BATCH_CHARACTERS = 24 * 2 ** 20;
+const BATCH_BYTES = 16 * 2 ** 20;
 // DuckDB allocates buffers of several times this size per thread, so it is fitted to the batch.
 const MIN_OBJECT_BYTES = 2 ** 20;
 
 /** Columns that the lake does not have. */
 const ROW_NO: Column = { name: 'row_no', type: 'BIGINT' };
 
+const inJson = ({ name }: Column): string => (name === 'user_key' ? 'user_id' : name);
+
+async function writePieces(path: string, pieces: readonly Buffer[]): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for (const piece of pieces) await file.write(piece);
+  } finally {
+    await file.close();
+  }
+}
+
 interface Table {
   name: string;
   columns: Column[];
-  rows: string[];
+  rows: RowBuffer;
 }
 
 export interface StagingOptions extends RunOptions {
@@ -36,7 +48,7 @@ export class Staging {
   readonly db: DuckDb;
   readonly #workDir: string;
   readonly #tables = new Map<string, Table>();
-  #characters = 0;
+  #bytes = 0;
   #batch = 0;
   #nextRow = 0;
   #inFlight: Promise<void> = Promise.resolve();
@@ -62,7 +74,7 @@ export class Staging {
   async createTable(name: string, columns: readonly Column[]): Promise<void> {
     const all = [ROW_NO, ...columns];
     await this.db.run(`create table "${name}" (${columnList(all)})`);
-    this.#tables.set(name, { name, columns: all, rows: [] });
+    this.#tables.set(name, { name, columns: all, rows: new RowBuffer() });
   }
 
   /** Names of the tables, in the order in which they were made. */
@@ -75,16 +87,20 @@ export class Staging {
     return this.#nextRow;
   }
 
-  /** @param members the row's fields as JSON members without braces: `"a":1,"b":"x"` */
-  add(table: string, members: string): void {
-    const row = `{"row_no":${this.#nextRow++},${members}}`;
-    this.#tables.get(table)!.rows.push(row);
-    this.#characters += row.length;
+  /**
+   * @param json an object of the table's columns; the user's key is under `user_id`
+   * @param members more columns as JSON members without braces: `"day":1,"bucket":2`
+   */
+  add(table: string, json: string, members = ''): void {
+    const { rows } = this.#tables.get(table)!;
+    const before = rows.bytes;
+    rows.add(`{"row_no":${this.#nextRow++}${members && `,${members}`}`, json);
+    this.#bytes += rows.bytes - before;
   }
 
   /** Starts loading a batch when it is full; waits only for the batch before it. */
   async breathe(): Promise<void> {
-    if (this.#characters >= BATCH_CHARACTERS) await this.#startLoading();
+    if (this.#bytes >= BATCH_BYTES) await this.#startLoading();
   }
 
   /** Waits until every row is in its table. */
@@ -113,10 +129,10 @@ export class Staging {
   async #startLoading(): Promise<void> {
     await this.#settled();
     const batches = [...this.#tables.values()]
-      .filter((table) => table.rows.length > 0)
+      .filter((table) => table.rows.rows > 0)
       .map((table) => ({ ...table }));
-    for (const table of this.#tables.values()) table.rows = [];
-    this.#characters = 0;
+    for (const table of this.#tables.values()) table.rows = new RowBuffer();
+    this.#bytes = 0;
     this.#inFlight = this.#load(batches).catch((error: unknown) => {
       this.#failure = { error };
     });
@@ -131,22 +147,15 @@ export class Staging {
     const batch = this.#batch++;
     for (const { name, columns, rows } of batches) {
       const path = join(this.#workDir, `${name}-${batch}.ndjson`);
-      const longest = rows.reduce((most, row) => Math.max(most, row.length), 0);
-      // A UTF-16 code unit takes at most three bytes of UTF-8.
-      const objectBytes = Math.max(MIN_OBJECT_BYTES, 3 * longest + 1024);
-      await writeFile(path, `${rows.join('\n')}\n`, { mode: 0o600 });
-      const types = columns.map(({ name, type }) => `${sqlText(name)}: ${sqlText(type)}`);
+      await writePieces(path, rows.pieces());
+      const objectBytes = Math.max(MIN_OBJECT_BYTES, rows.longestRow + 1);
+      const types = columns.map((column) => `${sqlText(inJson(column))}: ${sqlText(column.type)}`);
       const read =
         `read_json(${sqlText(path)}, format = 'newline_delimited', ` +
         `maximum_object_size = ${objectBytes}, columns = {${types.join(', ')}})`;
-      await this.db.run(`insert into "${name}" by name select * from ${read}`, {}, 'loading rows');
+      const selected = columns.map((column) => `"${inJson(column)}"`).join(', ');
+      await this.db.run(`insert into "${name}" select ${selected} from ${read}`, {}, 'loading rows');
       await rm(path);
     }
-  }
-
-  /** Rows in a table now. */
-  async count(table: string): Promise<number> {
-    const { n } = await this.db.row<{ n: number }>(`select count(*) as n from "${table}"`);
-    return n;
   }
 }

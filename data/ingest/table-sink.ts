@@ -50,9 +50,8 @@ export class TableSink implements RowSink {
       const { defect, detail } = describeIssue(parsed.error.issues[0]);
       return { reason: defect, detail, userKey };
     }
-    const { user_id: _personal, ...kept } = parsed.data as { user_id?: string };
-    const stored = userKey === null ? kept : { user_key: userKey, ...kept };
-    this.#staging.add(stagedTable(this.#table), JSON.stringify(stored).slice(1, -1));
+    const stored = userKey === null ? parsed.data : { ...(parsed.data as object), user_id: userKey };
+    this.#staging.add(stagedTable(this.#table), JSON.stringify(stored));
     return undefined;
   }
 
