@@ -1,0 +1,24 @@
+/** The compiler: a tfjs function becomes a graph, the graph becomes files that phones run. */
+export {
+  type Calibration,
+  type CalibrationOptions,
+  calibrate,
+  type Range,
+} from './graph/calibrate.ts';
+export { type Interpreter, interpreter, type NamedArrays } from './graph/interpret.ts';
+export type {
+  DType,
+  Graph,
+  Node,
+  OpName,
+  Port,
+  Quantization,
+  Shape,
+  TypedArray,
+  Value,
+} from './graph/ir.ts';
+export { optimise } from './graph/optimise.ts';
+export { countOperations, printGraph } from './graph/print.ts';
+export { type OnnxOptions, toOnnx } from './onnx/write.ts';
+export { type TfliteOptions, toTflite } from './tflite/write.ts';
+export { type InputType, type NamedTensors, type RecordOptions, record } from './trace/record.ts';

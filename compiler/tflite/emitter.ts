@@ -1,0 +1,159 @@
+/**
+ * Collects the tensors and operators of a TFLite model. A float32 value of the graph may exist in two
+ * forms, float32 and int8; whichever a reader asks for is made when it is first needed.
+ */
+import {
+  type Graph,
+  type Quantization,
+  type Shape,
+  type TypedArray,
+  type ValueId,
+  valueById,
+} from '../graph/ir.ts';
+import type { OptionValues, TfliteOperator, TfliteTensor } from './model.ts';
+import type { QuantizationPlan } from './plan.ts';
+import { quantizeArray, sameQuantization } from './quantize.ts';
+import type { OperatorName, TensorTypeName } from './schema.ts';
+import { requiredVersion } from './versions.ts';
+
+const TYPES = { float32: 'FLOAT32', int32: 'INT32', bool: 'BOOL' } as const;
+
+const bytesOf = (data: TypedArray | Int8Array): Uint8Array =>
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+export class TfliteEmitter {
+  readonly tensors: TfliteTensor[] = [];
+  readonly operators: TfliteOperator[] = [];
+  readonly #graph: Graph;
+  readonly #plan: QuantizationPlan;
+  /** Tensors in the graph's own type. */
+  readonly #native = new Map<ValueId, number>();
+  /** Int8 forms, the one in the planned parameters first. */
+  readonly #int8 = new Map<ValueId, number[]>();
+  readonly #constants = new Map<string, number>();
+  readonly #names = new Set<string>();
+
+  constructor(graph: Graph, plan: QuantizationPlan) {
+    this.#graph = graph;
+    this.#plan = plan;
+    for (const value of graph.values) this.#names.add(value.name);
+    for (const { value } of graph.inputs) this.#native.set(value, this.#nativeTensor(value));
+  }
+
+  #add(tensor: TfliteTensor): number {
+    return this.tensors.push(tensor) - 1;
+  }
+
+  #nativeTensor(id: ValueId): number {
+    const { name, shape, dtype, data } = valueById(this.#graph, id);
+    return this.#add({ name, shape, type: TYPES[dtype], ...(data ? { data: bytesOf(data) } : {}) });
+  }
+
+  #freshName(wanted: string): string {
+    let name = wanted;
+    for (let n = 2; this.#names.has(name); n++) name = `${wanted}${n}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  operator(
+    op: OperatorName,
+    inputs: readonly number[],
+    outputs: readonly number[],
+    options: OptionValues = {},
+  ): void {
+    const tensors = (ids: readonly number[]): TfliteTensor[] =>
+      ids.map((id) => this.tensors[id] as TfliteTensor);
+    const use = { op, inputs: tensors(inputs), outputs: tensors(outputs), options };
+    this.operators.push({ op, version: requiredVersion(use), inputs, outputs, options });
+  }
+
+  /** A constant that is not a value of the graph; equal ones are shared. */
+  constant(
+    type: TensorTypeName,
+    shape: Shape,
+    data: TypedArray | Int8Array,
+    quantization?: Quantization,
+  ): number {
+    const bytes = bytesOf(data);
+    const parameters = quantization ? `${quantization.scale} ${quantization.zeroPoint}` : '';
+    const key = `${type}[${shape}] ${parameters} ${Buffer.from(bytes).toString('base64')}`;
+    const known = this.#constants.get(key);
+    if (known !== undefined) return known;
+    const tensor = this.#add({
+      name: this.#freshName(`c${this.#constants.size}`),
+      shape,
+      type,
+      data: bytes,
+      ...(quantization ? { quantization } : {}),
+    });
+    this.#constants.set(key, tensor);
+    return tensor;
+  }
+
+  quantizedConstant(shape: Shape, data: TypedArray, quantization: Quantization): number {
+    return this.constant('INT8', shape, quantizeArray(data, quantization), quantization);
+  }
+
+  ints(values: readonly number[], shape: Shape = [values.length]): number {
+    return this.constant('INT32', shape, Int32Array.from(values));
+  }
+
+  /** @throws Error when calibration saw no such value */
+  parameters(id: ValueId): Quantization {
+    const quantization = this.#plan.get(id);
+    if (quantization) return quantization;
+    throw new Error(`no calibration for ${valueById(this.#graph, id).name}`);
+  }
+
+  /** The value in the graph's own type. */
+  native(id: ValueId): number {
+    const known = this.#native.get(id);
+    if (known !== undefined) return known;
+    const tensor = this.#nativeTensor(id);
+    this.#native.set(id, tensor);
+    const int8 = this.#int8.get(id)?.[0];
+    if (int8 !== undefined) this.operator('DEQUANTIZE', [int8], [tensor]);
+    return tensor;
+  }
+
+  /** The value in int8; a constant saturates where the parameters do not hold it. */
+  int8(id: ValueId, parameters?: Quantization): number {
+    const { data, shape } = valueById(this.#graph, id);
+    const wanted = parameters ?? this.parameters(id);
+    if (data) return this.quantizedConstant(shape, data, wanted);
+    const forms = this.#int8.get(id) ?? [];
+    const fits = forms.find((form) => {
+      const own = this.tensors[form]?.quantization;
+      return own && sameQuantization(own, wanted);
+    });
+    if (fits !== undefined) return fits;
+    const source = forms[0] ?? this.native(id);
+    const tensor = this.#int8Tensor(id, wanted);
+    this.operator('QUANTIZE', [source], [tensor]);
+    return tensor;
+  }
+
+  #int8Tensor(id: ValueId, quantization: Quantization): number {
+    const { name, shape } = valueById(this.#graph, id);
+    const tensor = this.#add({
+      name: this.#freshName(`${name}_q`),
+      shape,
+      type: 'INT8',
+      quantization,
+    });
+    this.#int8.set(id, [...(this.#int8.get(id) ?? []), tensor]);
+    return tensor;
+  }
+
+  /** The tensor that the producer of a value writes, in the planned parameters. */
+  int8Result(id: ValueId): number {
+    return this.#int8Tensor(id, this.parameters(id));
+  }
+
+  /** A tensor between two operators that is no value of the graph. */
+  temporary(type: TensorTypeName, shape: Shape, quantization?: Quantization): number {
+    const name = this.#freshName(`m${this.tensors.length}`);
+    return this.#add({ name, shape, type, ...(quantization ? { quantization } : {}) });
+  }
+}

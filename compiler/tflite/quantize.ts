@@ -1,0 +1,92 @@
+/** Int8 parameters and constants, by TFLite's rules. */
+import type { Range } from '../graph/calibrate.ts';
+import { at, type Quantization, type TypedArray } from '../graph/ir.ts';
+
+const LOWEST = -128;
+const HIGHEST = 127;
+const STEPS = HIGHEST - LOWEST;
+/** Below this a scale's reciprocal is no longer safe in float32 arithmetic. */
+const SMALLEST_SCALE = 1e-9;
+/** Biases stay well inside int32, so that sums cannot overflow. */
+const LARGEST_BIAS = 2 ** 29;
+
+export const SOFTMAX_OUTPUT: Quantization = { scale: [1 / 256], zeroPoint: [-128], axis: 0 };
+export const SIGMOID_OUTPUT: Quantization = SOFTMAX_OUTPUT;
+export const TANH_OUTPUT: Quantization = { scale: [1 / 128], zeroPoint: [0], axis: 0 };
+
+const clamped = (q: number): number => Math.max(LOWEST, Math.min(HIGHEST, q));
+
+export const scaleOf = ({ scale }: Quantization): number => at(scale, 0);
+export const zeroPointOf = ({ zeroPoint }: Quantization): number => at(zeroPoint, 0);
+
+export function sameQuantization(a: Quantization, b: Quantization): boolean {
+  return String([a.scale, a.zeroPoint]) === String([b.scale, b.zeroPoint]);
+}
+
+/** Asymmetric parameters for a range, which is widened to hold 0 exactly. */
+export function forRange(range: Range): Quantization {
+  const min = Math.min(range.min, 0);
+  const max = Math.max(range.max, 0);
+  if (min === max) return { scale: [1], zeroPoint: [0], axis: 0 };
+  const scale = Math.fround(Math.max((max - min) / STEPS, SMALLEST_SCALE));
+  return { scale: [scale], zeroPoint: [clamped(Math.round(LOWEST - min / scale))], axis: 0 };
+}
+
+/** Values beyond the range saturate. */
+export function quantizeArray(data: TypedArray, quantization: Quantization): Int8Array {
+  const scale = scaleOf(quantization);
+  const zeroPoint = zeroPointOf(quantization);
+  return Int8Array.from(data, (x) => clamped(Math.round(x / scale) + zeroPoint));
+}
+
+export interface QuantizedArray {
+  data: Int8Array;
+  quantization: Quantization;
+}
+
+/** One symmetric scale for all: factors of a matrix product. */
+export function symmetric(data: TypedArray): QuantizedArray {
+  let largest = 0;
+  for (const x of data) largest = Math.max(largest, Math.abs(x));
+  const scale = Math.fround(Math.max(largest / HIGHEST, SMALLEST_SCALE)) || 1;
+  const quantization = { scale: [scale], zeroPoint: [0], axis: 0 };
+  return { data: quantizeArray(data, quantization), quantization };
+}
+
+/**
+ * Weights [n, k] with a symmetric scale a row. `bias` and the input's scale matter because a bias is
+ * stored in units of input scale · row scale: a row of tiny weights under a large bias is coarser.
+ */
+export function perRow(
+  weights: TypedArray,
+  [n, k]: readonly [number, number],
+  bias: TypedArray,
+  inputScale: number,
+): QuantizedArray {
+  const scale: number[] = [];
+  const data = new Int8Array(n * k);
+  for (let row = 0; row < n; row++) {
+    let largest = 0;
+    for (let i = row * k; i < (row + 1) * k; i++) {
+      largest = Math.max(largest, Math.abs(at(weights, i)));
+    }
+    const forBias = Math.abs(at(bias, row)) / inputScale / LARGEST_BIAS;
+    const step = Math.fround(Math.max(largest / HIGHEST, forBias, SMALLEST_SCALE));
+    scale.push(step);
+    for (let i = row * k; i < (row + 1) * k; i++) {
+      data[i] = Math.max(-HIGHEST, Math.min(HIGHEST, Math.round(at(weights, i) / step)));
+    }
+  }
+  return { data, quantization: { scale, zeroPoint: scale.map(() => 0), axis: 0 } };
+}
+
+/** The bias of a dense layer: int32 in units of input scale · weight scale. */
+export function quantizeBias(
+  bias: TypedArray,
+  inputScale: number,
+  weights: Quantization,
+): { data: Int32Array; quantization: Quantization } {
+  const scale = weights.scale.map((step) => Math.fround(step * inputScale));
+  const data = Int32Array.from(bias, (x, i) => Math.round(x / (scale[i] ?? at(scale, 0))));
+  return { data, quantization: { scale, zeroPoint: scale.map(() => 0), axis: 0 } };
+}
