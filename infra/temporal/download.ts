@@ -80,8 +80,15 @@ async function fetchArchive(
       done(null, chunk);
     },
   });
-  await pipeline(Readable.fromWeb(response.body), meter, createWriteStream(path));
-  if (total && bytes !== total) throw failed(`the archive is cut off at ${bytes} bytes`, url);
+  const cutOff = (cause?: unknown): EdgeloomError =>
+    failed(`the archive is cut off after ${bytes} of ${total || 'unknown'} bytes`, url, cause);
+  try {
+    await pipeline(Readable.fromWeb(response.body), meter, createWriteStream(path));
+  } catch (error) {
+    // A stall and a cancellation have reasons of their own.
+    throw guard.signal.aborted || !bytes ? error : cutOff(error);
+  }
+  if (total && bytes !== total) throw cutOff();
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   removeState,
   type ServerState,
   writeState,
+  writeStateSync,
 } from './server-state.ts';
 
 export interface TemporalOptions extends RunOptions {
@@ -124,6 +125,12 @@ async function joinRunning(
     await removeState(place.stateFile);
     return undefined;
   }
+  if (state.stopping) {
+    options.onProgress?.({ message: 'waiting for the end of the server before' });
+    await terminate(state.pid);
+    await removeState(place.stateFile);
+    return undefined;
+  }
   options.onProgress?.({ message: `using the server that runs at ${state.address}` });
   try {
     const version = await waitUntilServing({
@@ -210,9 +217,9 @@ function leaveAtExit(place: Place, token: string): () => void {
   const atExit = (): void => {
     const state = readStateSync(place.stateFile);
     if (!state?.users.some((user) => user.token === token)) return;
-    if (otherUsers(state, token).length === 0 && isAlive(state.pid)) {
-      process.kill(state.pid, 'SIGTERM');
-    }
+    if (otherUsers(state, token).length > 0 || !isAlive(state.pid)) return;
+    process.kill(state.pid, 'SIGTERM');
+    writeStateSync(place.stateFile, { ...state, stopping: true });
   };
   process.once('exit', atExit);
   return () => process.off('exit', atExit);

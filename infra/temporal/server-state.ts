@@ -2,7 +2,7 @@
  * The note about a running server that lies beside its database, so that a second process uses that
  * server (SQLite lets only one have the file) and the last one to leave stops it.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { writeFileAtomic } from '../../lib/files.ts';
 import { commandLine, isAlive } from '../shared/processes.ts';
@@ -22,6 +22,8 @@ export interface ServerState {
   source: BinarySource;
   version: string;
   users: User[];
+  /** Set by a process that ended without waiting for the server's end. */
+  stopping?: boolean;
 }
 
 function parse(text: string): ServerState | undefined {
@@ -57,6 +59,9 @@ export function readStateSync(path: string): ServerState | undefined {
 
 export const writeState = (path: string, state: ServerState): Promise<void> =>
   writeFileAtomic(path, `${JSON.stringify(state, null, 2)}\n`);
+
+export const writeStateSync = (path: string, state: ServerState): void =>
+  writeFileSync(path, `${JSON.stringify(state, null, 2)}\n`);
 
 export const removeState = (path: string): Promise<void> => rm(path, { force: true });
 
