@@ -19,6 +19,12 @@ function cutAxis(graph: Graph, node: Slice): number | undefined {
   return cut.length === 1 ? cut[0] : undefined;
 }
 
+/** Most of the axis, one element each: an unpack may make a few pieces that nobody reads. */
+function nearlyUnpacks(slices: Slice[], axis: number, size: number): boolean {
+  const single = slices.every(({ attributes }) => attributes.size[axis] === 1);
+  return single && slices.length >= 4 && slices.length >= size * 0.75;
+}
+
 function tiles(slices: Slice[], axis: number, size: number): boolean {
   let next = 0;
   for (const { attributes } of slices) {
@@ -45,15 +51,17 @@ function findGroups(graph: Graph): Group[] {
   return [...byCut.values()].flatMap(({ source, axis, slices }) => {
     const { shape, dtype } = valueById(graph, source);
     slices.sort((a, b) => at(a.attributes.begin, axis) - at(b.attributes.begin, axis));
-    if (!tiles(slices, axis, at(shape, axis))) return [];
+    const whole = tiles(slices, axis, at(shape, axis));
+    if (!whole && !nearlyUnpacks(slices, axis, at(shape, axis))) return [];
     const single = slices.every(({ attributes }) => attributes.size[axis] === 1);
     const onlyReshaped = slices.every((slice) => {
       const id = at(slice.outputs, 0);
       return !outputs.has(id) && (readers.get(id) ?? []).every(({ op }) => op === 'reshape');
     });
     // TFLite splits no bool; it unpacks them.
-    if (dtype === 'bool' && !single) return [];
-    return [{ source, axis, slices, unpack: single && (onlyReshaped || dtype === 'bool') }];
+    const unpack = single && (onlyReshaped || dtype === 'bool');
+    if (!unpack && (!whole || dtype === 'bool')) return [];
+    return [{ source, axis, slices, unpack }];
   });
 }
 
@@ -80,7 +88,8 @@ export function groupSlices(graph: Graph): Graph {
     const pieces = group.unpack
       ? builder.emitAll({ op: 'unpack', attributes: { axis } }, source)
       : builder.emitAll({ op: 'split', attributes: { axis, sizes } }, source);
-    return builder.reshape(at(pieces, slices.indexOf(slice)), slice.attributes.size);
+    const index = group.unpack ? at(slice.attributes.begin, axis) : slices.indexOf(slice);
+    return builder.reshape(at(pieces, index), slice.attributes.size);
   };
   for (const node of graph.nodes) {
     const group = groupOf.get(node);

@@ -1,7 +1,8 @@
 /**
  * TFLite files in LiteRT's WebAssembly build, in plain Node. The package is made for browsers: it
  * loads its module through `importScripts`, which is provided here while it loads.
- * A failed invoke does not throw: outputs are checked to be finite, and parity tests compare values.
+ * A failed invoke does not throw, it only prints: lines that begin with ERROR are caught and thrown,
+ * and outputs are checked to be finite. Other lines are dropped.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,12 +20,22 @@ interface WorkerScope {
   self?: unknown;
   importScripts?: (path: string) => void;
   ModuleFactory?: unknown;
-  Module?: { wasmBinary: Uint8Array };
+  Module?: {
+    wasmBinary: Uint8Array;
+    print: (line: string) => void;
+    printErr: (line: string) => void;
+  };
 }
 
 type LiteRt = typeof import('@litertjs/core');
 
 let loading: Promise<LiteRt> | undefined;
+
+/** What the runtime complained about since it was last asked. */
+const complaints: string[] = [];
+const listen = (line: string): void => {
+  if (line.startsWith('ERROR')) complaints.push(line);
+};
 
 /** Evaluates the package's loader script as a worker would, with the wasm bytes at hand. */
 function importLoader(scope: WorkerScope, path: string): void {
@@ -34,7 +45,11 @@ function importLoader(scope: WorkerScope, path: string): void {
     ...environment: [NodeJS.Require, string, string]
   ) => unknown;
   scope.ModuleFactory = wrapped(require, path, dirname(path));
-  scope.Module = { wasmBinary: readFileSync(path.replace(/\.js$/, '.wasm')) };
+  scope.Module = {
+    wasmBinary: readFileSync(path.replace(/\.js$/, '.wasm')),
+    print: listen,
+    printErr: listen,
+  };
 }
 
 async function start(): Promise<LiteRt> {
@@ -43,11 +58,15 @@ async function start(): Promise<LiteRt> {
   scope.self ??= globalThis;
   const former = scope.importScripts;
   scope.importScripts = (path) => importLoader(scope, path);
+  // The package warns that it found no GPU, which nobody asked for.
+  const warn = console.warn;
+  console.warn = () => undefined;
   try {
     const library = await import('@litertjs/core');
     await library.loadLiteRt(wasm);
     return library;
   } finally {
+    console.warn = warn;
     if (former) scope.importScripts = former;
     else delete scope.importScripts;
     delete scope.Module;
@@ -62,13 +81,15 @@ export async function loadTflite(bytes: Uint8Array): Promise<LoadedModel> {
   loading ??= start();
   const library = await loading;
   let model: CompiledModel;
+  complaints.length = 0;
   try {
     model = await library.loadAndCompile(bytes, {
       accelerator: 'wasm',
       cpuOptions: { numThreads: 1 },
     });
   } catch (error) {
-    throw failed(`LiteRT refuses the model: ${(error as Error).message}`, error);
+    const reason = complaints[0] ?? (error as Error).message;
+    throw failed(`LiteRT refuses the model: ${reason}`, error);
   }
   const inputs = model.getInputDetails();
   const outputs = model.getOutputDetails();
@@ -87,8 +108,10 @@ export async function loadTflite(bytes: Uint8Array): Promise<LoadedModel> {
           tensors[name] = tensor;
           made.push(tensor);
         }
+        complaints.length = 0;
         const results = await model.run(tensors);
         made.push(...Object.values(results));
+        if (complaints[0]) throw failed(`LiteRT failed to run the model: ${complaints[0]}`);
         return Object.fromEntries(
           outputs.map(({ name }) => {
             const data = results[name]?.toTypedArray() as TypedArray | undefined;

@@ -31,12 +31,13 @@ export class TfliteEmitter {
   /** Int8 forms, the one in the planned parameters first. */
   readonly #int8 = new Map<ValueId, number[]>();
   readonly #constants = new Map<string, number>();
-  readonly #names = new Set<string>();
+  /** Only the tensors at the edges have names; the others would cost more bytes than their values. */
+  readonly #named: ReadonlySet<ValueId>;
 
   constructor(graph: Graph, plan: QuantizationPlan) {
     this.#graph = graph;
     this.#plan = plan;
-    for (const value of graph.values) this.#names.add(value.name);
+    this.#named = new Set([...graph.inputs, ...graph.outputs].map((port) => port.value));
     for (const { value } of graph.inputs) this.#native.set(value, this.#nativeTensor(value));
   }
 
@@ -45,15 +46,10 @@ export class TfliteEmitter {
   }
 
   #nativeTensor(id: ValueId): number {
-    const { name, shape, dtype, data } = valueById(this.#graph, id);
+    const value = valueById(this.#graph, id);
+    const { shape, dtype, data } = value;
+    const name = this.#named.has(id) ? value.name : '';
     return this.#add({ name, shape, type: TYPES[dtype], ...(data ? { data: bytesOf(data) } : {}) });
-  }
-
-  #freshName(wanted: string): string {
-    let name = wanted;
-    for (let n = 2; this.#names.has(name); n++) name = `${wanted}${n}`;
-    this.#names.add(name);
-    return name;
   }
 
   operator(
@@ -81,7 +77,7 @@ export class TfliteEmitter {
     const known = this.#constants.get(key);
     if (known !== undefined) return known;
     const tensor = this.#add({
-      name: this.#freshName(`c${this.#constants.size}`),
+      name: '',
       shape,
       type,
       data: bytes,
@@ -135,13 +131,8 @@ export class TfliteEmitter {
   }
 
   #int8Tensor(id: ValueId, quantization: Quantization): number {
-    const { name, shape } = valueById(this.#graph, id);
-    const tensor = this.#add({
-      name: this.#freshName(`${name}_q`),
-      shape,
-      type: 'INT8',
-      quantization,
-    });
+    const { shape } = valueById(this.#graph, id);
+    const tensor = this.#add({ name: '', shape, type: 'INT8', quantization });
     this.#int8.set(id, [...(this.#int8.get(id) ?? []), tensor]);
     return tensor;
   }
@@ -153,7 +144,6 @@ export class TfliteEmitter {
 
   /** A tensor between two operators that is no value of the graph. */
   temporary(type: TensorTypeName, shape: Shape, quantization?: Quantization): number {
-    const name = this.#freshName(`m${this.tensors.length}`);
-    return this.#add({ name, shape, type, ...(quantization ? { quantization } : {}) });
+    return this.#add({ name: '', shape, type, ...(quantization ? { quantization } : {}) });
   }
 }

@@ -200,7 +200,37 @@ function formGroups(graph: Graph): Groups {
       groups.join(id, output);
     }
   }
+  joinAlike(graph, groups, int8);
   return groups;
+}
+
+/**
+ * The steps of an unrolled recurrence: nodes with the same operation, attributes and weights whose
+ * inputs are in the same groups give outputs of one group. Such values have one distribution, and
+ * sharing their parameters saves a quantisation table, and a bias, per step.
+ */
+function joinAlike(graph: Graph, groups: Groups, nodes: readonly Node[]): void {
+  for (let changed = true; changed; ) {
+    changed = false;
+    const first = new Map<string, Node>();
+    for (const node of nodes) {
+      const inputs = node.inputs.map((id) =>
+        valueById(graph, id).data ? `constant ${id}` : groups.root(id),
+      );
+      const key = JSON.stringify([node.op, node.attributes, inputs]);
+      const twin = first.get(key);
+      if (!twin) {
+        first.set(key, node);
+        continue;
+      }
+      node.outputs.forEach((id, i) => {
+        const other = at(twin.outputs, i);
+        if (groups.root(id) === groups.root(other)) return;
+        groups.join(other, id);
+        changed ||= groups.root(id) === groups.root(other);
+      });
+    }
+  }
 }
 
 export type QuantizationPlan = ReadonlyMap<ValueId, Quantization>;
