@@ -3,20 +3,6 @@ import { type DuckDBDataChunk, DuckDBListVector, type DuckDBVector } from '@duck
 
 type Items = ArrayLike<number> | ArrayLike<bigint>;
 
-function itemsOf(vector: DuckDBVector, name: string): Items {
-  const items = (vector as unknown as { items?: Items }).items;
-  if (!items) throw new TypeError(`${name}: cast it to a number type, it has no typed values`);
-  return items;
-}
-
-/** A column of numbers. Nulls hold arbitrary values: `coalesce` them in the query. */
-export function numbers(chunk: DuckDBDataChunk, column: number): ArrayLike<number> {
-  const items = itemsOf(chunk.getColumnVector(column), `column ${column}`);
-  return typeof items[0] === 'bigint'
-    ? Float64Array.from(items as ArrayLike<bigint>, Number)
-    : (items as ArrayLike<number>);
-}
-
 /** A column of number lists: row i holds `values[start(i)] … values[start(i) + length(i) − 1]`. */
 export interface ListColumn {
   values: ArrayLike<number>;
@@ -24,17 +10,50 @@ export interface ListColumn {
   length(row: number): number;
 }
 
-/** A column of lists of numbers, none null, no element null (`coalesce` to NaN in the query). */
-export function lists(chunk: DuckDBDataChunk, column: number): ListColumn {
-  const vector = chunk.getColumnVector(column);
-  if (!(vector instanceof DuckDBListVector)) throw new TypeError(`column ${column} is not a list`);
-  const { entryData, childData } = vector as unknown as {
-    entryData: BigUint64Array;
-    childData: DuckDBVector;
-  };
-  return {
-    values: itemsOf(childData, `column ${column}`) as ArrayLike<number>,
-    start: (row) => Number(entryData[row * 2]!),
-    length: (row) => Number(entryData[row * 2 + 1]!),
-  };
+/** Some consecutive rows of a result. */
+export class Batch {
+  readonly rows: number;
+  readonly #chunk: DuckDBDataChunk;
+  readonly #places: Map<string, number>;
+
+  constructor(chunk: DuckDBDataChunk, names: readonly string[]) {
+    this.rows = chunk.rowCount;
+    this.#chunk = chunk;
+    this.#places = new Map(names.map((name, place) => [name, place]));
+  }
+
+  /** A column of numbers. Nulls hold arbitrary values: `coalesce` them in the query. */
+  numbers(name: string): ArrayLike<number> {
+    return asNumbers(this.#vector(name), name);
+  }
+
+  /** A column of lists of numbers: no list null, no element null. */
+  lists(name: string): ListColumn {
+    const vector = this.#vector(name);
+    if (!(vector instanceof DuckDBListVector)) throw new TypeError(`${name} is not a list`);
+    // The entries are (offset, length) pairs; the package reads them by its own methods one at a time.
+    const { entryData, childData } = vector as unknown as {
+      entryData: BigUint64Array;
+      childData: DuckDBVector;
+    };
+    return {
+      values: asNumbers(childData, name),
+      start: (row) => Number(entryData[row * 2]!),
+      length: (row) => Number(entryData[row * 2 + 1]!),
+    };
+  }
+
+  #vector(name: string): DuckDBVector {
+    const place = this.#places.get(name);
+    if (place === undefined) throw new RangeError(`the result has no column ${name}`);
+    return this.#chunk.getColumnVector(place);
+  }
+}
+
+function asNumbers(vector: DuckDBVector, name: string): ArrayLike<number> {
+  const items = (vector as unknown as { items?: Items }).items;
+  if (!items) throw new TypeError(`${name} has no typed values: cast it to a number type`);
+  return items instanceof BigInt64Array || items instanceof BigUint64Array
+    ? Float64Array.from(items as ArrayLike<bigint>, Number)
+    : (items as ArrayLike<number>);
 }

@@ -1,11 +1,12 @@
 /** DuckDB inside this process: bounded memory, spill folder, no network, cancellation, typed reading. */
 import {
   type DuckDBConnection,
-  type DuckDBDataChunk,
   DuckDBInstance,
   type DuckDBValue,
+  listValue,
 } from '@duckdb/node-api';
 import type { RunOptions } from '../lib/progress.ts';
+import { Batch } from './duckdb-columns.ts';
 
 export interface DuckDbOptions extends RunOptions {
   /** DuckDB's own limit, MB; the process takes more. @default 1000 */
@@ -20,6 +21,10 @@ export type SqlParameters = Record<string, DuckDBValue>;
 
 /** A text as an SQL literal, for the places (paths, views) where DuckDB takes no parameter. */
 export const sqlText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/** Texts as a list parameter. DuckDB cannot tell the type of an empty list: none is null. */
+export const textList = (texts: readonly string[]): DuckDBValue =>
+  texts.length > 0 ? listValue([...texts]) : null;
 
 const plain = (value: unknown): unknown => {
   if (typeof value === 'bigint') return Number(value);
@@ -90,13 +95,15 @@ export class DuckDb {
     return rows[0]!;
   }
 
-  /** Streams a result chunk by chunk (2,048 rows at most each), in the order of the query. */
-  async *chunks(sql: string, parameters: SqlParameters = {}): AsyncGenerator<DuckDBDataChunk> {
-    const result = await this.#watched('querying', () => this.#connection.stream(sql, parameters));
+  /** Streams a result in batches (2,048 rows at most each), in the order of the query. */
+  async *batches(sql: string, parameters: SqlParameters = {}): AsyncGenerator<Batch> {
+    const named = used(sql, parameters);
+    const result = await this.#watched('querying', () => this.#connection.stream(sql, named));
+    const names = result.columnNames();
     for (;;) {
       const chunk = await this.#watched('reading', () => result.fetchChunk());
       if (!chunk || chunk.rowCount === 0) return;
-      yield chunk;
+      yield new Batch(chunk, names);
     }
   }
 

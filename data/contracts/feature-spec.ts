@@ -38,7 +38,7 @@ export const onehotFeature = z.strictObject({
   name: z.string().min(1),
   kind: z.literal('onehot'),
   source: z.string().min(1).describe('the raw quantity, see SOURCES'),
-  values: z.array(z.string()).describe('known values, sorted by code point'),
+  values: z.array(z.string()).describe('known values, sorted'),
   offset,
   size,
 });

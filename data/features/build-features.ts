@@ -1,0 +1,178 @@
+/**
+ * Samples become tensors: fit on the training dates, encode every date.
+ *
+ *   tensors/features.json                  FeatureSpec
+ *   tensors/vocabulary.json                texts of the id tables by row − 1
+ *   tensors/items.safetensors              attributes of each item row at the end of training
+ *   tensors/rerank/<date>.safetensors      tensors/decisions/<date>.safetensors
+ *   tensors/user_stats/<date>.safetensors  what was known of each user before the date
+ *   tensors/summary.json                   FeaturesSummary
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EdgeloomError } from '../../lib/errors.ts';
+import { createFolderAtomic, writeFileAtomic } from '../../lib/files.ts';
+import type { RunOptions } from '../../lib/progress.ts';
+import { writeSafetensors } from '../../lib/safetensors.ts';
+import { DuckDb } from '../duckdb.ts';
+import { type FeaturesConfig, featuresConfig } from './config.ts';
+import { encodeDecisions } from './encode-decisions.ts';
+import { encodeRerank, type RerankAccount } from './encode-rerank.ts';
+import { type FittedFeatures, fitFeatures } from './fit.ts';
+import { openSamples } from './open-samples.ts';
+import { STATISTICS, userStatisticsOf } from './user-statistics.ts';
+
+export interface BuildFeaturesOptions extends RunOptions {
+  /** Folder that stitch made. */
+  samplesDir: string;
+  /** Folder to make. */
+  outDir: string;
+  /** Dates that every statistic is fitted on. */
+  trainDates: readonly string[];
+  /** Dates to encode; training dates are to be named again. */
+  dates: readonly string[];
+  config?: Partial<FeaturesConfig>;
+  /** DuckDB's memory limit. @default 1000 */
+  memoryLimitMb?: number;
+  /** @default 2 */
+  threads?: number;
+}
+
+export interface FeaturesSummary {
+  trainDates: string[];
+  dates: string[];
+  users: number;
+  /** Rows of the item table, the unknown one included. */
+  items: number;
+  /** By date, samples that exposed something. */
+  rerank: Record<string, RerankAccount>;
+  /** By date; empty when the log has no decisions with arm and propensity. */
+  decisions: Record<string, number>;
+  /** Rerank samples of all dates together. */
+  rows: number;
+  absent: { name: string; why: string }[];
+}
+
+/**
+ * @throws EdgeloomError `not-samples`, `no-training-samples`, `bad-config`
+ */
+export async function buildFeatures(options: BuildFeaturesOptions): Promise<FeaturesSummary> {
+  const config = featuresConfig.parse(options.config ?? {});
+  const dates = [...new Set(options.dates)].sort();
+  const trainDates = [...new Set(options.trainDates)].sort();
+  if (trainDates.length === 0 || dates.length === 0) {
+    throw new EdgeloomError({
+      code: 'bad-config',
+      what: 'No dates to fit on, or none to encode',
+      fix: 'give at least one training date and one date',
+    });
+  }
+  return createFolderAtomic(options.outDir, async (staging) => {
+    const work = join(staging, '.work');
+    await mkdir(work);
+    const db = await DuckDb.open({ ...options, tempDir: work });
+    try {
+      const samples = await openSamples(db, options.samplesDir, dates, trainDates);
+      const { n } = await db.row<{ n: number }>('select count(*) as n from train_rerank');
+      if (n === 0) {
+        throw new EdgeloomError({
+          code: 'no-training-samples',
+          what: `No rerank samples on the training dates ${trainDates.join(', ')}`,
+          where: options.samplesDir,
+          fix: 'choose dates that summary.json of the samples lists',
+        });
+      }
+      options.onProgress?.({ message: 'fitting features', fraction: 0 });
+      const fitted = await fitFeatures(db, samples, trainDates, config);
+      await writeFitted(staging, fitted);
+      return await encodeDates(db, staging, dates, fitted, config, options);
+    } finally {
+      db.close();
+      await rm(work, { recursive: true, force: true });
+    }
+  });
+}
+
+async function writeFitted(folder: string, fitted: FittedFeatures): Promise<void> {
+  const { spec, vocabulary, catalogue, places, trainEnd } = fitted;
+  await writeFileAtomic(join(folder, 'features.json'), `${JSON.stringify(spec, null, 2)}\n`);
+  await writeFileAtomic(
+    join(folder, 'vocabulary.json'),
+    `${JSON.stringify({ version: 1, ...vocabulary })}\n`,
+  );
+  const column = (of: 'category' | 'brand' | 'creator') => ({
+    shape: [places.length + 1],
+    data: Int32Array.from([0, ...places.map((place) => catalogue.at(place, trainEnd - 1)[of])]),
+  });
+  await writeSafetensors(join(folder, 'items.safetensors'), {
+    category: column('category'),
+    brand: column('brand'),
+    creator: column('creator'),
+  });
+}
+
+async function encodeDates(
+  db: DuckDb,
+  folder: string,
+  dates: readonly string[],
+  fitted: FittedFeatures,
+  config: FeaturesConfig,
+  { onProgress }: RunOptions,
+): Promise<FeaturesSummary> {
+  const numbering = { sample: 0, slate: 0, decision: 0 };
+  const rerank: Record<string, RerankAccount> = {};
+  const decisions: Record<string, number> = {};
+  const { total, decided, users } = await db.row<{ total: number; decided: number; users: number }>(
+    `select (select count(*) from rerank) as total,
+       (select count(*) from decision where arm is not null and propensity is not null) as decided,
+       len(enum_range(null::user_code)) as users`,
+  );
+  let done = 0;
+  for (const date of dates) {
+    const report = (rows: number) => {
+      done += rows;
+      onProgress?.({ message: `encoding ${date}`, fraction: done / (total + decided) });
+    };
+    const file = `${date}.safetensors`;
+    rerank[date] = await encodeRerank(
+      db,
+      date,
+      join(folder, 'rerank', file),
+      fitted,
+      numbering,
+      report,
+    );
+    if (decided > 0) {
+      const path = join(folder, 'decisions', file);
+      decisions[date] = await encodeDecisions(db, date, path, fitted, numbering, report);
+    }
+    const { user, clicks, exposures, stats } = await userStatisticsOf(
+      db,
+      date,
+      config.stabilityDays,
+      users,
+    );
+    await writeSafetensors(
+      join(folder, 'user_stats', file),
+      {
+        user: { shape: [users], data: user },
+        clicks: { shape: [users], data: clicks },
+        exposures: { shape: [users], data: exposures },
+        stats: { shape: [users, STATISTICS.length], data: stats },
+      },
+      { names: JSON.stringify(STATISTICS), date },
+    );
+  }
+  const summary: FeaturesSummary = {
+    trainDates: fitted.spec.trainDates,
+    dates: [...dates],
+    users,
+    items: fitted.places.length + 1,
+    rerank,
+    decisions,
+    rows: numbering.sample,
+    absent: fitted.spec.absent,
+  };
+  await writeFileAtomic(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  return summary;
+}

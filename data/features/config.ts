@@ -1,0 +1,35 @@
+/** Knobs of fitting features. */
+import { z } from 'zod';
+
+/** Quantiles are taken on this grid, so that any number of buckets that divides it is exact. */
+export const QUANTILE_GRID = 120;
+
+const buckets = z.int().min(2).max(QUANTILE_GRID);
+
+export const featuresConfig = z.strictObject({
+  minCount: z
+    .int()
+    .min(1)
+    .default(2)
+    .describe('exposures in training dates that give an item a row of its own'),
+  actionBuckets: buckets.default(8).describe('buckets of a numeric action, at equal shares'),
+  decayBuckets: buckets.default(12).describe('buckets of the time since a behaviour'),
+  contextBuckets: buckets.default(6).describe('buckets of a numeric context feature'),
+  maxValues: z
+    .int()
+    .min(1)
+    .default(32)
+    .describe('known values of a text feature, the most frequent'),
+  popularityPrior: z
+    .number()
+    .positive()
+    .default(20)
+    .describe('exposures at the overall click rate that every item is given beforehand'),
+  statisticsSample: z
+    .int()
+    .min(1)
+    .default(60_000)
+    .describe('samples from which boundaries are taken, about, when there are more'),
+  stabilityDays: z.int().min(2).default(7).describe("days of a user's stability statistics"),
+});
+export type FeaturesConfig = z.infer<typeof featuresConfig>;

@@ -1,0 +1,100 @@
+/** Request decisions of a date as tensors. */
+import type { DuckDb } from '../duckdb.ts';
+import {
+  copyNumbers,
+  element,
+  encodeContext,
+  encodeIds,
+  encodeSequence,
+  idColumns,
+  type SequenceSpec,
+  sequenceColumns,
+} from './encode-parts.ts';
+import { BATCH_ROWS } from './encode-rerank.ts';
+import type { FittedFeatures } from './fit.ts';
+import { knownTexts } from './known-texts.ts';
+import { featuresSql } from './open-samples.ts';
+import { type ColumnSpec, TensorFile } from './tensor-file.ts';
+
+const LABELS = ['label_n5', 'label_n10', 'label_n15', 'label_n20', 'label_click'];
+const NUMBERS = ['arm', 'propensity', ...LABELS, 'matured'];
+
+const sequences = ({ spec }: FittedFeatures): SequenceSpec[] => [
+  {
+    prefix: 'since',
+    length: spec.sizes.since,
+    actions: spec.actions.exposure,
+    decay: spec.decay.exposure,
+  },
+  {
+    prefix: 'sclk',
+    length: spec.sizes.sessionClicks,
+    actions: spec.actions.page_view,
+    decay: spec.decay.page_view,
+  },
+];
+
+function columnsOf(fitted: FittedFeatures): Record<string, ColumnSpec> {
+  const { sizes, decisionContext } = fitted.spec;
+  const one = (dtype: 'F32' | 'I32', names: string[]) =>
+    Object.fromEntries(names.map((name) => [name, { dtype, shape: [] }]));
+  return {
+    ...one('I32', ['decision', 'user', 'date', 'scene']),
+    ...Object.assign({}, ...sequences(fitted).map(sequenceColumns)),
+    ...idColumns('unexposed', sizes.unexposed),
+    unexposed_mask: { dtype: 'F32', shape: [sizes.unexposed] },
+    context: { dtype: 'I32', shape: [decisionContext.length] },
+    ...one('F32', NUMBERS),
+  };
+}
+
+/** Writes the decisions of `date` that have an arm and a propensity; returns how many. */
+export async function encodeDecisions(
+  db: DuckDb,
+  date: string,
+  path: string,
+  fitted: FittedFeatures,
+  numbering: { decision: number },
+  onRows: (rows: number) => void,
+): Promise<number> {
+  const { n } = await db.row<{ n: number }>(
+    `select count(*) as n from decision
+     where date = $date::date and arm is not null and propensity is not null`,
+    { date },
+  );
+  const file = await TensorFile.create(path, n, columnsOf(fitted), BATCH_ROWS);
+  const dayNumber = Date.parse(date) / 86_400_000;
+  const length = fitted.spec.sizes.unexposed;
+  try {
+    const parameters = { date, ...knownTexts(fitted.spec) };
+    for await (const batch of db.batches(await featuresSql('decision-rows'), parameters)) {
+      const { buffers } = file;
+      const unexposed = batch.lists('unexposed_item');
+      const time = batch.numbers('decision_ts');
+      for (let row = 0; row < batch.rows; row++) {
+        buffers.decision![row] = numbering.decision++;
+        buffers.date![row] = dayNumber;
+        for (let k = 0; k < Math.min(length, unexposed.length(row)); k++) {
+          const at = row * length + k;
+          const place = element(unexposed, row, k);
+          encodeIds(buffers, 'unexposed', at, place, time[row]!, fitted.catalogue);
+          buffers.unexposed_mask![at] = 1;
+        }
+      }
+      copyNumbers(batch, 'user', buffers.user!);
+      copyNumbers(batch, 'scene_index', buffers.scene!);
+      for (const name of NUMBERS) copyNumbers(batch, name, buffers[name]!);
+      for (const sequence of sequences(fitted)) {
+        encodeSequence(sequence, batch, buffers, fitted.catalogue);
+      }
+      encodeContext(fitted.spec.decisionContext, batch, buffers.context!);
+      await file.flush(batch.rows);
+      onRows(batch.rows);
+    }
+    await file.finish();
+  } catch (error) {
+    await file.abandon();
+    throw error;
+  }
+  return n;
+}

@@ -1,0 +1,115 @@
+/** Parts of a row that rerank and decision tensors share. */
+import type { CategoricalFeature, DecayFeature } from '../contracts/feature-spec.ts';
+import type { Batch, ListColumn } from '../duckdb-columns.ts';
+import type { Catalogue } from './catalogue.ts';
+import { bucketOf, indexOf } from './interpret.ts';
+import type { ColumnBuffer, ColumnSpec } from './tensor-file.ts';
+
+export type Buffers = Record<string, ColumnBuffer>;
+
+const ids = ['item', 'category', 'brand', 'creator'] as const;
+
+/** Id columns `<prefix>_item` … `_creator` of `length` places. */
+export const idColumns = (prefix: string, length: number): Record<string, ColumnSpec> =>
+  Object.fromEntries(ids.map((id) => [`${prefix}_${id}`, { dtype: 'I32', shape: [length] }]));
+
+/** Writes the id columns of one item. */
+export function encodeIds(
+  buffers: Buffers,
+  prefix: string,
+  at: number,
+  place: number,
+  time: number,
+  catalogue: Catalogue,
+): void {
+  const { category, brand, creator } = catalogue.at(place, time);
+  buffers[`${prefix}_item`]![at] = catalogue.rows[place] ?? 0;
+  buffers[`${prefix}_category`]![at] = category;
+  buffers[`${prefix}_brand`]![at] = brand;
+  buffers[`${prefix}_creator`]![at] = creator;
+}
+
+/** A sequence of behaviours: how it is declared and how long it may be. */
+export interface SequenceSpec {
+  prefix: string;
+  length: number;
+  actions: readonly CategoricalFeature[];
+  decay: DecayFeature;
+}
+
+export const sequenceColumns = ({
+  prefix,
+  length,
+  actions,
+}: SequenceSpec): Record<string, ColumnSpec> => ({
+  ...idColumns(prefix, length),
+  [`${prefix}_action`]: { dtype: 'I32', shape: [length, actions.length] },
+  [`${prefix}_decay`]: { dtype: 'I32', shape: [length] },
+  [`${prefix}_mask`]: { dtype: 'F32', shape: [length] },
+  [`${prefix}_known`]: { dtype: 'F32', shape: [length] },
+});
+
+/**
+ * Encodes one sequence of every row of a batch, oldest first, padding at the end. Where there is no
+ * behaviour, or none of its actions is known, action indexes are −1 (no one in the multi-hot vector).
+ */
+export function encodeSequence(
+  { prefix, length, actions, decay }: SequenceSpec,
+  batch: Batch,
+  buffers: Buffers,
+  catalogue: Catalogue,
+): void {
+  const items = batch.lists(`${prefix}_item`);
+  const ended = batch.lists(`${prefix}_ended`);
+  const known = batch.lists(`${prefix}_known`);
+  const sources = actions.map((feature) => batch.lists(`${prefix}_${feature.source}`));
+  const time = batch.numbers('decision_ts');
+  const mask = buffers[`${prefix}_mask`]!;
+  const knownOut = buffers[`${prefix}_known`]!;
+  const decayOut = buffers[`${prefix}_decay`]!;
+  const actionOut = buffers[`${prefix}_action`]!;
+  const width = actions.length;
+  actionOut.fill(-1);
+  decayOut.fill(-1);
+  for (let row = 0; row < batch.rows; row++) {
+    const n = Math.min(length, items.length(row));
+    for (let k = 0; k < n; k++) {
+      const at = row * length + k;
+      const now = time[row]!;
+      encodeIds(buffers, prefix, at, element(items, row, k), now, catalogue);
+      mask[at] = 1;
+      decayOut[at] = bucketOf(decay.boundariesMs, now - element(ended, row, k));
+      if (element(known, row, k) !== 1) continue;
+      knownOut[at] = 1;
+      for (let f = 0; f < width; f++) {
+        actionOut[at * width + f] = indexOf(actions[f]!, element(sources[f]!, row, k));
+      }
+    }
+  }
+}
+
+export const element = (column: ListColumn, row: number, k: number): number =>
+  column.values[column.start(row) + k]!;
+
+/** Encodes the context of every row of a batch. */
+export function encodeContext(
+  features: readonly CategoricalFeature[],
+  batch: Batch,
+  context: ColumnBuffer,
+): void {
+  const width = features.length;
+  features.forEach((feature, f) => {
+    const source = batch.numbers(feature.source);
+    for (let row = 0; row < batch.rows; row++) {
+      context[row * width + f] = indexOf(feature, source[row]!);
+    }
+  });
+}
+
+/** Copies a column of numbers, NaN as 0. */
+export function copyNumbers(batch: Batch, name: string, out: ColumnBuffer): void {
+  const source = batch.numbers(name);
+  for (let row = 0; row < batch.rows; row++) {
+    out[row] = Number.isNaN(source[row]!) ? 0 : source[row]!;
+  }
+}

@@ -1,0 +1,164 @@
+/** Rerank samples of a date as tensors. */
+import type { DuckDb } from '../duckdb.ts';
+import type { Batch } from '../duckdb-columns.ts';
+import {
+  type Buffers,
+  copyNumbers,
+  element,
+  encodeContext,
+  encodeIds,
+  encodeSequence,
+  idColumns,
+  type SequenceSpec,
+  sequenceColumns,
+} from './encode-parts.ts';
+import type { FittedFeatures } from './fit.ts';
+import { rawCandidates } from './fit-dense.ts';
+import { denseColumn } from './interpret.ts';
+import { knownTexts } from './known-texts.ts';
+import { featuresSql } from './open-samples.ts';
+import { type ColumnSpec, TensorFile } from './tensor-file.ts';
+
+/** Rows that DuckDB hands out at a time. */
+export const BATCH_ROWS = 2048;
+
+/** Where the numbering of samples and slates goes on. */
+export interface Numbering {
+  sample: number;
+  slate: number;
+}
+
+export interface RerankAccount {
+  rows: number;
+  exposures: number;
+  clicks: number;
+  longs: number;
+  likes: number;
+}
+
+const sequences = ({ spec }: FittedFeatures): SequenceSpec[] => [
+  {
+    prefix: 'exp',
+    length: spec.sizes.exposures,
+    actions: spec.actions.exposure,
+    decay: spec.decay.exposure,
+  },
+  {
+    prefix: 'pv',
+    length: spec.sizes.pageViews,
+    actions: spec.actions.page_view,
+    decay: spec.decay.page_view,
+  },
+];
+
+function columnsOf(fitted: FittedFeatures): Record<string, ColumnSpec> {
+  const { sizes, context } = fitted.spec;
+  const N = sizes.candidates;
+  const one = (dtype: 'F32' | 'I32', names: string[], shape: number[]) =>
+    Object.fromEntries(names.map((name) => [name, { dtype, shape }]));
+  return {
+    ...one('I32', ['sample', 'user', 'slate', 'scene', 'date'], []),
+    ...idColumns('cand', N),
+    cand_dense: { dtype: 'F32', shape: [N, sizes.dense] },
+    cand_position: { dtype: 'I32', shape: [N] },
+    ...one(
+      'F32',
+      ['cand_mask', 'label_mask', 'label_click', 'label_long', 'label_like', 'popularity'],
+      [N],
+    ),
+    ...Object.assign({}, ...sequences(fitted).map(sequenceColumns)),
+    context: { dtype: 'I32', shape: [context.length] },
+  };
+}
+
+/** Writes the samples of `date` that exposed something; numbers them on from `numbering`. */
+export async function encodeRerank(
+  db: DuckDb,
+  date: string,
+  path: string,
+  fitted: FittedFeatures,
+  numbering: Numbering,
+  onRows: (rows: number) => void,
+): Promise<RerankAccount> {
+  const { n, slates } = await db.row<{ n: number; slates: number }>(
+    `select count(*) as n, count(distinct slate_id) as slates from rerank
+     where date = $date::date and list_sum(label_exposed) > 0`,
+    { date },
+  );
+  const account: RerankAccount = { rows: n, exposures: 0, clicks: 0, longs: 0, likes: 0 };
+  const file = await TensorFile.create(path, n, columnsOf(fitted), BATCH_ROWS);
+  const dayNumber = Date.parse(date) / 86_400_000;
+  try {
+    const parameters = { date, ...knownTexts(fitted.spec) };
+    for await (const batch of db.batches(await featuresSql('rerank-rows'), parameters)) {
+      const { buffers } = file;
+      const slate = batch.numbers('slate');
+      for (let row = 0; row < batch.rows; row++) {
+        buffers.sample![row] = numbering.sample++;
+        buffers.slate![row] = numbering.slate + slate[row]! - 1;
+        buffers.date![row] = dayNumber;
+      }
+      copyNumbers(batch, 'user', buffers.user!);
+      copyNumbers(batch, 'scene_index', buffers.scene!);
+      encodeCandidates(batch, buffers, fitted, account);
+      for (const sequence of sequences(fitted)) {
+        encodeSequence(sequence, batch, buffers, fitted.catalogue);
+      }
+      encodeContext(fitted.spec.context, batch, buffers.context!);
+      await file.flush(batch.rows);
+      onRows(batch.rows);
+    }
+    await file.finish();
+  } catch (error) {
+    await file.abandon();
+    throw error;
+  }
+  numbering.slate += slates;
+  return account;
+}
+
+function encodeCandidates(
+  batch: Batch,
+  buffers: Buffers,
+  { spec, catalogue, popularity }: FittedFeatures,
+  account: RerankAccount,
+): void {
+  const N = spec.sizes.candidates;
+  const items = batch.lists('cand_item');
+  const scores = batch.lists('cand_score');
+  const positions = batch.lists('cand_position');
+  const exposed = batch.lists('label_exposed');
+  const labels = (['click', 'long', 'like'] as const).map((name) => ({
+    source: batch.lists(`label_${name}`),
+    out: buffers[`label_${name}`]!,
+    total: `${name}s` as 'clicks' | 'longs' | 'likes',
+  }));
+  const time = batch.numbers('decision_ts');
+  buffers.cand_position!.fill(-1);
+  for (let row = 0; row < batch.rows; row++) {
+    const n = Math.min(N, items.length(row));
+    for (let k = 0; k < n; k++) {
+      const at = row * N + k;
+      const place = element(items, row, k);
+      encodeIds(buffers, 'cand', at, place, time[row]!, catalogue);
+      buffers.cand_mask![at] = 1;
+      buffers.cand_position![at] = element(positions, row, k);
+      buffers.popularity![at] = popularity[place]!;
+      if (element(exposed, row, k) !== 1) continue;
+      buffers.label_mask![at] = 1;
+      account.exposures++;
+      for (const { source, out, total } of labels) {
+        if (element(source, row, k) !== 1) continue;
+        out[at] = 1;
+        account[total]++;
+      }
+    }
+    const raw = rawCandidates(items, scores, row, time[row]!, catalogue);
+    spec.dense.forEach((feature, f) => {
+      const values = denseColumn(feature, raw[feature.source]);
+      for (let k = 0; k < n; k++) {
+        buffers.cand_dense![(row * N + k) * spec.dense.length + f] = values[k]!;
+      }
+    });
+  }
+}

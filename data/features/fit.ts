@@ -1,0 +1,169 @@
+/** Fitting a FeatureSpec, vocabulary and popularity on the training dates. */
+import { listValue } from '@duckdb/node-api';
+import { canonicalJson, sha256 } from '../../lib/hash.ts';
+import { type FeatureSpec, featureSpec } from '../contracts/feature-spec.ts';
+import type { DuckDb } from '../duckdb.ts';
+import { Catalogue, type Vocabulary } from './catalogue.ts';
+import { type FeaturesConfig, QUANTILE_GRID } from './config.ts';
+import { fitDense } from './fit-dense.ts';
+import {
+  fitDecay,
+  fitGroup,
+  groupSize,
+  type NumericStatistic,
+  type Statistics,
+  type TextStatistic,
+} from './groups.ts';
+import { featuresSql, type SamplesSummary } from './open-samples.ts';
+
+export interface FittedFeatures {
+  spec: FeatureSpec;
+  vocabulary: Vocabulary;
+  catalogue: Catalogue;
+  /** Smoothed click rate in the training dates, by place in the catalogue. */
+  popularity: Float32Array;
+  /** Place in the catalogue of each row of the item table but the first. */
+  places: number[];
+  /** First millisecond after the training dates. */
+  trainEnd: number;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Fits on `train_rerank` and `train_decision` (see openSamples); nothing of other dates is read,
+ * attributes of items that became valid later included.
+ */
+export async function fitFeatures(
+  db: DuckDb,
+  samples: SamplesSummary,
+  trainDates: readonly string[],
+  config: FeaturesConfig,
+): Promise<FittedFeatures> {
+  const lastDate = [...trainDates].sort().at(-1)!;
+  const trainEnd = Date.parse(lastDate) + DAY_MS - samples.utcOffsetMinutes * 60_000;
+  const statistics = await readStatistics(db, config);
+  const { places, popularity } = await countItems(db, config);
+  const vocabulary = await readVocabulary(db, places, trainEnd);
+  const catalogue = await Catalogue.load(db, places, vocabulary);
+
+  const absent: FeatureSpec['absent'] = [];
+  for (const field of ['category', 'brand', 'creator'] as const) {
+    if (vocabulary[field].length > 0) continue;
+    absent.push({ name: `items.${field}`, why: 'no item of the training dates has one' });
+  }
+  const { actionBuckets, contextBuckets, decayBuckets, maxValues } = config;
+  const group = (family: 'exposure' | 'page_view' | 'context' | 'decision_context') =>
+    fitGroup(
+      family,
+      statistics,
+      family.endsWith('context') ? contextBuckets : actionBuckets,
+      maxValues,
+      absent,
+    );
+  const actions = { exposure: group('exposure'), page_view: group('page_view') };
+  const context = group('context');
+  const decisionContext = group('decision_context');
+  const decay = {
+    exposure: fitDecay('exposure', statistics, decayBuckets),
+    page_view: fitDecay('page_view', statistics, decayBuckets),
+  };
+  const dense = await fitDense(db, catalogue, absent);
+  const scene = context.find((feature) => feature.name === 'scene');
+  const fitted = {
+    version: 1 as const,
+    trainDates: [...trainDates].sort(),
+    utcOffsetMinutes: samples.utcOffsetMinutes,
+    items: {
+      fields: (['item', 'category', 'brand', 'creator'] as const).map((name) => ({
+        name,
+        size: vocabulary[name].length + 1,
+      })),
+      minCount: config.minCount,
+    },
+    actions,
+    decay,
+    dense,
+    context,
+    decisionContext,
+    sizes: {
+      ...samples.lengths,
+      exposureAction: groupSize(actions.exposure),
+      pageViewAction: groupSize(actions.page_view),
+      exposureDecay: decay.exposure.size,
+      pageViewDecay: decay.page_view.size,
+      dense: dense.length,
+      context: groupSize(context),
+      decisionContext: groupSize(decisionContext),
+    },
+    scenes: scene?.kind === 'onehot' ? scene.values : [],
+    absent,
+  };
+  const inputs = sha256(canonicalJson({ fitted, vocabulary, config }));
+  const spec = featureSpec.parse({ ...fitted, inputs });
+  return { spec, vocabulary, catalogue, popularity, places, trainEnd };
+}
+
+async function readStatistics(db: DuckDb, config: FeaturesConfig): Promise<Statistics> {
+  const { n } = await db.row<{ n: number }>(
+    'select greatest((select count(*) from train_rerank), (select count(*) from train_decision)) as n',
+  );
+  // DuckDB wants the quantiles as a constant; a parameter is not one to it, a variable is.
+  const grid = Array.from({ length: QUANTILE_GRID - 1 }, (_, i) => (i + 1) / QUANTILE_GRID);
+  await db.run('set variable quantiles = $grid', { grid: listValue(grid) });
+  const numeric = await db.rows<NumericStatistic>(await featuresSql('numeric-statistics'), {
+    every: Math.max(1, Math.floor(n / config.statisticsSample)),
+  });
+  const text = await db.rows<TextStatistic>(await featuresSql('text-statistics'));
+  return { numeric, text };
+}
+
+/** Shown items: which get a row of their own, and how often they were clicked. */
+async function countItems(db: DuckDb, config: FeaturesConfig) {
+  const counts = await db.rows<{ item: number; exposures: number; clicks: number }>(
+    await featuresSql('item-counts'),
+  );
+  const places = counts.filter((row) => row.exposures >= config.minCount).map((row) => row.item);
+  const exposures = counts.reduce((sum, row) => sum + row.exposures, 0);
+  const clicks = counts.reduce((sum, row) => sum + row.clicks, 0);
+  const rate = exposures > 0 ? clicks / exposures : 0;
+  const { n } = await db.row<{ n: number }>('select len(enum_range(null::item_code)) as n');
+  const prior = config.popularityPrior;
+  const popularity = new Float32Array(n).fill(rate);
+  for (const { item, exposures: shown, clicks: clicked } of counts) {
+    popularity[item] = (clicked + prior * rate) / (shown + prior);
+  }
+  return { places, popularity };
+}
+
+/** Known texts, sorted: items with a row, and the attributes that they had by the end of training. */
+async function readVocabulary(
+  db: DuckDb,
+  places: readonly number[],
+  trainEnd: number,
+): Promise<Vocabulary> {
+  const ids = await db.rows<{ id: string }>(
+    'select unnest(enum_range(null::item_code))::varchar as id',
+  );
+  await db.run('create or replace temp table vocabulary_place (place integer)');
+  if (places.length > 0) {
+    await db.run('insert into vocabulary_place select unnest($places)', {
+      places: listValue([...places]),
+    });
+  }
+  const texts = async (column: 'category' | 'brand' | 'creator') => {
+    const rows = await db.rows<{ text: string }>(
+      `select distinct ${column} as text from items
+       semi join vocabulary_place on enum_code(item_id::item_code) = place
+       where ${column} is not null and valid_from < $end order by text`,
+      { end: trainEnd },
+    );
+    return rows.map((row) => row.text);
+  };
+  return {
+    item: places.map((place) => ids[place]!.id),
+    category: await texts('category'),
+    brand: await texts('brand'),
+    creator: await texts('creator'),
+  };
+}

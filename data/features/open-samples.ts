@@ -1,0 +1,81 @@
+/** The samples folder as relations of one DuckDB, with ids as enum types. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { EdgeloomError } from '../../lib/errors.ts';
+import { listFiles } from '../../lib/files.ts';
+import { type DuckDb, sqlText } from '../duckdb.ts';
+import { TABLE_COLUMNS, USER_DAY_COLUMNS, viewSql } from '../stitch/lake-schema.ts';
+import { DECISION_COLUMNS, RERANK_COLUMNS } from '../stitch/sample-schema.ts';
+
+const size = z.int().min(1);
+const samplesSummary = z.looseObject({
+  utcOffsetMinutes: z.int(),
+  lengths: z.object({
+    candidates: size,
+    exposures: size,
+    pageViews: size,
+    since: size,
+    sessionClicks: size,
+    unexposed: size,
+  }),
+});
+export type SamplesSummary = z.infer<typeof samplesSummary>;
+
+export const featuresSql = (name: string): Promise<string> =>
+  readFile(new URL(`../sql/features/${name}.sql`, import.meta.url), 'utf8');
+
+/**
+ * Defines views `rerank`, `decision` (samples of `dates`), `train_rerank`, `train_decision` (of
+ * `trainDates`), `items`, `user_day`, and the types `item_code`, `user_code`: every item and user of
+ * the samples, sorted, as enumerations.
+ * @throws EdgeloomError `not-samples`
+ */
+export async function openSamples(
+  db: DuckDb,
+  samplesDir: string,
+  dates: readonly string[],
+  trainDates: readonly string[],
+): Promise<SamplesSummary> {
+  let summary: SamplesSummary;
+  let files: string[];
+  try {
+    files = await listFiles(samplesDir);
+    summary = samplesSummary.parse(
+      JSON.parse(await readFile(join(samplesDir, 'summary.json'), 'utf8')),
+    );
+  } catch (error) {
+    throw new EdgeloomError(
+      {
+        code: 'not-samples',
+        what: `The folder holds no samples: ${(error as Error).message}`,
+        where: samplesDir,
+        fix: 'run the stitch stage and give its output folder',
+      },
+      { cause: error },
+    );
+  }
+  const of = (kind: string, chosen: readonly string[]) =>
+    files
+      .filter((path) => chosen.some((date) => path.startsWith(`${kind}/date=${date}/`)))
+      .map((path) => join(samplesDir, path));
+  await db.run(viewSql('rerank', RERANK_COLUMNS, of('rerank', dates)));
+  await db.run(viewSql('decision', DECISION_COLUMNS, of('decisions', dates)));
+  await db.run(viewSql('train_rerank', RERANK_COLUMNS, of('rerank', trainDates)));
+  await db.run(viewSql('train_decision', DECISION_COLUMNS, of('decisions', trainDates)));
+  await db.run(viewSql('items', TABLE_COLUMNS.items, [join(samplesDir, 'items.parquet')]));
+  await db.run(viewSql('user_day', USER_DAY_COLUMNS, [join(samplesDir, 'user_days.parquet')]));
+  await makeEnum(db, 'item_code', 'item_id', 'items');
+  await makeEnum(db, 'user_code', 'user_key', 'user_day');
+  await db.run(await featuresSql('macros'));
+  return summary;
+}
+
+/** A type with every distinct text of a column, in sorted order. */
+async function makeEnum(db: DuckDb, type: string, column: string, table: string): Promise<void> {
+  const { n } = await db.row<{ n: number }>(`select count(*) as n from ${table}`);
+  // An enumeration cannot be empty; this one never matches.
+  const texts =
+    n > 0 ? `select distinct ${column} from ${table} order by 1` : `select ${sqlText('')}`;
+  await db.run(`create type ${type} as enum (${texts})`);
+}

@@ -1,0 +1,16 @@
+-- Small expressions that the statements of features share.
+-- Unknown numbers are NaN, which typed arrays can hold.
+create or replace temp macro known(x) as coalesce(x::double, 'nan'::double);
+create or replace temp macro known_each(items) as
+  list_transform(coalesce(items, []), lambda x: coalesce(x::double, 'nan'::double));
+
+-- Ids as places in the catalogue, −1 for null.
+create or replace temp macro code_each(items) as
+  list_transform(try_cast(coalesce(items, []) as item_code[]), lambda c: coalesce(enum_code(c)::integer, -1));
+
+-- A text as its place (1 = first) among known values, 0 for another one, NaN for null.
+create or replace temp macro place_of(text, known_values) as
+  case when text is null then 'nan'::double
+    else coalesce(list_position(known_values, text), 0)::double end;
+create or replace temp macro place_each(texts, known_values) as
+  list_transform(coalesce(texts, []), lambda t: place_of(t, known_values));

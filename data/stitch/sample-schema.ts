@@ -1,0 +1,81 @@
+/** Columns of the samples that stitching writes, for readers of them. */
+import { PAGE_BLOCKS } from '../contracts/device-log.ts';
+
+type Columns = Record<string, string>;
+
+const exposures = (prefix: string): Columns => ({
+  [`${prefix}_item`]: 'VARCHAR[]',
+  [`${prefix}_position`]: 'INTEGER[]',
+  [`${prefix}_started`]: 'BIGINT[]',
+  [`${prefix}_ended`]: 'BIGINT[]',
+  [`${prefix}_duration_ms`]: 'DOUBLE[]',
+  [`${prefix}_count`]: 'INTEGER[]',
+  [`${prefix}_scroll_speed`]: 'DOUBLE[]',
+  [`${prefix}_scroll_duration_ms`]: 'DOUBLE[]',
+  [`${prefix}_scroll_count`]: 'INTEGER[]',
+  [`${prefix}_delete_reason`]: 'VARCHAR[]',
+  [`${prefix}_known`]: 'UTINYINT[]',
+});
+
+const pageViews = (prefix: string): Columns => ({
+  [`${prefix}_item`]: 'VARCHAR[]',
+  [`${prefix}_started`]: 'BIGINT[]',
+  [`${prefix}_ended`]: 'BIGINT[]',
+  [`${prefix}_duration_ms`]: 'DOUBLE[]',
+  [`${prefix}_source`]: 'VARCHAR[]',
+  ...Object.fromEntries(PAGE_BLOCKS.map((block) => [`${prefix}_${block}`, 'INTEGER[]'])),
+  [`${prefix}_bought`]: 'UTINYINT[]',
+  [`${prefix}_known`]: 'UTINYINT[]',
+});
+
+const moment: Columns = {
+  sample_id: 'VARCHAR',
+  user_key: 'VARCHAR',
+  device_id: 'VARCHAR',
+  session_id: 'VARCHAR',
+  date: 'DATE',
+  decision_ts: 'BIGINT',
+  scene: 'VARCHAR',
+  page_no: 'INTEGER',
+  session_exposures: 'INTEGER',
+  session_clicks: 'INTEGER',
+  hour: 'INTEGER',
+};
+
+/** `samples/rerank/`: one row per part of a slate decision. */
+export const RERANK_COLUMNS: Columns = {
+  ...moment,
+  slate_id: 'VARCHAR',
+  part: 'INTEGER',
+  kind: 'VARCHAR',
+  trigger: 'VARCHAR',
+  cand_item: 'VARCHAR[]',
+  cand_position: 'INTEGER[]',
+  cand_score: 'DOUBLE[]',
+  label_exposed: 'UTINYINT[]',
+  label_click: 'UTINYINT[]',
+  label_long: 'UTINYINT[]',
+  label_like: 'UTINYINT[]',
+  label_order: 'UTINYINT[]',
+  ...exposures('exp'),
+  ...pageViews('pv'),
+};
+
+/** `samples/decisions/`: one row per request decision. */
+export const DECISION_COLUMNS: Columns = {
+  ...moment,
+  decision_id: 'VARCHAR',
+  arm: 'UTINYINT',
+  propensity: 'DOUBLE',
+  depth: 'INTEGER',
+  ...exposures('since_exp'),
+  ...pageViews('sclk'),
+  unexposed_item: 'VARCHAR[]',
+  unexposed_count: 'INTEGER',
+  label_order_n5: 'UTINYINT',
+  label_order_n10: 'UTINYINT',
+  label_order_n15: 'UTINYINT',
+  label_order_n20: 'UTINYINT',
+  label_click_n10: 'UTINYINT',
+  matured: 'UTINYINT',
+};
