@@ -1,9 +1,23 @@
 /** All stages by name. */
+import { evaluateUplift } from './evaluate-uplift.ts';
+import { features } from './features.ts';
+import { ingest } from './ingest.ts';
 import { logs } from './logs.ts';
 import { release } from './release.ts';
 import type { Stage } from './runtime/stage.ts';
 import { stitch } from './stitch.ts';
+import { trainModel } from './train-model.ts';
+import { trainUplift } from './train-uplift.ts';
 
-const all = [logs, stitch, release] as Stage[];
+const all = [
+  logs,
+  ingest,
+  stitch,
+  features,
+  trainModel,
+  trainUplift,
+  evaluateUplift,
+  release,
+] as Stage[];
 
 export const stages: ReadonlyMap<string, Stage> = new Map(all.map((stage) => [stage.name, stage]));

@@ -1,7 +1,7 @@
 /** Stage `stitch`: lake → rerank and decision samples, point in time. */
 import { z } from 'zod';
-import type { Summary } from '../lib/artifact.ts';
 import { stitch as stitchLake } from '../data/stitch/stitch.ts';
+import type { Summary } from '../lib/artifact.ts';
 import { defineStage } from './runtime/stage.ts';
 
 const count = z.int().min(1).max(1000);

@@ -43,10 +43,7 @@ export async function demo(options: DemoOptions): Promise<void> {
     say: sayOnStderr,
   });
   const out = resolve(options.out);
-  const pulled = await pull(
-    { source: report.releaseDir, channel: 'stable', outDir: out },
-    sayOnStderr,
-  );
+  const pulled = await pull({ source: report.releaseDir, channel: 'stable', outDir: out });
   const seconds = (Date.now() - started) / 1000;
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ ...report, pulled, seconds })}\n`);

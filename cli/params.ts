@@ -16,6 +16,7 @@ const settingsFile = z.strictObject({
   features: section.describe('vocabularies and boundaries'),
   reranker: section.describe('the reranker and its training'),
   dnn: section.describe('the plain DNN that it is compared with'),
+  evaluate: section.describe('intervals of the metrics'),
   uplift: section.describe('the request-uplift model; budget = share of extra requests'),
   metafusion: section.describe('cohorts, fine-tuning and gates'),
   export: section.describe('calibration and parity'),
@@ -67,6 +68,7 @@ export function completeParams(
     ingest: { ...params.ingest, userKeyId },
     reranker: { model: 'reranker', ...withBackend(params.reranker) },
     dnn: { model: 'dnn', ...withBackend(params.dnn) },
+    evaluate: withBackend(params.evaluate),
     uplift: withBackend(params.uplift),
     metafusion: withBackend(params.metafusion),
   };

@@ -16,6 +16,7 @@ const input: DailyInput = {
     features: none,
     reranker: none,
     dnn: none,
+    evaluate: none,
     uplift: none,
     metafusion: none,
     export: none,

@@ -3,8 +3,9 @@
  * only, so the workflow, `edgeloom plan` and tests all carry out this same code.
  *
  *   logs ─► ingest ─► stitch ─► features ─┬─ train-reranker, train-dnn ─► evaluate-reranker ─► export-reranker ─┐
- *                                         ├─ train-uplift ─► evaluate-uplift ─► export-uplift ──────────────────┼─► bundle ─► release
+ *                                         ├─ train-uplift¹ ─► evaluate-uplift ─► export-uplift ─────────────────┼─► bundle ─► release
  *                                         └─ train-meta ─► cohorts ─► fine-tune (one per cohort) ─► fuse ───────┘
+ *   ¹ after train-reranker, whose item tables it shares
  */
 import type { ArtifactRef, Json } from '../lib/artifact.ts';
 import type { DailyInput, DailyResult, NodeResult, NodeRunner } from './types.ts';
@@ -80,22 +81,21 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
   });
   const plans = tensors.summary.plans as unknown as Record<'uplift' | 'metafusion', BranchPlan>;
 
+  const train = (node: string, settings: { [key: string]: Json }): Promise<NodeResult> =>
+    runner.run({
+      node,
+      stage: 'train-model',
+      params: { ...settings, trainDates: window.trainDates, validDate: window.validDate },
+      inputs: refs({ tensors }),
+    });
+  const trainedReranker = train('train-reranker', params.reranker);
+
   const rerankerBranch = async (): Promise<Parts> => {
-    const train = (node: string, settings: { [key: string]: Json }): Promise<NodeResult> =>
-      runner.run({
-        node,
-        stage: 'train-model',
-        params: { ...settings, trainDates: window.trainDates, validDate: window.validDate },
-        inputs: refs({ tensors }),
-      });
-    const [reranker, dnn] = await allBranches([
-      train('train-reranker', params.reranker),
-      train('train-dnn', params.dnn),
-    ]);
+    const [reranker, dnn] = await allBranches([trainedReranker, train('train-dnn', params.dnn)]);
     const metrics = await runner.run({
       node: 'evaluate-reranker',
       stage: 'evaluate-reranker',
-      params: { testDate: window.testDate },
+      params: { ...params.evaluate, testDate: window.testDate },
       inputs: refs({ tensors, reranker: reranker!, dnn: dnn! }),
     });
     const files = await runner.run({
@@ -117,16 +117,23 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
       skip(UPLIFT_NODES, plans.uplift.reason ?? 'no reason given');
       return {};
     }
+    const { training, config, budget, ...common } = params.uplift;
     const checkpoint = await runner.run({
       node: 'train-uplift',
       stage: 'train-uplift',
-      params: { ...params.uplift, trainDates: window.trainDates, validDate: window.validDate },
-      inputs: refs({ tensors }),
+      params: {
+        ...common,
+        training: training ?? {},
+        config: config ?? {},
+        trainDates: window.trainDates,
+        validDate: window.validDate,
+      },
+      inputs: refs({ tensors, tables: await trainedReranker }),
     });
     const metrics = await runner.run({
       node: 'evaluate-uplift',
       stage: 'evaluate-uplift',
-      params: { ...params.uplift, ...window },
+      params: { ...common, ...(budget === undefined ? {} : { budget }), ...window },
       inputs: refs({ tensors, checkpoint }),
     });
     const files = await runner.run({

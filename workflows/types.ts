@@ -17,7 +17,15 @@ export interface DailyInput {
 }
 
 export type DailyParams = Record<
-  'ingest' | 'stitch' | 'features' | 'reranker' | 'dnn' | 'uplift' | 'metafusion' | 'export',
+  | 'ingest'
+  | 'stitch'
+  | 'features'
+  | 'reranker'
+  | 'dnn'
+  | 'evaluate'
+  | 'uplift'
+  | 'metafusion'
+  | 'export',
   { [key: string]: Json }
 >;
 

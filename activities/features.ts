@@ -1,0 +1,57 @@
+/**
+ * Stage `features`: samples → fitted features and tensors. It has seen the data, so it also says which
+ * of the optional branches the data can carry.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { buildFeatures } from '../data/features/build-features.ts';
+import { featuresConfig } from '../data/features/config.ts';
+import type { StitchSummary } from '../data/stitch/stitch.ts';
+import type { Summary } from '../lib/artifact.ts';
+import { EdgeloomError } from '../lib/errors.ts';
+import { metafusionPlan } from '../models/metafusion/plan.ts';
+import { upliftPlan } from '../models/uplift/plan.ts';
+import { defineStage } from './runtime/stage.ts';
+
+export const features = defineStage({
+  name: 'features',
+  describe: 'fit features on the training days and encode the samples as tensors',
+  inputs: ['samples'],
+  params: featuresConfig.extend({
+    dates: z.array(z.iso.date()).min(3).describe('the window, oldest first'),
+    trainDates: z.array(z.iso.date()).min(1).describe('days that features are fitted on'),
+  }),
+  assets: ['data/sql'],
+  module: import.meta.url,
+  async run({ inputs, outDir, signal, onProgress }, { dates, trainDates, ...config }) {
+    const samplesDir = inputs.samples!;
+    const stitched = JSON.parse(
+      await readFile(join(samplesDir, 'summary.json'), 'utf8'),
+    ) as StitchSummary;
+    const missing = dates.filter((date) => !stitched.dates.includes(date));
+    if (missing.length > 0) {
+      throw new EdgeloomError({
+        code: 'days-without-slates',
+        what: `The logs have no slates on ${missing.join(', ')}`,
+        where: `window ${dates[0]} … ${dates.at(-1)}`,
+        fix: 'choose another --date or fewer --days, or add the missing logs',
+      });
+    }
+    const built = await buildFeatures({
+      samplesDir,
+      outDir,
+      trainDates,
+      dates,
+      config,
+      signal,
+      onProgress,
+    });
+    const plans = {
+      uplift: upliftPlan({ randomisedDecisions: stitched.randomisedDecisions, dates }),
+      metafusion: metafusionPlan(dates),
+    };
+    const { rows, users, items, absent } = built;
+    return { rows, summary: { rows, users, items, absent, plans } as unknown as Summary };
+  },
+});
