@@ -9,12 +9,12 @@
  * counted in the written files and the rejects in the written reject file. Equal input gives equal
  * bytes.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EdgeloomError } from '../../lib/errors.ts';
 import { createFolderAtomic, writeFileAtomic } from '../../lib/files.ts';
 import { TABLE_NAMES, type TableName } from '../contracts/columns.ts';
 import { EVENT_TYPES } from '../contracts/device-log.ts';
+import { refuseUsedFolder } from '../output-folder.ts';
 import {
   type Balance,
   checkBalance,
@@ -42,20 +42,6 @@ interface Reading {
   files: FileAccount[];
   /** Number of the first staged row of each file. */
   starts: number[];
-}
-
-async function refuseUsedFolder(outDir: string): Promise<void> {
-  const entries = await readdir(outDir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  if (entries.length === 0) return;
-  throw new EdgeloomError({
-    code: 'output-not-empty',
-    what: 'The folder for the lake is not empty',
-    where: outDir,
-    fix: 'remove it or name another',
-  });
 }
 
 /** One run: what its steps share. */

@@ -154,7 +154,11 @@ export class Staging {
         `read_json(${sqlText(path)}, format = 'newline_delimited', ` +
         `maximum_object_size = ${objectBytes}, columns = {${types.join(', ')}})`;
       const selected = columns.map((column) => `"${inJson(column)}"`).join(', ');
-      await this.db.run(`insert into "${name}" select ${selected} from ${read}`, {}, 'loading rows');
+      await this.db.run(
+        `insert into "${name}" select ${selected} from ${read}`,
+        {},
+        'loading rows',
+      );
       await rm(path);
     }
   }

@@ -50,7 +50,8 @@ export class TableSink implements RowSink {
       const { defect, detail } = describeIssue(parsed.error.issues[0]);
       return { reason: defect, detail, userKey };
     }
-    const stored = userKey === null ? parsed.data : { ...(parsed.data as object), user_id: userKey };
+    const stored =
+      userKey === null ? parsed.data : { ...(parsed.data as object), user_id: userKey };
     this.#staging.add(stagedTable(this.#table), JSON.stringify(stored));
     return undefined;
   }
