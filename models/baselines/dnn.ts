@@ -49,10 +49,10 @@ export function dnnConfigFor(
 }
 
 function init(config: DnnConfig, seed: number): Tensors {
-  const inputs = itemWidth(config.fields) + config.dense + config.context;
+  const inputs = itemWidth(config.fields) + config.dense;
   return {
     ...itemVectorsInit(config.fields, Random.of(seed, 'dnn', 'embedding')),
-    ...mlpInit('head', inputs, config.mlp, Random.of(seed, 'dnn', 'head')),
+    ...mlpInit('head', inputs, config.mlp, Random.of(seed, 'dnn', 'head'), config.context),
   };
 }
 
@@ -60,9 +60,9 @@ function init(config: DnnConfig, seed: number): Tensors {
 function predict(config: DnnConfig, weights: Tensors, batch: Tensors): tf.Tensor2D {
   const vectors = itemVectors(config.fields, weights, batch, 'cand'); // [B, N, P]
   const [rows, N] = vectors.shape as [number, number];
-  const context = tf.tile(tf.expandDims(batch.context!, 1), [1, N, 1]); // [B, N, C]
-  const x = tf.concat([vectors, batch.cand_dense!, context], 2);
-  return mlp(weights, 'head', config.mlp, x).reshape([rows, N]);
+  const own = tf.concat([vectors, batch.cand_dense!], 2);
+  const shared = batch.context as tf.Tensor2D;
+  return mlp(weights, 'head', config.mlp, own, shared).reshape([rows, N]);
 }
 
 function inputSpecs(config: DnnConfig): Record<string, InputSpec> {

@@ -14,6 +14,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Random } from '../../lib/random.ts';
 import type { Tensors } from '../engine/types.ts';
 import { glorotUniform } from './initializers.ts';
+import { matMul, product } from './mat-mul.ts';
 import { nativeBackend, runUnaryGradient } from './native.ts';
 
 /**
@@ -80,7 +81,7 @@ export function maskedSoftmax(scores: tf.Tensor, mask: tf.Tensor): tf.Tensor {
 
 function project(x: tf.Tensor3D, kernel: tf.Tensor2D): tf.Tensor3D {
   const [batch, steps, width] = x.shape;
-  const flat = tf.matMul(x.reshape<tf.Tensor2D>([batch * steps, width]), kernel);
+  const flat = matMul(x.reshape<tf.Tensor2D>([batch * steps, width]), kernel);
   return flat.reshape([batch, steps, kernel.shape[1]]);
 }
 
@@ -100,7 +101,7 @@ export function additiveScores(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor2D): 
     const flat = y.reshape<tf.Tensor2D>([batch * queries * keys, hidden]);
     save([flat, vt]);
     return {
-      value: tf.matMul(flat, vt).reshape<tf.Tensor>([batch, queries, keys]),
+      value: product(flat, vt!).reshape<tf.Tensor>([batch, queries, keys]),
       gradFunc: (ds: tf.Tensor, [y, v]: tf.Tensor[]) => {
         const column = ds.reshape<tf.Tensor2D>([-1, 1]);
         const slopes = tanhGradient(y as tf.Tensor2D, column).reshape([
@@ -113,7 +114,7 @@ export function additiveScores(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor2D): 
         return [
           tf.mul(tf.sum(slopes, 2), row),
           tf.mul(tf.sum(slopes, 1), row),
-          tf.matMul(y as tf.Tensor2D, column, true),
+          product(y!, column, true),
         ];
       },
     };

@@ -10,6 +10,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { GruWeights } from './gru.ts';
+import { product } from './mat-mul.ts';
 import { type NativeBackend, runFloatOp } from './native.ts';
 
 /** The sigmoid saturates from about 17 on; the rest is far above what real gate inputs reach. */
@@ -124,9 +125,9 @@ function backward(backend: NativeBackend, dy: tf.Tensor, tensors: tf.Tensor[]): 
   return [
     tf.stack(dInputs, 1),
     dh!,
-    tf.matMul(gatesInput, dGate, true),
+    product(gatesInput, dGate, true),
     tf.sum(dGate, 0),
-    tf.matMul(stateInput, dCandidate, true),
+    product(stateInput, dCandidate, true),
     tf.sum(dCandidate, 0),
   ];
 }

@@ -13,7 +13,13 @@ interface OpAttribute {
 
 /** The part of tfjs-node's backend that is used here. */
 export interface NativeBackend {
-  binding: { TF_ATTR_TYPE: number; TF_ATTR_INT: number; TF_FLOAT: number; TF_INT32: number };
+  binding: {
+    TF_ATTR_TYPE: number;
+    TF_ATTR_INT: number;
+    TF_ATTR_BOOL: number;
+    TF_FLOAT: number;
+    TF_INT32: number;
+  };
   executeMultipleOutputs(
     op: string,
     attributes: OpAttribute[],

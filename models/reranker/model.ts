@@ -127,11 +127,11 @@ export function init(config: RerankerConfig, seed: number): Tensors {
       attentionInit(`attention/${encoder}`, sizes, stream(`attention/${encoder}`)),
     );
   }
-  const headWidth = 2 * valueWidth + 2 * H + P + dense + context;
+  const headWidth = 2 * valueWidth + H + P + dense;
   return Object.assign(
     weights,
     stackedGruInit('candidate', layers, P + dense, H, stream('candidate')),
-    mlpInit('head', headWidth, config.mlp, stream('head')),
+    mlpInit('head', headWidth, config.mlp, stream('head'), H + context),
   );
 }
 
@@ -191,7 +191,8 @@ export function rerank(config: RerankerConfig, weights: Tensors, inputs: Tensors
   const H = config.hidden;
   const slate = tf.concat([candVec, inputs.cand_dense!], 2) as tf.Tensor3D; // [B, N, P + Fd]
   const states = stackedGru(weights, 'candidate', config.layers, slate, candMask); // [B, N, H]
-  const local = tf.slice(states, [0, N - 1, 0], [batch, 1, H]); // padding keeps the state
+  const last = tf.slice(states, [0, N - 1, 0], [batch, 1, H]); // padding keeps the state
+  const local = last.reshape<tf.Tensor2D>([batch, H]);
   const contexts = SEQUENCES.map(({ prefix, encoder }) => {
     const keys = inputs[`${prefix}_item_state`] as tf.Tensor3D; // [B, K, H]
     const parts = config.useActions ? [inputs[`${prefix}_action_state`]!, keys] : [keys];
@@ -203,10 +204,9 @@ export function rerank(config: RerankerConfig, weights: Tensors, inputs: Tensors
     };
     return behaviourAttention(weights, `attention/${encoder}`, states, behaviours); // [B, N, 2H]
   });
-  const perSlate = tf.concat([local, tf.expandDims(inputs.context!, 1)], 2); // [B, 1, H + C]
-  const spread = tf.tile(perSlate, [1, N, 1]);
-  const x = tf.concat([...contexts, states, slate, spread], 2); // [B, N, 6H + P + Fd + C]
-  return mlp(weights, 'head', config.mlp, x).reshape([batch, N]);
+  const own = tf.concat([...contexts, states, slate], 2); // [B, N, 5H + P + Fd]
+  const shared = tf.concat([local, inputs.context!], 1) as tf.Tensor2D; // [B, H + C]
+  return mlp(weights, 'head', config.mlp, own, shared).reshape([batch, N]);
 }
 
 /** A batch of samples as the inputs of {@link rerank}: rows gathered, both sequences encoded. */
