@@ -1,7 +1,7 @@
 /** What would have happened: the chance of an order within the next slots with and without a request. */
 import { Random } from '../lib/random.ts';
 import type { Page } from './ranker.ts';
-import type { Session } from './session.ts';
+import type { Outcome, Session } from './session.ts';
 
 /** Slots for which the truth is told. */
 export const HORIZONS = [5, 10, 15, 20] as const;
@@ -41,10 +41,11 @@ export function decisionTruth(
     const total: ArmTruth = { order: HORIZONS.map(() => 0), clicks: HORIZONS.map(() => 0) };
     for (let r = 0; r < rollouts; r++) {
       const future = session.fork(Random.of(seed, 'future', r));
-      // Drawn in both arms, so that their streams stay in step.
-      const waited = future.waitForInsert();
-      if (treated) future.show(inserted, 'insert');
-      play(future, treated ? waited : 'continue', nextPage, total);
+      if (treated) {
+        future.waitForInsert();
+        future.show(inserted, 'insert');
+      }
+      play(future, nextPage, total);
     }
     return {
       order: total.order.map((x) => x / rollouts),
@@ -54,14 +55,9 @@ export function decisionTruth(
   return { control: arm(false), treatment: arm(true) };
 }
 
-function play(
-  future: Session,
-  start: ReturnType<Session['waitForInsert']>,
-  nextPage: (ordinal: number) => Page,
-  total: ArmTruth,
-): void {
+function play(future: Session, nextPage: (ordinal: number) => Page, total: ArmTruth): void {
   const last = HORIZONS[HORIZONS.length - 1]!;
-  let outcome = start;
+  let outcome: Outcome = 'continue';
   let none = 1;
   let clicks = 0;
   let pages = 0;

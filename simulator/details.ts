@@ -60,7 +60,7 @@ export function exposureDetails(
     scrollDurationMs: Math.round(120 + 260 * (1 + scrollCount) * random.uniform()),
     scrollCount,
     deleteReason,
-    evidence: deleteReason ? -1.5 : clamp(0.8 * seconds, -1, 1.2),
+    evidence: deleteReason ? -0.5 : 0,
   };
 }
 
@@ -107,6 +107,6 @@ export function pageViewDetails(
     durationMs,
     actions,
     liked: random.chance(sigmoid(-2.8 + 1.4 * depth)),
-    evidence: clamp(0.6 + 1.2 * depth, -0.3, 3),
+    evidence: clamp(0.2 + 1.5 * depth, -0.5, 3),
   };
 }

@@ -9,12 +9,12 @@ const strength = z.number().min(0).max(5);
 
 const items = z.strictObject({
   count: z.int().min(200).max(1_000_000).default(2000).describe('items in the catalogue'),
-  categories: z.int().min(4).max(256).default(12),
+  categories: z.int().min(4).max(256).default(8),
   brandsPerCategory: z.int().min(1).max(100).default(6),
   creators: z.int().min(1).max(100_000).default(150),
   videoShare: share.default(0.4).describe('items of kind video; the others are of kind image'),
-  qualityDeviation: strength.default(0.3).describe('logits; raises clicks, dwell and orders'),
-  curiosityDeviation: strength.default(0.4).describe('logits; raises clicks only (click bait)'),
+  qualityDeviation: strength.default(0.2).describe('logits; raises clicks, dwell and orders'),
+  curiosityDeviation: strength.default(0.55).describe('logits; raises clicks only (click bait)'),
 });
 
 const users = z.strictObject({
@@ -25,8 +25,8 @@ const users = z.strictObject({
     .max(5)
     .default(1.05)
     .describe('Pareto exponent of sessions a day'),
-  sessionsPerDay: z.number().min(0.01).max(50).default(0.46).describe('mean over users'),
-  maxSessionsPerDay: z.number().min(0.1).max(200).default(8).describe('cap on one user'),
+  sessionsPerDay: z.number().min(0.01).max(50).default(0.3).describe('mean over users'),
+  maxSessionsPerDay: z.number().min(0.1).max(200).default(3.2).describe('cap on one user'),
   cohortShares: z.array(share).min(1).max(16).default([0.3, 0.3, 0.25, 0.15]),
   cohortBias: z
     .array(z.number().min(-5).max(5))
@@ -51,9 +51,10 @@ const users = z.strictObject({
 });
 
 const click = z.strictObject({
-  bias: z.number().min(-10).max(5).default(-2.75),
-  taste: strength.default(1).describe('logits per unit of taste · item'),
-  intent: strength.default(2.6).describe('logits per unit of session intent · item'),
+  bias: z.number().min(-10).max(5).default(-3.5),
+  taste: strength.default(0.7).describe('logits per unit of taste · item'),
+  intent: strength.default(3.6).describe('logits per unit of session intent · item'),
+  slip: share.default(0.03).describe('probability of a click by mistake, times attention'),
   positionBias: share.default(1).describe('0: attention is the same everywhere'),
   attentionScale: z
     .number()
@@ -83,26 +84,26 @@ const slate = z.strictObject({
 
 const detail = z.strictObject({
   signal: z.number().min(0).max(3).default(1).describe('0: dwell, scroll and blocks are noise'),
-  dwell: strength.default(1.5).describe('log exposure time per unit of intent · item'),
-  dwellNoise: strength.default(0.35),
+  dwell: strength.default(2.2).describe('log exposure time per unit of intent · item'),
+  dwellNoise: strength.default(0.3),
   pageView: strength.default(1.6).describe('depth of a page view per unit of intent · item'),
   pageViewNoise: strength.default(0.4),
 });
 
 const session = z.strictObject({
-  exit: share.default(0.075).describe('probability of leaving the page after an exposure'),
-  another: share.default(0.74).describe('probability of asking for another page after leaving one'),
+  exit: share.default(0.055).describe('probability of leaving the page after an exposure'),
+  another: share.default(0.78).describe('probability of asking for another page after leaving one'),
   slow: share.default(0.15).describe('sessions on a slow network'),
-  intentSwitch: share.default(0.012).describe('probability an exposure that the intent changes'),
+  intentSwitch: share.default(0.004).describe('probability an exposure that the intent changes'),
   intentCarry: share
-    .default(0.6)
+    .default(0.9)
     .describe('probability that an intent survives until the next session'),
   searchShare: share.default(0.35).describe('sessions in the scene search-feed'),
 });
 
 const order = z.strictObject({
-  bias: z.number().min(-10).max(5).default(-3.4).describe('order logit given a click'),
-  intent: strength.default(3).describe('per unit of session intent · item'),
+  bias: z.number().min(-10).max(5).default(-6).describe('order logit given a click'),
+  intent: strength.default(4.5).describe('per unit of session intent · item'),
   quality: strength.default(0.5),
 });
 
@@ -116,10 +117,19 @@ const ranker = z.strictObject({
 
 const insert = z.strictObject({
   effect: z.number().min(0).max(3).default(1).describe('0: an inserted request changes nothing'),
-  fit: strength.default(3.5).describe('logits of the ranker per unit of estimated intent · item'),
-  waitExit: share.default(0.05).describe('probability that the wait ends the page'),
-  slowWaitExit: share.default(0.25).describe('the same on a slow network'),
-  take: share.default(0.6).describe('probability that an eligible moment becomes a decision'),
+  fit: z
+    .number()
+    .min(0)
+    .max(20)
+    .default(8)
+    .describe('logits of the ranker per unit of estimated intent · item'),
+  wait: share.default(0.08).describe('probability that the wait makes the user lose the thread'),
+  slowWait: share.default(0.2).describe('the same on a slow network'),
+  flowWait: share.default(0.6).describe('added when the user has clicked within the last 3 slots'),
+  takeAfterClick: share
+    .default(0.3)
+    .describe('probability that a moment after a click or delete becomes a decision'),
+  takeQuiet: share.default(0.9).describe('the same after slots without a click'),
   spacing: z
     .int()
     .min(1)

@@ -323,10 +323,8 @@ class Player {
     }
     this.#now += 1;
     if (arm === 'control') return 'continue';
-    const waited = session.waitForInsert();
-    // Who leaves during the wait has asked all the same, and never sees the answer.
-    this.#request('insert', inserted);
-    return waited;
+    session.waitForInsert();
+    return this.#request('insert', inserted);
   }
 }
 

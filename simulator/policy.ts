@@ -56,7 +56,7 @@ const SHUFFLED = 12;
  * the next slots are shuffled or, with equal chance, left: both arms are logged.
  */
 export function loggingPolicy(params: WorldParams): Policy {
-  const { take, spacing, propensity } = params.insert;
+  const { takeAfterClick, takeQuiet, spacing, propensity } = params.insert;
   return {
     rerank({ trigger, unexposed }, random) {
       if (trigger === 'exposures' || unexposed.length < 2) return null;
@@ -66,7 +66,8 @@ export function loggingPolicy(params: WorldParams): Policy {
       const top = random.shuffle(order.slice(0, SHUFFLED));
       return { order: [...top, ...order.slice(SHUFFLED)], arm: 'random' };
     },
-    insert({ sinceDecision, unexposed }, random) {
+    insert({ trigger, sinceDecision, unexposed }, random) {
+      const take = trigger === 'exposures' ? takeQuiet : takeAfterClick;
       if (sinceDecision < spacing || unexposed.length === 0 || !random.chance(take)) return null;
       return { arm: random.chance(propensity) ? 'treatment' : 'control', propensity };
     },

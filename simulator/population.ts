@@ -33,6 +33,9 @@ export class Population {
   /** [1, SIZE]: the taste of the day. */
   readonly trend = new Float64Array(SIZE);
   day = 0;
+  readonly #favourites: Uint8Array;
+  readonly #marks: Int32Array;
+  #mark = 0;
 
   constructor(params: WorldParams, catalogue: Catalogue) {
     this.params = params;
@@ -43,6 +46,8 @@ export class Population {
     this.tastes = new Float64Array(count * SIZE);
     this.believedTastes = new Float64Array(count * SIZE);
     this.bias = new Float64Array(count);
+    this.#marks = new Int32Array(catalogue.count);
+    this.#favourites = new Uint8Array(3 * count);
     this.sessionsPerDay = activity(params);
     const cohorts = params.users.cohortBias.length;
     this.cohortBias = Float64Array.from(params.users.cohortBias);
@@ -74,6 +79,7 @@ export class Population {
       this.believedTastes[u * SIZE + d] = this.tastes[u * SIZE + d]! + error * random.normal();
     }
     normalise(this.believedTastes, u);
+    this.#findFavourites(u);
   }
 
   /** Moves everything on by one day. */
@@ -113,14 +119,38 @@ export class Population {
     normalise(vectors, i);
   }
 
-  /** Long-term interest of a user in an item, in units of one taste: own, cohort's, the day's. */
-  taste(user: number, item: number): number {
-    const { vectors } = this.catalogue;
-    return (
-      dot(this.tastes, user, vectors, item) +
-      this.params.users.cohortTaste * dot(this.cohortTastes, this.cohort[user]!, vectors, item) +
-      dot(this.trend, 0, vectors, item)
+  /**
+   * Long-term interest of a user, [1, SIZE], so that `interest · item` is in units of one taste: the
+   * user's own, what the cohort shares, and the taste of the day.
+   */
+  interest(user: number): Float64Array {
+    const own = user * SIZE;
+    const shared = this.cohort[user]! * SIZE;
+    const { cohortTaste } = this.params.users;
+    return this.trend.map(
+      (today, d) => today + this.tastes[own + d]! + cohortTaste * this.cohortTastes[shared + d]!,
     );
+  }
+
+  /** The three categories nearest to the ranker's picture of a user. */
+  favourites(user: number): Uint8Array {
+    return this.#favourites.subarray(user * 3, user * 3 + 3);
+  }
+
+  /** A set of items, empty at first, that costs no memory: an item is in it when it bears `mark`. */
+  freshMarks(): { marks: Int32Array; mark: number } {
+    this.#mark = (this.#mark + 1) & 0x7fffffff;
+    return { marks: this.#marks, mark: this.#mark };
+  }
+
+  #findFavourites(user: number): void {
+    const { categories, categoryVectors } = this.catalogue;
+    const fit = Array.from({ length: categories }, (_, c) => ({
+      c,
+      value: dot(this.believedTastes, user, categoryVectors, c),
+    }));
+    fit.sort((a, b) => b.value - a.value);
+    for (let k = 0; k < 3; k++) this.#favourites[user * 3 + k] = fit[k]!.c;
   }
 
   userRow(user: number): UserRow {

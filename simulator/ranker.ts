@@ -14,6 +14,13 @@ export interface Page {
   scores: Float64Array;
 }
 
+interface Scored {
+  item: number;
+  score: number;
+}
+
+const byScore = (a: Scored, b: Scored): number => b.score - a.score;
+
 /**
  * Answers a request.
  *
@@ -31,49 +38,34 @@ export function answerRequest(
   const { params, catalogue } = population;
   const { page, pool, favourites, noise } = params.ranker;
   const wanted = Math.min(pool, catalogue.count);
-  const favoured = favouriteCategories(population, user);
-  const recalled = new Set<number>();
+  const favoured = population.favourites(user);
+  const fit = params.insert.fit * params.insert.effect;
+  const recalled = population.freshMarks();
+  const scored: Scored[] = [];
   // The number of attempts is bounded: a small catalogue may hold fewer unseen items than asked.
-  for (let attempt = 0; recalled.size < wanted && attempt < wanted * 4; attempt++) {
+  for (let attempt = 0; scored.length < wanted && attempt < wanted * 4; attempt++) {
     let item: number;
     if (random.chance(favourites)) {
       const members = catalogue.itemsOfCategory[favoured[random.below(favoured.length)]!]!;
       item = members[random.below(members.length)]!;
     } else item = random.below(catalogue.count);
-    if (!seen.has(item) || attempt >= wanted * 3) recalled.add(item);
-  }
-  const items = Int32Array.from(recalled);
-  const fit = params.insert.fit * params.insert.effect;
-  const scores = new Float64Array(items.length);
-  const order: number[] = [];
-  for (let i = 0; i < items.length; i++) {
-    const item = items[i]!;
+    if (recalled.marks[item] === recalled.mark) continue;
+    if (seen.has(item) && attempt < wanted * 3) continue;
+    recalled.marks[item] = recalled.mark;
     let score =
       params.click.taste * dot(population.believedTastes, user, catalogue.vectors, item) +
       catalogue.quality[item]! +
       catalogue.curiosity[item]! +
       random.normal(0, noise);
     if (estimate) score += fit * dot(estimate, 0, catalogue.vectors, item);
-    scores[i] = score;
-    order.push(i);
+    scored.push({ item, score });
   }
-  order.sort((a, b) => scores[b]! - scores[a]!);
-  const best = order.slice(0, page);
-  return {
-    items: Int32Array.from(best, (i) => items[i]!),
-    scores: Float64Array.from(best, (i) => sigmoid(params.click.bias + scores[i]!)),
-  };
-}
-
-/** The three categories nearest to the ranker's picture of the user. */
-function favouriteCategories(population: Population, user: number): number[] {
-  const { categories, categoryVectors } = population.catalogue;
-  const fit = Array.from({ length: categories }, (_, c) =>
-    dot(population.believedTastes, user, categoryVectors, c),
-  );
-  return fit
-    .map((value, c) => ({ value, c }))
-    .sort((a, b) => b.value - a.value)
-    .slice(0, 3)
-    .map(({ c }) => c);
+  scored.sort(byScore);
+  const length = Math.min(page, scored.length);
+  const answer = { items: new Int32Array(length), scores: new Float64Array(length) };
+  for (let k = 0; k < length; k++) {
+    answer.items[k] = scored[k]!.item;
+    answer.scores[k] = sigmoid(params.click.bias + scored[k]!.score);
+  }
+  return answer;
 }

@@ -4,7 +4,7 @@
  * stream of its own, so that the two never disturb each other.
  */
 import type { Random } from '../lib/random.ts';
-import { clamp, dot, normalise, pick, SIZE, sigmoid } from './maths.ts';
+import { dot, normalise, pick, SIZE, sigmoid } from './maths.ts';
 import type { Population } from './population.ts';
 import type { Page } from './ranker.ts';
 
@@ -59,6 +59,8 @@ export class Session {
   depth = 0;
   exposures = 0;
   clicks = 0;
+  /** Slots since the last click of the session; infinite before the first. */
+  sinceClick = Number.POSITIVE_INFINITY;
   /** Exposures since the last click, delete or request. */
   quiet = 0;
   readonly seen: Set<number>;
@@ -127,14 +129,17 @@ export class Session {
       SCENE[this.scene]!.bias +
       bias[this.user]! +
       cohortBias[cohort[this.user]!]!;
-    this.#fixed = Float64Array.from(
-      page.items,
-      (item) =>
+    const interest = this.population.interest(this.user);
+    const fixed = new Float64Array(page.items.length);
+    for (let k = 0; k < fixed.length; k++) {
+      const item = page.items[k]!;
+      fixed[k] =
         base +
-        params.click.taste * this.population.taste(this.user, item) +
+        params.click.taste * dot(interest, 0, catalogue.vectors, item) +
         catalogue.quality[item]! +
-        catalogue.curiosity[item]!,
-    );
+        catalogue.curiosity[item]!;
+    }
+    this.#fixed = fixed;
   }
 
   /** Items of the page not yet seen, top first. */
@@ -158,11 +163,14 @@ export class Session {
     this.#fixed = fixed.map((_, k) => fixed[at(k)]!);
   }
 
-  /** The chance that the wait for an inserted request ends the page. */
-  waitForInsert(): Outcome {
-    const { waitExit, slowWaitExit, effect } = this.population.params.insert;
-    const chance = (this.slow ? slowWaitExit : waitExit) * Math.min(1, effect);
-    return this.random.chance(chance) ? this.#leave() : 'continue';
+  /**
+   * The wait for an inserted request: the user may lose the thread (the intent is drawn anew), seldom
+   * when the page is a failure, often in the middle of something.
+   */
+  waitForInsert(): void {
+    const { wait, slowWait, flowWait, effect } = this.population.params.insert;
+    const chance = (this.slow ? slowWait : wait) + (this.sinceClick <= 3 ? flowWait : 0);
+    if (this.random.chance(chance * Math.min(1, effect))) this.drawIntent();
   }
 
   /** What the user would do in the next slot. Changes nothing. */
@@ -208,6 +216,7 @@ export class Session {
     const falling = 2 ** -halvings * (1 - 0.06 * (this.depth % 4));
     const attention = 1 - params.click.positionBias * (1 - falling);
     const { order } = params;
+    const { slip } = params.click;
     return {
       item,
       position: k,
@@ -216,8 +225,8 @@ export class Session {
       intent,
       utility,
       slate,
-      clickProbability: attention * sigmoid(utility + slate),
-      clickWithoutSlate: attention * sigmoid(utility),
+      clickProbability: attention * (slip + (1 - slip) * sigmoid(utility + slate)),
+      clickWithoutSlate: attention * (slip + (1 - slip) * sigmoid(utility)),
       orderProbability: sigmoid(
         order.bias + scene.order + order.intent * intent + order.quality * catalogue.quality[item]!,
       ),
@@ -236,8 +245,10 @@ export class Session {
     this.depth++;
     this.exposures++;
     this.quiet++;
+    this.sinceClick++;
     if (clicked) {
       this.clicks++;
+      this.sinceClick = 0;
       this.quiet = 0;
     }
     // Who has bought is often done with that wish.
@@ -260,14 +271,14 @@ export class Session {
   observe(item: number, weight: number): void {
     const { vectors } = this.population.catalogue;
     for (let d = 0; d < SIZE; d++) {
-      this.#trace[d] = 0.92 * this.#trace[d]! + weight * vectors[item * SIZE + d]!;
+      this.#trace[d] = 0.96 * this.#trace[d]! + weight * vectors[item * SIZE + d]!;
     }
-    this.#traceWeight = 0.92 * this.#traceWeight + Math.abs(weight);
+    this.#traceWeight = 0.96 * this.#traceWeight + Math.abs(weight);
   }
 
   /** The intent as what was observed gives it away, [1, SIZE]; near 0 while little was seen. */
   estimate(): Float64Array {
-    const scale = clamp(1 / (this.#traceWeight + 2), 0, 1);
+    const scale = 1 / (this.#traceWeight + 1);
     return this.#trace.map((x) => x * scale);
   }
 
@@ -280,6 +291,7 @@ export class Session {
     copy.depth = this.depth;
     copy.exposures = this.exposures;
     copy.clicks = this.clicks;
+    copy.sinceClick = this.sinceClick;
     copy.quiet = this.quiet;
     copy.#fixed = this.#fixed;
     copy.#recent = this.#recent.slice();
