@@ -1,6 +1,7 @@
 /** Writes tables of events as a log folder: one NDJSON file per type and business day. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EdgeloomError } from '../../lib/errors.ts';
 import { writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import type { TableName } from '../contracts/columns.ts';
@@ -15,6 +16,23 @@ export const dateOf = (day: number): string => new Date(day * DAY_MS).toISOStrin
 
 /** Days from 1970-01-01 to a YYYY-MM-DD. */
 export const dayOf = (date: string): number => Date.parse(`${date}T00:00:00Z`) / DAY_MS;
+
+/**
+ * First and last day of a table with a column `day`.
+ * @throws EdgeloomError `no-rows-in-dates` when the table is empty
+ */
+export async function timesOf(db: DuckDb, table: string): Promise<{ first: string; last: string }> {
+  const { first, last } = await db.row<{ first: number | null; last: number | null }>(
+    `select min(day) as first, max(day) as last from "${table}"`,
+  );
+  if (first !== null && last !== null) return { first: dateOf(first), last: dateOf(last) };
+  throw new EdgeloomError({
+    code: 'no-rows-in-dates',
+    what: 'No row of the source lies between the dates',
+    fix: 'choose other dates, or none to import all',
+    exitCode: 2,
+  });
+}
 
 /** What an importer did. */
 export interface ImportSummary {

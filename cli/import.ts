@@ -1,0 +1,100 @@
+/** `edgeloom import kuairand|ebnerd DIR`: published data sets become device logs. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { importEbnerd } from '../data/importers/ebnerd.ts';
+import type { ImportOptions } from '../data/importers/import-options.ts';
+import { importKuairand } from '../data/importers/kuairand.ts';
+import type { ImportSummary } from '../data/importers/log-writer.ts';
+import { EdgeloomError } from '../lib/errors.ts';
+
+interface Flags {
+  out?: string;
+  from?: string;
+  to?: string;
+  json?: boolean;
+}
+
+const count = (n: number): string => n.toLocaleString('en-US');
+
+/** What a person wants to know after an import, line by line. */
+function tell(out: string, summary: ImportSummary): string {
+  const { rowsRead, rowsOutsideDates, copies, events, tables, files, dataset } = summary;
+  const listed = (counts: Record<string, number>): string =>
+    Object.entries(counts)
+      .map(([name, n]) => `${name} ${count(n)}`)
+      .join(', ');
+  const lines = [
+    `${count(rowsRead)} source rows, ${dataset.first_date} to ${dataset.last_date}` +
+      (rowsOutsideDates > 0 ? `, ${count(rowsOutsideDates)} of them outside the dates` : ''),
+    `events: ${listed(events)}`,
+    `tables: ${listed(tables) || 'none'}`,
+  ];
+  const surplus = copies.exact + copies.other;
+  if (surplus > 0) {
+    lines.push(
+      `${count(surplus)} rows repeat an exposure (${count(copies.exact)} exact copies): ` +
+        'ingest will count them as duplicates',
+    );
+  }
+  if (files.ignored.length > 0) lines.push(`not used: ${files.ignored.join(', ')}`);
+  lines.push(`logs: ${out}`);
+  return `${lines.join('\n')}\n`;
+}
+
+async function runImporter(
+  importer: (options: ImportOptions) => Promise<ImportSummary>,
+  name: string,
+  directory: string,
+  flags: Flags,
+): Promise<void> {
+  const outDir = resolve(flags.out ?? `.edgeloom/logs/${name}`);
+  const live = process.stderr.isTTY && !flags.json;
+  const stop = new AbortController();
+  const onInterrupt = (): void => stop.abort();
+  process.once('SIGINT', onInterrupt);
+  try {
+    const summary = await importer({
+      sourceDir: resolve(directory),
+      outDir,
+      from: flags.from,
+      to: flags.to,
+      signal: stop.signal,
+      onProgress: ({ message }) => {
+        if (live) process.stderr.write(`\r\u001b[K${message}`);
+      },
+    });
+    if (live) process.stderr.write('\r\u001b[K');
+    process.stdout.write(
+      flags.json ? `${JSON.stringify({ out: outDir, ...summary })}\n` : tell(outDir, summary),
+    );
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    throw new EdgeloomError(
+      { code: 'cancelled', what: 'The import was cancelled; nothing was written', exitCode: 130 },
+      { cause: error },
+    );
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+export function registerImport(program: Command): void {
+  const group = program.command('import').description('write published data sets as device logs');
+  const add = (
+    name: string,
+    what: string,
+    importer: (options: ImportOptions) => Promise<ImportSummary>,
+  ): void => {
+    group
+      .command(name)
+      .description(what)
+      .argument('<dir>', 'folder with the published files (CSV or Parquet, any names)')
+      .option('--out <dir>', `new folder for the logs (default: .edgeloom/logs/${name})`)
+      .option('--from <date>', 'first business day')
+      .option('--to <date>', 'last business day')
+      .option('--json', 'print the summary as JSON')
+      .action((directory: string, flags: Flags) => runImporter(importer, name, directory, flags));
+  };
+  add('kuairand', 'KuaiRand: short-video feed, exposures with feedback', importKuairand);
+  add('ebnerd', 'EB-NeRD: news front page, impressions with clicks and reading time', importEbnerd);
+}
