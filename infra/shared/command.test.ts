@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { findOnPath, runCommand } from './command.ts';
 import { isAlive } from './processes.ts';
@@ -37,6 +38,20 @@ test('kills the children of a cancelled program as well', async () => {
   expect(error).toMatchObject({ code: 'cancelled', exitCode: 130 });
   const child = Number(readFileSync(pidFile, 'utf8'));
   await expect.poll(() => isAlive(child)).toBe(false);
+});
+
+test('does not leave a program behind when this process ends early', async () => {
+  const pidFile = join(folder, 'left-pid');
+  const program = writeProgram(
+    join(folder, 'left'),
+    `echo $$ > ${pidFile}; echo up; exec sleep 600`,
+  );
+  const module = fileURLToPath(new URL('./command.ts', import.meta.url));
+  const code = `import { runCommand } from ${JSON.stringify(module)};
+    void runCommand(${JSON.stringify(program)}, [], { onLine: () => process.exit(1) });`;
+  await runCommand(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code]);
+  const pid = Number(readFileSync(pidFile, 'utf8'));
+  await expect.poll(() => isAlive(pid)).toBe(false);
 });
 
 test('ends a program that runs over its time', async () => {

@@ -86,6 +86,8 @@ export async function runCommand(
       }, options.timeoutMs)
     : undefined;
   options.signal?.addEventListener('abort', kill, { once: true });
+  // It has a group of its own, so nobody else ends it when this process ends early.
+  process.once('exit', kill);
   try {
     result.code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject);
@@ -94,6 +96,7 @@ export async function runCommand(
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', kill);
+    process.off('exit', kill);
   }
   if (options.signal?.aborted) throw cancelled(program);
   return result;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { rejection, scratchFolder, writeProgram } from '../shared/test-support.ts';
@@ -28,6 +28,7 @@ esac`;
 
 test('builds the pinned module, stripped and without its path, and tells how far it is', async () => {
   const { target, env, folder } = machine(GO('echo program > "$2"'));
+  writeFileSync(`${target}.building-0a1b2c3d`, 'left by a killed build');
   const fractions: (number | undefined)[] = [];
   await buildTemporal(target, { env, onProgress: ({ fraction }) => fractions.push(fraction) });
   expect(readFileSync(target, 'utf8')).toBe('program\n');

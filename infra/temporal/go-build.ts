@@ -1,6 +1,7 @@
 /** Building the Temporal development server from the pinned module in `server/`. */
-import { rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
@@ -50,6 +51,14 @@ async function countPackages(
   return result.code === 0 ? result.stdout.trim().split('\n').length : 0;
 }
 
+/** What builds that were killed left behind; the caller's lock keeps others from building. */
+async function removeLeftovers(target: string): Promise<void> {
+  const folder = dirname(target);
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(`${basename(target)}.building-`)) await rm(join(folder, name));
+  }
+}
+
 /**
  * Compiles the pinned server and puts the executable at `target`, whole or not at all: 7 to 15
  * minutes on two cores the first time. Rejects with `go-missing`, `go-too-old` or
@@ -61,7 +70,8 @@ export async function buildTemporal(
 ): Promise<void> {
   const go = await requireGo(options.env);
   const total = await countPackages(go, options);
-  const draft = `${target}.building`;
+  await removeLeftovers(target);
+  const draft = `${target}.building-${randomBytes(4).toString('hex')}`;
   const started = Date.now();
   let compiled = 0;
   const report = (): void => {
