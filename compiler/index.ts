@@ -1,4 +1,5 @@
 /** The compiler: a tfjs function becomes a graph, the graph becomes files that phones run. */
+export type { Finding } from './finding.ts';
 export {
   type Calibration,
   type CalibrationOptions,
@@ -19,6 +20,11 @@ export type {
 } from './graph/ir.ts';
 export { optimise } from './graph/optimise.ts';
 export { countOperations, printGraph } from './graph/print.ts';
+export { lintOnnx } from './onnx/lint.ts';
 export { type OnnxOptions, toOnnx } from './onnx/write.ts';
+export { loadTflite } from './runtimes/litert.ts';
+export { loadOnnx } from './runtimes/onnxruntime.ts';
+export type { LoadedModel } from './runtimes/runtime.ts';
+export { lintTflite } from './tflite/lint.ts';
 export { type TfliteOptions, toTflite } from './tflite/write.ts';
 export { type InputType, type NamedTensors, type RecordOptions, record } from './trace/record.ts';

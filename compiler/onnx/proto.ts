@@ -1,5 +1,6 @@
 /** The few ONNX protobuf messages that the writer needs. */
 import onnxProto from 'onnx-proto';
+import { EdgeloomError } from '../../lib/errors.ts';
 import type { DType, Shape, TypedArray } from '../graph/ir.ts';
 
 const { onnx } = onnxProto;
@@ -97,7 +98,18 @@ export function encodeModel(parts: ModelParts): Uint8Array {
 
 export type ModelProto = InstanceType<typeof onnx.ModelProto>;
 
-/** @throws Error when the bytes are not an ONNX model */
+/** @throws EdgeloomError `bad-model-file` when the bytes are not an ONNX model */
 export function decodeModel(bytes: Uint8Array): ModelProto {
-  return onnx.ModelProto.decode(bytes);
+  try {
+    return onnx.ModelProto.decode(bytes);
+  } catch (error) {
+    throw new EdgeloomError(
+      {
+        code: 'bad-model-file',
+        what: `The file is not ONNX: ${(error as Error).message}`,
+        fix: 'write the file again with toOnnx',
+      },
+      { cause: error },
+    );
+  }
 }
