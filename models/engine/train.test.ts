@@ -63,7 +63,7 @@ describe('adam', () => {
     let state = adamStart(tf.tensor1d([0.5, -1, 2]));
     for (let step = 0; step < 5; step++) {
       const gradient = tf.tensor1d([0.3 * step, -0.2, 1]);
-      optimizer.applyGradients({ [weight.name]: gradient });
+      optimizer.applyGradients([{ name: weight.name, tensor: gradient }]);
       state = adamUpdate(state, gradient, { learningRate: 0.1, clipNorm: 1e9 });
     }
     const expected = Array.from(weight.dataSync());
