@@ -1,6 +1,10 @@
 /** All stages by name. */
+import { cohorts } from './cohorts.ts';
+import { evaluateReranker } from './evaluate-reranker.ts';
 import { evaluateUplift } from './evaluate-uplift.ts';
 import { features } from './features.ts';
+import { fineTune } from './fine-tune.ts';
+import { fuse } from './fuse.ts';
 import { ingest } from './ingest.ts';
 import { logs } from './logs.ts';
 import { release } from './release.ts';
@@ -15,8 +19,12 @@ const all = [
   stitch,
   features,
   trainModel,
+  evaluateReranker,
   trainUplift,
   evaluateUplift,
+  cohorts,
+  fineTune,
+  fuse,
   release,
 ] as Stage[];
 

@@ -18,7 +18,10 @@ const settingsFile = z.strictObject({
   dnn: section.describe('the plain DNN that it is compared with'),
   evaluate: section.describe('intervals of the metrics'),
   uplift: section.describe('the request-uplift model; budget = share of extra requests'),
-  metafusion: section.describe('cohorts, fine-tuning and gates'),
+  metafusion: z
+    .strictObject({ cohorts: section, fineTune: section, gate: section })
+    .prefault({})
+    .describe('cohorts, fine-tuning and gates'),
   export: section.describe('calibration and parity'),
 });
 

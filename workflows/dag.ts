@@ -151,7 +151,12 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
       skip(METAFUSION_NODES, reason ?? 'no reason given');
       return {};
     }
-    const days = { T: T!, T1: T1!, T2: T2! };
+    const { backend, cohorts: cohortOptions, fineTune, gate } = params.metafusion;
+    // What is not set takes the stage's default.
+    const given = (settings: Record<string, Json | undefined>): { [key: string]: Json } =>
+      Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
+        [key: string]: Json;
+      };
     const meta = await runner.run({
       node: 'train-meta',
       stage: 'train-model',
@@ -161,7 +166,7 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
     const cohorts = await runner.run({
       node: 'cohorts',
       stage: 'cohorts',
-      params: { ...params.metafusion, ...days },
+      params: given({ T, cohorts: cohortOptions }),
       inputs: refs({ tensors }),
     });
     const names = cohorts.summary.cohorts as string[];
@@ -170,7 +175,7 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
         runner.run({
           node: `fine-tune/${cohort}`,
           stage: 'fine-tune',
-          params: { ...params.metafusion, ...days, cohort },
+          params: given({ backend, T, cohort, fineTune }),
           inputs: refs({ tensors, meta, cohorts }),
         }),
       ),
@@ -179,7 +184,7 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
     const fused = await runner.run({
       node: 'fuse',
       stage: 'fuse',
-      params: { ...params.metafusion, ...days },
+      params: given({ backend, T1, T2, gate }),
       inputs: { ...refs({ tensors, meta, cohorts }), ...deltas },
     });
     return refs({ metafusion: fused });

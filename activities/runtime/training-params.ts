@@ -12,6 +12,6 @@ export const startBackend = (backend: z.infer<typeof backendParam>): Promise<voi
 
 /** Only what is given: each model has defaults of its own, which the engine's defaults must not cover. */
 export const trainingParam = z
-  .record(trainParams.keyof(), z.number())
+  .partialRecord(trainParams.keyof(), z.number())
   .default({})
   .describe(`any of ${Object.keys(trainParams.shape).join(', ')}`);

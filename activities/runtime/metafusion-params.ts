@@ -1,0 +1,26 @@
+/** Parameters of MetaFusion's stages; each stage picks the ones that decide its result. */
+import { z } from 'zod';
+import { fineTuneParams } from '../../models/metafusion/fine-tune.ts';
+import { gateParams } from '../../models/metafusion/train-gate.ts';
+import { backendParam } from './training-params.ts';
+
+const day = z.iso.date();
+
+export const metafusionParams = z.strictObject({
+  backend: backendParam,
+  T: day.describe('cohorts are measured before it and fine-tuned on it'),
+  T1: day.describe('trains the gates'),
+  T2: day.describe('tests'),
+  cohort: z.string().describe('which cohort this call fine-tunes'),
+  cohorts: z
+    .strictObject({
+      edges: z.array(z.number()).exactOptional().describe('click rates between cohorts'),
+      quantiles: z.int().min(1).exactOptional().describe('cohorts of equal size, without edges'),
+      minUsers: z.int().min(1).exactOptional().describe('smaller cohorts are merged'),
+      minExposures: z.int().min(1).exactOptional().describe('users with fewer have no cohort'),
+    })
+    .default({}),
+  fineTune: fineTuneParams.prefault({}),
+  gate: gateParams.prefault({}),
+  seed: z.int().default(1).describe('of the bootstrap'),
+});
