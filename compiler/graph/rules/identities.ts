@@ -28,6 +28,13 @@ const neutralOperand: Rule = (node, { builder }) => {
   return widened || builder.shape(other).length > shape.length ? undefined : [x];
 };
 
+/** The larger, or the smaller, of x and x. */
+const sameOperands: Rule = (node) => {
+  if (node.op !== 'maximum' && node.op !== 'minimum') return undefined;
+  const [a, b] = node.inputs as [ValueId, ValueId];
+  return a === b ? [a] : undefined;
+};
+
 /** 0 · x, which for finite x is 0: the first step of a recurrence from zeros. */
 const timesZero: Rule = (node, { builder }) => {
   if (node.op !== 'multiply') return undefined;
@@ -102,6 +109,7 @@ const voidReduction: Rule = (node, { builder }) => {
 
 export const identityRules: readonly Rule[] = [
   neutralOperand,
+  sameOperands,
   timesZero,
   voidCast,
   voidMovement,
