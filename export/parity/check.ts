@@ -18,12 +18,6 @@ export const PARITY_TOLERANCES = {
 
 export type ParityTolerances = { [K in keyof typeof PARITY_TOLERANCES]: number };
 
-export interface ParityRow {
-  inputs: NamedArrays;
-  /** Per output, 1 where a value counts. */
-  counted?: Record<string, ArrayLike<number>>;
-}
-
 export interface ParityFile {
   path: string;
   entry: string;
@@ -55,11 +49,11 @@ export type ParityResult = z.infer<typeof parityResultSchema>;
 export type ParityReport = z.infer<typeof parityReportSchema>;
 
 export interface CheckParityInput extends RunOptions {
-  /** The trained model. */
-  reference: ModelFunction;
+  /** The trained model on all rows at once. */
+  reference: (rows: NamedArrays[]) => Promise<NamedArrays[]>;
   files: ParityFile[];
   /** Real rows, {@link MINIMUM_ROWS} or more. */
-  rows: ParityRow[];
+  rows: NamedArrays[];
   tolerances?: ParityTolerances;
   /** Lowers the number of rows demanded, where the data has no more. */
   minimumRows?: number;
@@ -81,21 +75,16 @@ export async function checkParity(input: CheckParityInput): Promise<ParityResult
       fix: 'export on a day with more data',
     });
   }
-  const expected: NamedArrays[] = [];
-  for (const [i, row] of rows.entries()) {
-    signal?.throwIfAborted();
-    if (i % 20 === 0) onProgress?.({ message: 'parity: trained model', fraction: i / rows.length });
-    expected.push(await reference(row.inputs));
-  }
+  const expected = await reference(rows);
   const results: ParityResult[] = [];
   for (const file of files) {
     const pairs: OutputPair[] = [];
-    for (const [i, { inputs, counted }] of rows.entries()) {
+    for (const [i, inputs] of rows.entries()) {
       signal?.throwIfAborted();
       if (i % 50 === 0)
         onProgress?.({ message: `parity: ${file.path}`, fraction: i / rows.length });
       const actual = await runOrNothing(file.run, inputs);
-      pairs.push({ expected: expected[i]!, actual, ...(counted && { counted }) });
+      pairs.push({ expected: expected[i]!, actual });
     }
     results.push(judge(file, pairs, tolerances));
   }

@@ -17,8 +17,6 @@ export interface Difference {
 export interface OutputPair {
   expected: NamedArrays;
   actual: NamedArrays;
-  /** Per output, 1 where a value counts: padding carries no meaning. All count when absent. */
-  counted?: Record<string, ArrayLike<number>>;
 }
 
 /**
@@ -30,7 +28,7 @@ export function compareOutputs(pairs: Iterable<OutputPair>): Difference {
   let squares = 0;
   let energy = 0;
   let values = 0;
-  for (const { expected, actual, counted } of pairs) {
+  for (const { expected, actual } of pairs) {
     for (const [name, want] of Object.entries(expected)) {
       const got = actual[name];
       if (!got || got.length !== want.length) {
@@ -38,9 +36,7 @@ export function compareOutputs(pairs: Iterable<OutputPair>): Difference {
         squares = Number.POSITIVE_INFINITY;
         continue;
       }
-      const mask = counted?.[name];
       for (let i = 0; i < want.length; i++) {
-        if (mask && mask[i] === 0) continue;
         const raw = Math.abs(got[i]! - want[i]!);
         const difference = Number.isFinite(raw) ? raw : Number.POSITIVE_INFINITY;
         maxAbs = Math.max(maxAbs, difference);

@@ -10,8 +10,10 @@ const shifted =
   async ({ x }) =>
     out(...[...x!].map((value) => 2 * value + by));
 const rows = Array.from({ length: 500 }, (_, i) => ({
-  inputs: { x: Float32Array.of(1, 1 + i / 500) },
+  x: Float32Array.of(1, 1 + i / 500),
 }));
+const reference = (inputs: NamedArrays[]): Promise<NamedArrays[]> =>
+  Promise.all(inputs.map(shifted(0)));
 const file = (profile: string, run: ModelFunction): ParityFile => ({
   path: `m.${profile}`,
   entry: 'f',
@@ -25,13 +27,6 @@ describe('compareOutputs', () => {
     // Differences 0, 1 over values 3, 4: sqrt(1 / 25).
     const difference = compareOutputs([{ expected: out(3, 4), actual: out(3, 5) }]);
     expect(difference).toEqual({ maxAbs: 1, relativeRms: 0.2, values: 2 });
-  });
-
-  it('leaves out what does not count', () => {
-    const difference = compareOutputs([
-      { expected: out(3, 4), actual: out(3, 99), counted: { y: [1, 0] } },
-    ]);
-    expect(difference).toEqual({ maxAbs: 0, relativeRms: 0, values: 1 });
   });
 
   it.each([
@@ -51,7 +46,7 @@ describe('checkParity', () => {
       file('int8', shifted(0.1)),
       file('int8', shifted(0.5)),
     ];
-    const results = await checkParity({ reference: shifted(0), files, rows });
+    const results = await checkParity({ reference, files, rows });
     expect(results.map(({ passed }) => passed)).toEqual([true, false, true, false]);
     expect(results[0]!.maxAbs).toBeCloseTo(5e-5, 6);
     expect(results[0]!.rows).toBe(500);
@@ -59,7 +54,7 @@ describe('checkParity', () => {
 
   it('fails a runtime that returns garbage without an error', async () => {
     const [result] = await checkParity({
-      reference: shifted(0),
+      reference,
       files: [file('int8', async () => out(Number.NaN, 0))],
       rows,
     });
@@ -70,12 +65,12 @@ describe('checkParity', () => {
     const run: ModelFunction = async () => {
       throw new EdgeloomError({ code: 'not-finite', what: 'NaN' });
     };
-    const [result] = await checkParity({ reference: shifted(0), files: [file('int8', run)], rows });
+    const [result] = await checkParity({ reference, files: [file('int8', run)], rows });
     expect(result).toMatchObject({ passed: false, maxAbs: null });
   });
 
   it('refuses to state parity on few rows', async () => {
-    const few = checkParity({ reference: shifted(0), files: [], rows: rows.slice(1) });
+    const few = checkParity({ reference, files: [], rows: rows.slice(1) });
     await expect(few).rejects.toMatchObject({ code: 'too-few-rows' });
   });
 });

@@ -55,3 +55,23 @@ export function chooseProfile(evidence: ProfileEvidence): ProfileChoice {
 }
 
 const usable = (value: number | null): value is number => value !== null && Number.isFinite(value);
+
+/** How item rows are kept: int8, or float16 when int8 costs the model more than it may. */
+export function chooseRowDtype(
+  exact: number | null,
+  int8: number | null,
+  rows: number,
+  maxLoss = MAX_METRIC_LOSS,
+): { dtype: 'int8' | 'float16'; reason: string } {
+  if (!usable(exact) || !usable(int8)) {
+    return {
+      dtype: 'float16',
+      reason: `Item rows are float16: AUC could not be measured on ${rows} rows.`,
+    };
+  }
+  const loss = exact - int8;
+  const change = `${loss > 0 ? 'lose' : 'gain'} ${Math.abs(loss).toFixed(5)} AUC on ${rows} rows`;
+  if (loss > maxLoss)
+    return { dtype: 'float16', reason: `Item rows are float16: int8 rows ${change}.` };
+  return { dtype: 'int8', reason: `Item rows are int8: they ${change}.` };
+}

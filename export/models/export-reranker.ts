@@ -1,0 +1,331 @@
+/**
+ * From a checkpoint of the reranker to what a bundle carries: item rows, one-step encoders and the
+ * scorer as ONNX and TFLite (float32 and int8), parity on real rows, golden vectors, and the choice
+ * of what ships. Needs no native TensorFlow.
+ */
+import * as tf from '@tensorflow/tfjs';
+import type { NamedArrays } from '../../compiler/index.ts';
+import type { RunOptions } from '../../lib/progress.ts';
+import { Random } from '../../lib/random.ts';
+import { useBackend } from '../../models/engine/backend.ts';
+import { loadWeights, readDescription } from '../../models/engine/checkpoint.ts';
+import { Dataset } from '../../models/engine/dataset.ts';
+import { type RerankerConfig, rerankerConfig } from '../../models/reranker/model.ts';
+import { MINIMUM_ROWS, PARITY_TOLERANCES, type ParityResult } from '../parity/check.ts';
+import { chooseProfile, chooseRowDtype, type ProfileChoice } from '../quantize/choose.ts';
+import {
+  type CompileInput,
+  compileFloat,
+  compileInt8,
+  type FloatFiles,
+  type ModelFile,
+} from './compile-entry.ts';
+import type { TensorMap } from './entry-point.ts';
+import { entryParity, modelVersion, writePart } from './finish.ts';
+import { type ItemRows, readItemRows, storeItemRows } from './item-rows.ts';
+import { onPhone, type RerankerEntry, rerankerEntries } from './reranker-entries.ts';
+import {
+  clickAuc,
+  drawSlates,
+  ENCODERS,
+  type EncoderName,
+  encodeSlate,
+  type Slate,
+} from './slates.ts';
+
+export interface ExportRerankerInput extends RunOptions {
+  tensorsDir: string;
+  checkpointDir: string;
+  /** Existing folder; becomes a part of a bundle. */
+  outDir: string;
+  /** int8 is calibrated on slates of these days. */
+  trainDates: string[];
+  /** Parity and the loss of int8 are measured on this day. */
+  validDate: string;
+  seed: number;
+  /** Slates for the calibration. @default 256 */
+  calibrationRows?: number;
+  /** Rows of the parity table. @default 500 */
+  parityRows?: number;
+  /** Slates that AUC is measured on. @default 800 */
+  evaluationRows?: number;
+}
+
+export interface ExportSummary {
+  [key: string]: string | number | null;
+  model: string;
+  version: string;
+  profile: string;
+  /** AUC or the like, of the trained model, its float32 and its int8 files. */
+  trained: number | null;
+  float32: number | null;
+  int8: number | null;
+  loss: number | null;
+  rowDtype: string;
+  evaluationRows: number;
+}
+
+const ORDER: RerankerEntry[] = ['encodeExposureStep', 'encodePageViewStep', 'rerank'];
+type Encoders = Parameters<typeof encodeSlate>[1];
+
+/**
+ * @throws EdgeloomError `bad-checkpoint`, `bad-tensors`, `no-samples`, `too-few-rows`, `export-lint`,
+ *   `parity-failed`, `unsupported-op`
+ */
+export async function exportReranker(input: ExportRerankerInput): Promise<ExportSummary> {
+  await useBackend('cpu');
+  const description = await readDescription(input.checkpointDir);
+  const config = rerankerConfig.parse(description.config);
+  const weights = await loadWeights(input.checkpointDir);
+  const training = await Dataset.open(input.tensorsDir, 'rerank', input.trainDates);
+  const validation = await Dataset.open(input.tensorsDir, 'rerank', [input.validDate]);
+  try {
+    return await exportLoaded(input, config, weights, training, validation);
+  } finally {
+    tf.dispose(weights);
+    await training.close();
+    await validation.close();
+  }
+}
+
+async function exportLoaded(
+  input: ExportRerankerInput,
+  config: RerankerConfig,
+  weights: TensorMap,
+  training: Dataset,
+  validation: Dataset,
+): Promise<ExportSummary> {
+  const { outDir, seed, signal, onProgress } = input;
+  const options = { signal, onProgress };
+  const model = 'reranker';
+  const version = await modelVersion(input.checkpointDir, model, config);
+  const rows = await readItemRows(input.tensorsDir, config.fields, weights);
+  const evaluated = input.evaluationRows ?? 800;
+  const phone = onPhone(config, weights, rows);
+  const compile: CompileInput = { model, outDir, weights: phone.weights };
+  const entries = rerankerEntries(phone.config, phone.weights);
+  const floats = {} as Record<RerankerEntry, FloatFiles>;
+  for (const name of ORDER) {
+    onProgress?.({ message: `compiling ${name}` });
+    floats[name] = await compileFloat(compile, entries[name]);
+  }
+
+  // How the phone keeps item rows is settled first: everything after sees the rows that it has.
+  const draw = (
+    dataset: Dataset,
+    c: RerankerConfig,
+    w: TensorMap,
+    count: number,
+  ): Promise<Slate[]> => drawSlates(dataset, c, w, count, seed, options);
+  const onnx = runnersOf(ORDER.map((name) => floats[name].onnx));
+  const exact = await score(
+    phone.config,
+    onnx,
+    await draw(validation, config, weights, evaluated),
+    options,
+  );
+  const stored = await settleRows(input, version, rows, exact.auc, async (decoded) => {
+    const on = onPhone(config, weights, decoded);
+    try {
+      return await score(
+        phone.config,
+        onnx,
+        await draw(validation, on.config, on.weights, evaluated),
+        options,
+      );
+    } finally {
+      on.weights['embedding/item']!.dispose();
+    }
+  });
+
+  const seen = onPhone(config, weights, stored.decoded);
+  const calibration = await stepRows(
+    phone.config,
+    onnx,
+    await draw(training, seen.config, seen.weights, input.calibrationRows ?? 256),
+    { perEntry: 1024, seed },
+    options,
+  );
+  const int8 = {} as Record<RerankerEntry, ModelFile>;
+  for (const name of ORDER) {
+    onProgress?.({ message: `calibrating ${name}` });
+    int8[name] = await compileInt8(
+      compile,
+      entries[name],
+      floats[name].graph,
+      calibration[name],
+      options,
+    );
+  }
+
+  const slates = await draw(validation, seen.config, seen.weights, evaluated);
+  const parityRows = input.parityRows ?? MINIMUM_ROWS;
+  const held = await stepRows(
+    phone.config,
+    onnx,
+    slates.slice(0, parityRows),
+    { perEntry: parityRows, seed },
+    options,
+  );
+  const parity: ParityResult[] = [];
+  for (const name of ORDER) {
+    const files = [floats[name].onnx, floats[name].float32, int8[name]];
+    const run = {
+      entry: entries[name],
+      files,
+      rows: held[name],
+      tolerances: PARITY_TOLERANCES,
+      minimumRows: parityRows,
+    };
+    parity.push(...(await entryParity(run, options)));
+  }
+  const quantised = await score(
+    phone.config,
+    runnersOf(ORDER.map((name) => int8[name])),
+    slates,
+    options,
+  );
+  const choice: ProfileChoice = chooseProfile({
+    metric: 'AUC',
+    float32: stored.auc,
+    int8: quantised.auc,
+    rows: quantised.rows,
+    int8Parity: parity.every(({ profile, passed }) => profile !== 'int8' || passed),
+    int8Lint: ORDER.every((name) => int8[name].findings.length === 0),
+  });
+
+  const files = ORDER.flatMap((name) => [floats[name].onnx, floats[name].float32, int8[name]]);
+  await writePart(
+    {
+      outDir,
+      model,
+      version,
+      choice,
+      reasons: stored.reasons,
+      files,
+      entries: ORDER.map((name) => ({ entry: entries[name], rows: held[name] })),
+      parity,
+      tolerances: PARITY_TOLERANCES,
+      embeddings: stored.files,
+      config: phoneConfig(config, version, rows.width, stored.dtype),
+    },
+    options,
+  );
+  for (const file of files) await file.model.dispose();
+  phone.weights['embedding/item']!.dispose();
+  seen.weights['embedding/item']!.dispose();
+  return {
+    model,
+    version,
+    profile: choice.profile,
+    trained: exact.auc,
+    float32: stored.auc,
+    int8: quantised.auc,
+    loss: choice.loss,
+    rowDtype: stored.dtype,
+    evaluationRows: quantised.rows,
+  };
+}
+
+/** int8 rows, or float16 ones when int8 loses too much. */
+async function settleRows(
+  input: ExportRerankerInput,
+  modelVersionName: string,
+  rows: ItemRows,
+  exactAuc: number | null,
+  measure: (decoded: ItemRows) => Promise<{ auc: number | null; rows: number }>,
+): Promise<{
+  dtype: 'int8' | 'float16';
+  reasons: string[];
+  files: string[];
+  decoded: ItemRows;
+  auc: number | null;
+}> {
+  const store = (dtype: 'int8' | 'float16') =>
+    storeItemRows(
+      rows,
+      { outDir: input.outDir, model: 'reranker', modelVersion: modelVersionName, dtype },
+      input,
+    );
+  const first = await store('int8');
+  const measured = await measure(first.decoded);
+  const { dtype, reason } = chooseRowDtype(exactAuc, measured.auc, measured.rows);
+  if (dtype === 'int8') return { dtype, reasons: [reason], ...first, auc: measured.auc };
+  const second = await store(dtype);
+  const { auc } = await measure(second.decoded);
+  return { dtype, reasons: [reason], ...second, auc };
+}
+
+type Runners = Encoders & { rerank: Encoders[EncoderName] };
+
+function runnersOf(files: ModelFile[]): Runners {
+  return Object.fromEntries(
+    files.map(({ entry, model }) => [entry, (inputs: NamedArrays) => model.run(inputs)]),
+  ) as Runners;
+}
+
+/** The whole chain, as a phone runs it: encoders step by step, then the scorer. */
+async function score(
+  config: RerankerConfig,
+  runners: Runners,
+  slates: Slate[],
+  { signal, onProgress }: RunOptions,
+): Promise<{ auc: number | null; rows: number }> {
+  const scores: ArrayLike<number>[] = [];
+  for (const [i, slate] of slates.entries()) {
+    signal?.throwIfAborted();
+    if (i % 20 === 0)
+      onProgress?.({ message: 'scoring the validation day', fraction: i / slates.length });
+    const inputs = await encodeSlate(config, runners, slate);
+    scores.push((await runners.rerank(inputs)).scores!);
+  }
+  return clickAuc(slates, scores);
+}
+
+/** Rows of every entry point, met while the slates are encoded; of steps, an even random share. */
+async function stepRows(
+  config: RerankerConfig,
+  encoders: Encoders,
+  slates: Slate[],
+  { perEntry, seed }: { perEntry: number; seed: number },
+  { signal, onProgress }: RunOptions,
+): Promise<Record<RerankerEntry, NamedArrays[]>> {
+  const rows: Record<RerankerEntry, NamedArrays[]> = {
+    encodeExposureStep: [],
+    encodePageViewStep: [],
+    rerank: [],
+  };
+  for (const [i, slate] of slates.entries()) {
+    signal?.throwIfAborted();
+    if (i % 20 === 0) onProgress?.({ message: 'encoding slates', fraction: i / slates.length });
+    rows.rerank.push(
+      await encodeSlate(config, encoders, slate, (entry, step) => rows[entry].push(step)),
+    );
+  }
+  for (const { entry } of ENCODERS) {
+    rows[entry] = Random.of(seed, 'steps', entry).shuffle(rows[entry]).slice(0, perEntry);
+  }
+  return rows;
+}
+
+/** What a phone must know to call the files rightly. */
+function phoneConfig(
+  config: RerankerConfig,
+  version: string,
+  width: number,
+  dtype: string,
+): Record<string, unknown> {
+  const { hidden, layers, candidates, exposures, pageViews, useActions } = config;
+  return {
+    sizes: { hidden, layers, candidates, exposures, pageViews, itemVector: width },
+    usesActions: useActions,
+    embeddings: { model: 'reranker', modelVersion: version, width, dtype },
+    state: {
+      boundary: 'zeros before the oldest of the behaviours that are kept',
+      kept: { encodeExposureStep: exposures, encodePageViewStep: pageViews },
+      whenFull: 'drop the oldest and encode the kept ones again from zeros',
+      encoding: `the last ${hidden} numbers of next_item and next_action after each step`,
+      padding: 'zeros, after the behaviours, with mask 0',
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/** Real slates as a phone meets them: raw behaviours to encode one by one, then candidates to score. */
+import * as tf from '@tensorflow/tfjs';
+import type { NamedArrays } from '../../compiler/index.ts';
+import type { RunOptions } from '../../lib/progress.ts';
+import type { Dataset } from '../../models/engine/dataset.ts';
+import { itemVectors } from '../../models/layers/item-vector.ts';
+import { auc } from '../../models/metrics/auc.ts';
+import { inputSpecs, type RerankerConfig } from '../../models/reranker/model.ts';
+import type { ModelFunction } from '../parity/compare.ts';
+import type { TensorMap } from './entry-point.ts';
+
+export const ENCODERS = [
+  { prefix: 'exp', entry: 'encodeExposureStep', length: 'exposures', action: 'exposureAction' },
+  { prefix: 'pv', entry: 'encodePageViewStep', length: 'pageViews', action: 'pageViewAction' },
+] as const;
+export type EncoderName = (typeof ENCODERS)[number]['entry'];
+
+export interface Slate {
+  /** Inputs of `rerank` but the states. */
+  inputs: NamedArrays;
+  /** Per encoder, its inputs `item_vec` and `action` from the oldest behaviour on. */
+  behaviours: Record<EncoderName, NamedArrays[]>;
+  /** 1 where a candidate was exposed, and where it was clicked. */
+  labelMask: Float32Array;
+  clicked: Float32Array;
+}
+
+const ROWS_PER_BATCH = 64;
+
+/** Draws slates at random; equal seeds draw equal slates whatever the weights. */
+export async function drawSlates(
+  dataset: Dataset,
+  config: RerankerConfig,
+  weights: TensorMap,
+  count: number,
+  seed: number,
+  { signal }: RunOptions = {},
+): Promise<Slate[]> {
+  const slates: Slate[] = [];
+  const order = { batchSize: ROWS_PER_BATCH, shuffle: { seed, epoch: 0 } };
+  for await (const { tensors, rows } of dataset.batches(inputSpecs(config), order)) {
+    signal?.throwIfAborted();
+    try {
+      const read = readBatch(config, weights, tensors);
+      for (let row = 0; row < rows && slates.length < count; row++) slates.push(read(row));
+    } finally {
+      tf.dispose(tensors);
+    }
+    if (slates.length >= count) break;
+  }
+  return slates;
+}
+
+function readBatch(
+  config: RerankerConfig,
+  weights: TensorMap,
+  batch: TensorMap,
+): (row: number) => Slate {
+  const vectors = (prefix: string): Float32Array =>
+    tf.tidy(() => itemVectors(config.fields, weights, batch, prefix).dataSync() as Float32Array);
+  const columns = new Map<string, Float32Array>([['cand_vec', vectors('cand')]]);
+  for (const { prefix } of ENCODERS) columns.set(`${prefix}_item_vec`, vectors(prefix));
+  for (const [name, tensor] of Object.entries(batch)) {
+    if (tensor.dtype === 'float32') columns.set(name, tensor.dataSync() as Float32Array);
+  }
+  const rows = batch.cand_mask!.shape[0]!;
+  const of = (name: string, row: number): Float32Array => {
+    const data = columns.get(name)!;
+    const width = data.length / rows;
+    return data.slice(row * width, (row + 1) * width);
+  };
+  return (row) => {
+    const inputs: NamedArrays = {};
+    for (const name of ['cand_vec', 'cand_dense', 'cand_mask', 'context']) {
+      inputs[name] = of(name, row);
+    }
+    for (const { prefix } of ENCODERS) {
+      for (const name of [`${prefix}_decay`, `${prefix}_mask`]) inputs[name] = of(name, row);
+    }
+    const behaviours = Object.fromEntries(
+      ENCODERS.map(({ prefix, entry }) => [entry, readBehaviours(config, prefix, of, row)]),
+    ) as Slate['behaviours'];
+    return {
+      inputs,
+      behaviours,
+      labelMask: of('label_mask', row),
+      clicked: of('label_click', row),
+    };
+  };
+}
+
+function readBehaviours(
+  config: RerankerConfig,
+  prefix: string,
+  of: (name: string, row: number) => Float32Array,
+  row: number,
+): NamedArrays[] {
+  const mask = of(`${prefix}_mask`, row);
+  const known = mask.reduce((sum, value) => sum + value, 0);
+  const vectors = of(`${prefix}_item_vec`, row);
+  const width = vectors.length / mask.length;
+  const actions = config.useActions ? of(`${prefix}_action`, row) : null;
+  const actionWidth = actions ? actions.length / mask.length : 0;
+  return Array.from({ length: known }, (_, i) => ({
+    item_vec: vectors.slice(i * width, (i + 1) * width),
+    ...(actions && { action: actions.slice(i * actionWidth, (i + 1) * actionWidth) }),
+  }));
+}
+
+/** Runs a phone's part of one slate: every behaviour through its encoder, then the inputs of `rerank`. */
+export async function encodeSlate(
+  config: RerankerConfig,
+  encoders: Record<EncoderName, ModelFunction>,
+  slate: Slate,
+  /** Sees the inputs of every step. */
+  onStep?: (entry: EncoderName, inputs: NamedArrays) => void,
+): Promise<NamedArrays> {
+  const H = config.hidden;
+  const kinds = config.useActions ? (['item', 'action'] as const) : (['item'] as const);
+  const inputs = { ...slate.inputs };
+  for (const { prefix, entry, length } of ENCODERS) {
+    const kept = kinds.map(() => new Float32Array(config[length] * H));
+    let states = Object.fromEntries(
+      kinds.map((kind) => [`state_${kind}`, new Float32Array(config.layers * H)]),
+    ) as NamedArrays;
+    for (const [place, behaviour] of slate.behaviours[entry].entries()) {
+      const step = { ...behaviour, ...states };
+      onStep?.(entry, step);
+      const next = await encoders[entry](step);
+      states = Object.fromEntries(kinds.map((kind) => [`state_${kind}`, next[`next_${kind}`]!]));
+      kinds.forEach((kind, i) => {
+        kept[i]!.set(next[`next_${kind}`]!.subarray((config.layers - 1) * H), place * H);
+      });
+    }
+    kinds.forEach((kind, i) => {
+      inputs[`${prefix}_${kind}_state`] = kept[i]!;
+    });
+  }
+  return inputs;
+}
+
+/** AUC of clicks over the exposed candidates of all slates; null when a class is missing. */
+export function clickAuc(
+  slates: Slate[],
+  scores: ArrayLike<number>[],
+): { auc: number | null; rows: number } {
+  const flat: number[] = [];
+  const labels: number[] = [];
+  slates.forEach(({ labelMask, clicked }, s) => {
+    labelMask.forEach((exposed, i) => {
+      if (exposed !== 1) return;
+      flat.push(scores[s]![i]!);
+      labels.push(clicked[i]!);
+    });
+  });
+  const value = flat.length === 0 ? Number.NaN : auc(flat, labels);
+  return { auc: Number.isFinite(value) ? value : null, rows: flat.length };
+}
