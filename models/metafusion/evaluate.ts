@@ -1,0 +1,169 @@
+/**
+ * Day T + 2, which nothing has read before: per cohort, GAUC of W_m, of the fine-tuned W_p and of the
+ * fused W_f, with paired differences over the same resamples of users.
+ */
+import type { RunOptions } from '../../lib/progress.ts';
+import type { Tensors } from '../engine/types.ts';
+import type { Estimate } from '../metrics/bootstrap.ts';
+import { evaluatePredictions } from '../metrics/evaluate.ts';
+import { type Cohort, intervalOf } from './cohorts.ts';
+import { type GatesOf, predictFused, predictWith } from './predict.ts';
+import type { RerankerParts } from './reranker-parts.ts';
+import type { DayRows } from './rows.ts';
+
+/** Models that are compared. `allUsers` is W_m after day T's rows of every user: what freshness alone gives. */
+export const COMPARED = ['meta', 'fineTuned', 'fused', 'fusedInt8', 'allUsers'] as const;
+export type Compared = (typeof COMPARED)[number];
+
+const PAIRS: [Compared, Compared][] = [
+  ['fineTuned', 'meta'],
+  ['fused', 'meta'],
+  ['fused', 'fineTuned'],
+  ['allUsers', 'meta'],
+  ['fineTuned', 'allUsers'],
+  ['fused', 'allUsers'],
+  ['fusedInt8', 'fused'],
+];
+
+/** One cohort's part of the test day, and the weights that compete on it. */
+export interface CohortTest {
+  cohort: Cohort;
+  day: DayRows;
+  /** W_p, whole; layers that were not fine-tuned are W_m's. */
+  tuned: Tensors;
+  /** ΔW as trained, and as the bundle holds it. */
+  delta: Tensors;
+  deltaInt8: Tensors;
+  gatesOf: GatesOf;
+}
+
+/** Exposed candidates with the logit of every model, row for row. */
+export interface ScoredRows {
+  user: Int32Array;
+  slate: Int32Array;
+  label: Uint8Array;
+  logits: Record<Compared, Float32Array>;
+}
+
+export interface GaucReport {
+  /** Exposed candidates, slates with both classes decide the GAUC. */
+  rows: number;
+  users: number;
+  gauc: Record<Compared, Estimate>;
+  /** Keyed `a − b`: ΔGAUC, paired. */
+  differences: Record<string, Estimate>;
+}
+
+/** Scores one cohort's test rows with every model. */
+export async function scoreCohort(
+  reranker: RerankerParts,
+  meta: Tensors,
+  allUsers: Tensors,
+  layers: readonly string[],
+  { day, tuned, delta, deltaInt8, gatesOf }: CohortTest,
+  options: RunOptions = {},
+): Promise<ScoredRows> {
+  const under = (weights: Tensors) => predictWith(reranker, weights, day, options);
+  const fusedBy = (change: Tensors) =>
+    predictFused(reranker, meta, change, layers, gatesOf, day, options);
+  const slates: Record<Compared, Float32Array> = {
+    meta: await under(meta),
+    fineTuned: await under(tuned),
+    fused: await fusedBy(delta),
+    fusedInt8: await fusedBy(deltaInt8),
+    allUsers: await under(allUsers),
+  };
+  const { label_mask: mask, label_click: click, slate } = day.columns;
+  const width = mask!.shape[1]!;
+  const cells: number[] = [];
+  mask!.data.forEach((value, cell) => {
+    if (value === 1) cells.push(cell);
+  });
+  const rowOf = (cell: number): number => Math.floor(cell / width);
+  return {
+    user: Int32Array.from(cells, (cell) => day.user[rowOf(cell)]!),
+    slate: Int32Array.from(cells, (cell) => slate!.data[rowOf(cell)]!),
+    label: Uint8Array.from(cells, (cell) => click!.data[cell]!),
+    logits: Object.fromEntries(
+      COMPARED.map((name) => [name, Float32Array.from(cells, (cell) => slates[name][cell]!)]),
+    ) as Record<Compared, Float32Array>,
+  };
+}
+
+/** Joins the rows of several cohorts. */
+export function concatRows(parts: ScoredRows[]): ScoredRows {
+  const ints = (pick: (part: ScoredRows) => Int32Array): Int32Array =>
+    Int32Array.from(parts.flatMap((part) => [...pick(part)]));
+  return {
+    user: ints((part) => part.user),
+    slate: ints((part) => part.slate),
+    label: Uint8Array.from(parts.flatMap((part) => [...part.label])),
+    logits: Object.fromEntries(
+      COMPARED.map((name) => [
+        name,
+        Float32Array.from(parts.flatMap((part) => [...part.logits[name]])),
+      ]),
+    ) as Record<Compared, Float32Array>,
+  };
+}
+
+/** Keeps the rows of some users. */
+export function rowsOfUsers(scored: ScoredRows, users: ReadonlySet<number>): ScoredRows {
+  const kept = [...scored.user.keys()].filter((i) => users.has(scored.user[i]!));
+  return {
+    user: Int32Array.from(kept, (i) => scored.user[i]!),
+    slate: Int32Array.from(kept, (i) => scored.slate[i]!),
+    label: Uint8Array.from(kept, (i) => scored.label[i]!),
+    logits: Object.fromEntries(
+      COMPARED.map((name) => [name, Float32Array.from(kept, (i) => scored.logits[name][i]!)]),
+    ) as Record<Compared, Float32Array>,
+  };
+}
+
+/**
+ * Users whose click rate on the test day itself lies in their cohort's interval. A diagnosis, as in
+ * the published account: it reads the labels of the test day, so no phone could select by it.
+ */
+export function stableUsers(scored: ScoredRows, { low, high }: Cohort): Set<number> {
+  const seen = new Map<number, { clicks: number; exposures: number }>();
+  scored.user.forEach((user, i) => {
+    const counts = seen.get(user) ?? { clicks: 0, exposures: 0 };
+    counts.clicks += scored.label[i]!;
+    counts.exposures += 1;
+    seen.set(user, counts);
+  });
+  const inside = (rate: number): boolean =>
+    intervalOf(rate, high === 1 ? [low] : [low, high]) === 1;
+  return new Set(
+    [...seen].flatMap(([user, { clicks, exposures }]) =>
+      inside(clicks / exposures) ? [user] : [],
+    ),
+  );
+}
+
+/** GAUC per slate of every model and the paired differences. Undefined without a row. */
+export function compareGauc(
+  scored: ScoredRows,
+  seed: number,
+  replicates: number,
+): GaucReport | undefined {
+  if (scored.label.length === 0) return undefined;
+  const report = evaluatePredictions(
+    { list: scored.slate, user: scored.user, label: scored.label },
+    Object.fromEntries(
+      COMPARED.map((name) => [name, { kind: 'score', scores: scored.logits[name] }]),
+    ),
+    { seed, replicates, cutoffs: [], compare: PAIRS },
+  );
+  return {
+    rows: report.rows,
+    users: report.users,
+    gauc: Object.fromEntries(COMPARED.map((name) => [name, report.models[name]!.gauc!])) as Record<
+      Compared,
+      Estimate
+    >,
+    differences: Object.fromEntries(
+      PAIRS.map(([a, b]) => [`${a} − ${b}`, report.differences[`${a} − ${b}`]!.gauc!]),
+    ),
+  };
+}

@@ -1,0 +1,142 @@
+/**
+ * The `metafusion/` folder of a bundle, from which a phone makes its own weights:
+ *
+ *   config.json               layers, cohorts and their click-rate intervals, names and normalisation of U_s
+ *   W_m.safetensors           weights of the meta model that run on the phone
+ *   tables.safetensors        its id tables; they stay in the cloud, rows reach phones
+ *   delta-<cohort>.safetensors  ΔW of the fused weights, int8 with a scale per row (or float32)
+ *   gate.safetensors          the Transfer layer
+ */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { EdgeloomError } from '../../lib/errors.ts';
+import { writeFileAtomic } from '../../lib/files.ts';
+import { type NamedTensor, SafetensorsFile, writeSafetensors } from '../../lib/safetensors.ts';
+import type { Cohort } from './cohorts.ts';
+import { CLIP, type GateConfig } from './gate.ts';
+import { dequantiseDelta, quantiseDelta } from './quantise.ts';
+
+type Named = Record<string, NamedTensor>;
+
+export interface MetaFusionFiles {
+  /** Config of the reranker. */
+  reranker: Record<string, unknown>;
+  meta: Named;
+  cohorts: (Cohort & { delta: Named })[];
+  gate: Named;
+  gateConfig: GateConfig;
+  /** Fewest exposures before the day for a user to have a cohort. */
+  minExposures: number;
+  /** `int8`, or `float32` when int8 was measured to lose too much. */
+  profile: 'int8' | 'float32';
+}
+
+const metafusionConfig = z.strictObject({
+  version: z.literal(1),
+  formula: z.string(),
+  profile: z.enum(['int8', 'float32']),
+  layers: z.array(z.string()).describe('fused layers in the order of the gates'),
+  cohorts: z.array(
+    z.strictObject({
+      name: z.string(),
+      low: z.number().describe('click rate ≥ low'),
+      high: z.number().describe('click rate < high; the last one includes 1'),
+      users: z.int(),
+      file: z.string(),
+      maxAbsoluteError: z.number().describe('of one number of ΔW after dequantisation'),
+      relativeRmsError: z.number(),
+    }),
+  ),
+  minExposures: z.number().describe('a user with fewer exposures has no cohort and uses W_m'),
+  statistics: z
+    .array(z.strictObject({ name: z.string(), mean: z.number(), std: z.number() }))
+    .describe('U_s in the order of the gate input: (value − mean) / std, clipped'),
+  clip: z.number(),
+  hidden: z.int().describe('hidden units per layer of the gate'),
+  reranker: z.record(z.string(), z.unknown()).describe('config of the reranker'),
+});
+export type MetaFusionConfig = z.infer<typeof metafusionConfig>;
+
+/** Writes the folder; equal input gives equal bytes. @returns the config with the errors of ΔW */
+export async function writeMetaFusionFiles(
+  folder: string,
+  files: MetaFusionFiles,
+): Promise<MetaFusionConfig> {
+  const { gateConfig, profile } = files;
+  const part = (tables: boolean): Named =>
+    Object.fromEntries(
+      Object.entries(files.meta).filter(([name]) => name.startsWith('embedding/') === tables),
+    );
+  await writeSafetensors(join(folder, 'W_m.safetensors'), part(false));
+  await writeSafetensors(join(folder, 'tables.safetensors'), part(true));
+  await writeSafetensors(join(folder, 'gate.safetensors'), files.gate);
+  const cohorts: MetaFusionConfig['cohorts'] = [];
+  for (const { delta, ...cohort } of files.cohorts) {
+    const file = `delta-${cohort.name}.safetensors`;
+    const { tensors, error } = quantiseDelta(delta);
+    const int8 = profile === 'int8';
+    await writeSafetensors(join(folder, file), int8 ? tensors : delta);
+    cohorts.push({
+      ...cohort,
+      file,
+      maxAbsoluteError: int8 ? error.maxAbsolute : 0,
+      relativeRmsError: int8 ? error.relativeRms : 0,
+    });
+  }
+  const config: MetaFusionConfig = {
+    version: 1,
+    formula:
+      'W_f = W_m + g·ΔW per layer; g = σ(tanh(z A + a)·v + v0), z = [clipped U_s, cohort one-hot]',
+    profile,
+    layers: gateConfig.layers,
+    cohorts,
+    minExposures: files.minExposures,
+    statistics: gateConfig.statistics.map((name, s) => ({
+      name,
+      mean: gateConfig.mean[s]!,
+      std: gateConfig.std[s]!,
+    })),
+    clip: CLIP,
+    hidden: gateConfig.hidden,
+    reranker: files.reranker,
+  };
+  await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  return config;
+}
+
+/** Reads a cohort's ΔW as the float32 numbers that a phone uses. */
+export async function readDelta(path: string): Promise<Named> {
+  const tensors = await readNamed(path);
+  const quantised = Object.values(tensors).some(({ data }) => data instanceof Int8Array);
+  return quantised ? dequantiseDelta(tensors) : tensors;
+}
+
+/** Every tensor of a safetensors file. */
+export async function readNamed(path: string): Promise<Named> {
+  const file = await SafetensorsFile.open(path);
+  try {
+    return await file.readAll();
+  } finally {
+    await file.close();
+  }
+}
+
+/** @throws EdgeloomError `bad-metafusion` when config.json is missing or of another version */
+export async function readMetaFusionConfig(folder: string): Promise<MetaFusionConfig> {
+  const path = join(folder, 'config.json');
+  try {
+    return metafusionConfig.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (error) {
+    throw new EdgeloomError(
+      {
+        code: 'bad-metafusion',
+        what: 'The metafusion folder has no readable config.json of version 1',
+        where: path,
+        fix: 'run the metafusion stage again',
+      },
+      { cause: error },
+    );
+  }
+}

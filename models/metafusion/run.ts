@@ -1,0 +1,156 @@
+/**
+ * MetaFusion from a tensors folder to the files of the bundle, in four steps that a workflow can
+ * also run one by one, cohorts side by side:
+ *
+ *   trainMeta      W_m from the days up to T − 2, stopped early on T − 1
+ *   planCohorts    users by click rate before T
+ *   tuneCohort     W_p of one cohort from its rows of day T             (fan out)
+ *   finish         gates from T + 1, test on T + 2, files for the phone
+ */
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
+import { writeFileAtomic } from '../../lib/files.ts';
+import type { RunOptions } from '../../lib/progress.ts';
+import { type NamedTensor, writeSafetensors } from '../../lib/safetensors.ts';
+import { loadWeights, readDescription } from '../engine/checkpoint.ts';
+import type { TrainParams } from '../engine/train.ts';
+import type { Tensors } from '../engine/types.ts';
+import { type TrainModelSummary, trainModel } from '../train-model.ts';
+import { assignCohorts, type CohortOptions } from './cohorts.ts';
+import { fineTuneCohort, fineTuneParams } from './fine-tune.ts';
+import { deltaWeights } from './fused-weights.ts';
+import { rerankerParts } from './reranker-parts.ts';
+import { readRows } from './rows.ts';
+import { readUserStats } from './user-stats.ts';
+
+export interface TrainMetaInput {
+  tensorsDir: string;
+  /** Days up to T − 2. */
+  trainDates: string[];
+  /** T − 1. */
+  validDate: string;
+  config?: Record<string, unknown>;
+  params?: Partial<TrainParams>;
+  stateDir: string;
+  outDir: string;
+}
+
+/** W_m: the reranker, trained as ever but on nothing later than T − 1. */
+export async function trainMeta(
+  input: TrainMetaInput,
+  options: RunOptions = {},
+): Promise<TrainModelSummary> {
+  return trainModel({ ...input, model: 'reranker' }, options);
+}
+
+const cohortsFile = z.strictObject({
+  T: z.string(),
+  minExposures: z.number(),
+  cohorts: z.array(
+    z.strictObject({ name: z.string(), low: z.number(), high: z.number(), users: z.int() }),
+  ),
+  /** Users of each cohort. */
+  members: z.record(z.string(), z.array(z.int())),
+  unassigned: z.int(),
+});
+export type CohortsFile = z.infer<typeof cohortsFile>;
+
+/** The name under which `tuneCohort` trains on all users of all cohorts, for comparison. */
+export const ALL_USERS = 'all-users';
+
+/** Assigns users to cohorts and writes `cohorts.json`. */
+export async function planCohorts(input: {
+  tensorsDir: string;
+  T: string;
+  cohorts?: CohortOptions;
+  outDir: string;
+}): Promise<CohortsFile> {
+  const { T, cohorts: options = {} } = input;
+  const stats = await readUserStats(input.tensorsDir, T);
+  const { cohorts, cohortOf, unassigned } = assignCohorts(stats, options);
+  const members: Record<string, number[]> = {};
+  for (const { name } of cohorts) members[name] = [];
+  for (const [user, place] of cohortOf) members[cohorts[place]!.name]!.push(user);
+  for (const list of Object.values(members)) list.sort((a, b) => a - b);
+  const file: CohortsFile = {
+    T,
+    minExposures: options.minExposures ?? 30,
+    cohorts,
+    members,
+    unassigned,
+  };
+  await writeFileAtomic(join(input.outDir, 'cohorts.json'), `${JSON.stringify(file)}\n`);
+  return file;
+}
+
+export async function readCohorts(folder: string): Promise<CohortsFile> {
+  return cohortsFile.parse(JSON.parse(await readFile(join(folder, 'cohorts.json'), 'utf8')));
+}
+
+export interface TuneCohortInput {
+  tensorsDir: string;
+  /** Checkpoint of `trainMeta`. */
+  metaDir: string;
+  /** Folder of `planCohorts`. */
+  cohortsDir: string;
+  /** A cohort's name, or `all-users`. */
+  cohort: string;
+  params?: Partial<z.input<typeof fineTuneParams>>;
+  /** `delta.safetensors` (ΔW, float32) goes here. */
+  outDir: string;
+}
+
+export interface TuneCohortSummary {
+  cohort: string;
+  users: number;
+  rows: number;
+  losses: number[];
+}
+
+/** Fine-tunes W_m on one cohort's rows of day T. */
+export async function tuneCohort(
+  input: TuneCohortInput,
+  options: RunOptions = {},
+): Promise<TuneCohortSummary> {
+  const plan = await readCohorts(input.cohortsDir);
+  const all = input.cohort === ALL_USERS;
+  const users = new Set(all ? Object.values(plan.members).flat() : plan.members[input.cohort]);
+  const { config } = await readDescription(input.metaDir);
+  const reranker = rerankerParts(config);
+  const day = await readRows(
+    input.tensorsDir,
+    plan.T,
+    reranker.inputs,
+    (user) => users.has(user),
+    [],
+    reranker.limits,
+    options,
+  );
+  const meta = await loadWeights(input.metaDir);
+  let tuned: Tensors = {};
+  let delta: Tensors = {};
+  try {
+    const params = fineTuneParams.parse(input.params ?? {});
+    const what = input.cohort;
+    const result = await fineTuneCohort({ reranker, meta, day, params, what }, options);
+    tuned = result.tuned;
+    delta = deltaWeights(meta, tuned);
+    await mkdir(input.outDir, { recursive: true });
+    await writeSafetensors(join(input.outDir, 'delta.safetensors'), namedOf(delta));
+    return { cohort: input.cohort, users: users.size, rows: day.rows, losses: result.losses };
+  } finally {
+    tf.dispose([meta, tuned, delta]);
+  }
+}
+
+/** Plain arrays of tensors. */
+export function namedOf(tensors: Tensors): Record<string, NamedTensor> {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [
+      name,
+      { shape: [...tensor.shape], data: tensor.dataSync() as Float32Array },
+    ]),
+  );
+}
