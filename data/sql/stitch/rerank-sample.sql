@@ -67,11 +67,14 @@ labelled as (
   from states
 ),
 
+numbered as (
+  select *, unnest(range(0, (len(cand_item) - 1) // $candidates::integer + 1)) as part
+  from labelled
+),
+
 parts as (
-  select
-    l.*, part,
-    part * $candidates::integer + 1 as first, (part + 1) * $candidates::integer as last
-  from labelled l, unnest(range(0, (len(cand_item) - 1) // $candidates::integer + 1)) as p(part)
+  select *, part * $candidates::integer + 1 as first, (part + 1) * $candidates::integer as last
+  from numbered
 ),
 
 final as (
