@@ -71,7 +71,9 @@ function play(future: Session, nextPage: (ordinal: number) => Page, total: ArmTr
     clicks += look.clickProbability;
     // A click given that no order came.
     const click = (look.clickProbability - both) / (1 - both);
-    outcome = future.settle(look, future.random.chance(click), false);
+    const clicked = future.random.chance(click);
+    const satisfied = clicked && future.random.chance(look.satisfiedProbability);
+    outcome = future.settle(look, clicked, satisfied);
     if (slot === HORIZONS[horizon]) {
       total.order[horizon]! += 1 - none;
       total.clicks[horizon]! += clicks;

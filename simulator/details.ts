@@ -71,9 +71,8 @@ export interface PageViewDetails {
   evidence: number;
 }
 
-/** Chance of each block at depth 0, and how fast it grows with depth. Buy follows from the order. */
+/** Logit of each block at depth 0, and its slope. Cart and buy follow from what the user did. */
 const BLOCKS = [
-  ['cart', -2.6, 1.7],
   ['favorite', -2.8, 1.5],
   ['comment', -1.6, 1.1],
   ['sku', -2.2, 1.6],
@@ -86,7 +85,7 @@ const BLOCKS = [
 
 export function pageViewDetails(
   look: Look,
-  ordered: boolean,
+  { ordered, satisfied }: { ordered: boolean; satisfied: boolean },
   quality: number,
   random: Random,
   { detail }: WorldParams,
@@ -97,6 +96,9 @@ export function pageViewDetails(
     clamp(7000 * Math.exp(random.normal(0.9 * depth, 0.3)), 600, 300_000) + (ordered ? 15_000 : 0),
   );
   const actions: BlockActions = [];
+  // The cart is where a wish ends. Without signal it fills as often, for no reason.
+  const cart = detail.signal > 0 ? satisfied : random.chance(0.2);
+  if (cart) actions.push({ block: 'cart', dwell_ms: Math.round(durationMs * 0.1), clicks: 1 });
   for (const [block, bias, slope] of BLOCKS) {
     if (!random.chance(sigmoid(bias + slope * depth))) continue;
     const clicks = 1 + poisson(random, 0.3);
@@ -107,6 +109,6 @@ export function pageViewDetails(
     durationMs,
     actions,
     liked: random.chance(sigmoid(-2.8 + 1.4 * depth)),
-    evidence: clamp(0.2 + 1.5 * depth, -0.5, 3),
+    evidence: cart ? -1 : clamp(0.2 + 1.5 * depth, -0.5, 3),
   };
 }

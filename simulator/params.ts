@@ -95,6 +95,9 @@ const session = z.strictObject({
   another: share.default(0.78).describe('probability of asking for another page after leaving one'),
   slow: share.default(0.15).describe('sessions on a slow network'),
   intentSwitch: share.default(0.004).describe('probability an exposure that the intent changes'),
+  satisfied: share
+    .default(0.05)
+    .describe('probability that a click on a fitting item meets the wish: into the cart, done'),
   intentCarry: share
     .default(0.9)
     .describe('probability that an intent survives until the next session'),
@@ -123,9 +126,14 @@ const insert = z.strictObject({
     .max(20)
     .default(8)
     .describe('logits of the ranker per unit of estimated intent · item'),
-  wait: share.default(0.08).describe('probability that the wait makes the user lose the thread'),
-  slowWait: share.default(0.2).describe('the same on a slow network'),
-  flowWait: share.default(0.6).describe('added when the user has clicked within the last 3 slots'),
+  wait: strength
+    .default(0.25)
+    .describe('click logits lost to the wait; they come back slot by slot'),
+  slowWait: strength.default(0.5).describe('the same on a slow network'),
+  flowWait: strength
+    .default(1.2)
+    .describe('added when the user has clicked within the last 3 slots'),
+  recovery: share.default(0.92).describe('part of that loss which is left after each slot'),
   takeAfterClick: share
     .default(0.3)
     .describe('probability that a moment after a click or delete becomes a decision'),

@@ -45,6 +45,13 @@ const APP_VERSIONS = ['5.1.0', '5.2.0', '5.2.1'];
 const HOUR_MS = 3_600_000;
 const digits = (x: number): number => Number(x.toPrecision(4));
 
+/** What the user did in a slot. */
+interface Deed {
+  clicked: boolean;
+  ordered: boolean;
+  satisfied: boolean;
+}
+
 class Player {
   readonly #world: World;
   readonly #planned: PlannedSession;
@@ -131,16 +138,18 @@ class Player {
     const clicked = random.chance(look.clickProbability);
     const ordered = clicked && random.chance(look.orderProbability);
     session.seen.add(look.item);
-    let outcome = session.settle(look, clicked, ordered);
+    const satisfied = clicked && random.chance(look.satisfiedProbability);
+    let outcome = session.settle(look, clicked, satisfied);
     this.#pageDepth++;
     this.#sinceDecision++;
-    const trigger = this.#logSlot(look, clicked, ordered, outcome);
+    const trigger = this.#logSlot(look, { clicked, ordered, satisfied }, outcome);
     if (outcome === 'continue' && trigger) outcome = this.#think(trigger);
     return outcome;
   }
 
   /** Logs exposure, page view and feedback; says whether the phone has a reason to think. */
-  #logSlot(look: Look, clicked: boolean, ordered: boolean, outcome: Outcome): MomentTrigger | null {
+  #logSlot(look: Look, deed: Deed, outcome: Outcome): MomentTrigger | null {
+    const { clicked } = deed;
     const { params, catalogue } = this.#world;
     const random = this.#random;
     const session = this.#session;
@@ -180,7 +189,7 @@ class Player {
     });
     session.observe(look.item, details.evidence);
     if (clicked) {
-      this.#logPageView(look, ordered);
+      this.#logPageView(look, deed);
       return 'click';
     }
     if (details.deleteReason !== null) {
@@ -196,16 +205,16 @@ class Player {
     return session.quiet % params.insert.quiet === 0 ? 'exposures' : null;
   }
 
-  #logPageView(look: Look, ordered: boolean): void {
+  #logPageView(look: Look, deed: Deed): void {
     const { params, catalogue } = this.#world;
     const random = this.#random;
     const quality = catalogue.quality[look.item]!;
-    const view = pageViewDetails(look, ordered, quality, random, params);
+    const view = pageViewDetails(look, deed, quality, random, params);
     const started = this.#now;
     const ended = started + view.durationMs;
     const item_id = catalogue.ids[look.item]!;
     const request_id = this.#requestId;
-    if (ordered) {
+    if (deed.ordered) {
       this.#phone.log('order', ended - 1000, {
         request_id,
         item_id,

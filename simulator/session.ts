@@ -41,6 +41,8 @@ export interface Look {
   clickWithoutSlate: number;
   /** Probability of an order, given the click. */
   orderProbability: number;
+  /** Probability that a click meets the wish, so that the user turns to another. */
+  satisfiedProbability: number;
 }
 
 const MEMORY = 8;
@@ -63,6 +65,8 @@ export class Session {
   sinceClick = Number.POSITIVE_INFINITY;
   /** Exposures since the last click, delete or request. */
   quiet = 0;
+  /** Click logits lost to a wait. */
+  annoyance = 0;
   readonly seen: Set<number>;
   /** Click logit of each candidate, but for intent, fatigue and slate. */
   #fixed = new Float64Array(0);
@@ -95,8 +99,11 @@ export class Session {
     return SCENES[this.scene]!;
   }
 
-  /** Draws a new intent: half of the time among what the user likes anyway. */
-  drawIntent(): void {
+  /**
+   * Draws a new intent: half of the time among what the user likes anyway.
+   * @param done category that it is not, because that wish has just been met
+   */
+  drawIntent(done = -1): void {
     const { categories, categoryVectors } = this.population.catalogue;
     const { tastes } = this.population;
     let category = this.random.below(categories);
@@ -107,6 +114,8 @@ export class Session {
       }
       category = pick(this.random, weights);
     }
+    if (category === done)
+      category = (category + 1 + this.random.below(categories - 1)) % categories;
     for (let d = 0; d < SIZE; d++) {
       this.intent[d] = categoryVectors[category * SIZE + d]! + 0.1 * this.random.normal();
     }
@@ -163,14 +172,11 @@ export class Session {
     this.#fixed = fixed.map((_, k) => fixed[at(k)]!);
   }
 
-  /**
-   * The wait for an inserted request: the user may lose the thread (the intent is drawn anew), seldom
-   * when the page is a failure, often in the middle of something.
-   */
+  /** The wait for an inserted request annoys: little when the page is a failure, much in the flow. */
   waitForInsert(): void {
     const { wait, slowWait, flowWait, effect } = this.population.params.insert;
-    const chance = (this.slow ? slowWait : wait) + (this.sinceClick <= 3 ? flowWait : 0);
-    if (this.random.chance(chance * Math.min(1, effect))) this.drawIntent();
+    const loss = (this.slow ? slowWait : wait) + (this.sinceClick <= 3 ? flowWait : 0);
+    this.annoyance += loss * Math.min(1, effect);
   }
 
   /** What the user would do in the next slot. Changes nothing. */
@@ -188,6 +194,7 @@ export class Session {
     for (let m = 0; m < MEMORY; m++) if (this.#recent[m] === category[item]) alike++;
     const utility =
       own -
+      this.annoyance -
       params.click.fatigue * Math.log1p(this.exposures / 20) -
       params.click.repetition * alike;
 
@@ -227,6 +234,7 @@ export class Session {
       slate,
       clickProbability: attention * (slip + (1 - slip) * sigmoid(utility + slate)),
       clickWithoutSlate: attention * (slip + (1 - slip) * sigmoid(utility)),
+      satisfiedProbability: intent > 0.5 ? params.session.satisfied : 0,
       orderProbability: sigmoid(
         order.bias + scene.order + order.intent * intent + order.quality * catalogue.quality[item]!,
       ),
@@ -234,13 +242,14 @@ export class Session {
   }
 
   /** Lets the slot pass with what happened in it, and says what follows. */
-  settle(look: Look, clicked: boolean, ordered: boolean): Outcome {
+  settle(look: Look, clicked: boolean, satisfied: boolean): Outcome {
     const { params, catalogue } = this.population;
     this.#recent[this.exposures % MEMORY] = catalogue.category[look.item]!;
     this.#above2 = this.#above;
     this.#above2Fixed = this.#aboveFixed;
     this.#above = look.item;
     this.#aboveFixed = this.#fixed[look.position]!;
+    this.annoyance *= params.insert.recovery;
     this.next++;
     this.depth++;
     this.exposures++;
@@ -251,9 +260,8 @@ export class Session {
       this.sinceClick = 0;
       this.quiet = 0;
     }
-    // Who has bought is often done with that wish.
-    const change = params.session.intentSwitch + (ordered ? 0.6 : 0);
-    if (this.random.chance(Math.min(1, change))) this.drawIntent();
+    if (satisfied) this.drawIntent(catalogue.category[look.item]!);
+    else if (this.random.chance(params.session.intentSwitch)) this.drawIntent();
     const exit = params.session.exit * Math.exp(-0.7 * look.intent) * (clicked ? 0.5 : 1);
     if (this.random.chance(Math.min(1, exit))) return this.#leave();
     if (this.next >= this.page.items.length) return this.random.chance(0.85) ? 'page' : 'end';
@@ -292,6 +300,7 @@ export class Session {
     copy.exposures = this.exposures;
     copy.clicks = this.clicks;
     copy.sinceClick = this.sinceClick;
+    copy.annoyance = this.annoyance;
     copy.quiet = this.quiet;
     copy.#fixed = this.#fixed;
     copy.#recent = this.#recent.slice();
