@@ -1,0 +1,124 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SafetensorsFile, writeSafetensors } from '../../lib/safetensors.ts';
+import { useBackend } from '../engine/backend.ts';
+import { availableBackends } from '../engine/test-backends.ts';
+import { readMetaFusionConfig, readNamed } from './files.ts';
+import type { MetaFusionMetrics } from './finish.ts';
+import { runTestWeek, STATISTICS, usersOf, WEEK, writeTestWeek } from './test-week.ts';
+
+const ROWS = 120;
+const backends = await availableBackends();
+
+describe('MetaFusion over five days', () => {
+  let folder: string;
+  let metrics: MetaFusionMetrics;
+  const tensors = () => join(folder, 'tensors');
+  const out = (name: string) => join(folder, name);
+  const bytes = (name: string, file: string) => readFile(join(out(name), 'final/metafusion', file));
+  const TRAINED = [
+    'W_m.safetensors',
+    'gate.safetensors',
+    'delta-cohort-0.safetensors',
+    'delta-cohort-1.safetensors',
+  ];
+
+  beforeAll(async () => {
+    await useBackend(backends.at(-1)!);
+    folder = await mkdtemp(join(tmpdir(), 'edgeloom-metafusion-'));
+    await writeTestWeek(tensors(), ROWS);
+    metrics = await runTestWeek(tensors(), out('first'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  /** Flips the labels of one day, or restores them when called again. */
+  async function flipLabels(date: string): Promise<void> {
+    const path = join(tensors(), 'rerank', `${date}.safetensors`);
+    const file = await SafetensorsFile.open(path);
+    const columns = await file.readAll();
+    await file.close();
+    const mask = columns.label_mask!.data;
+    columns.label_click!.data.forEach((click, i, data) => {
+      data[i] = mask[i] === 1 ? 1 - click : 0;
+    });
+    await writeSafetensors(path, columns);
+  }
+
+  it('reports every cohort and all of them together', () => {
+    expect(metrics.cohorts.map((c) => [c.cohort, c.members])).toEqual([
+      ['cohort-0', usersOf(ROWS) / 2],
+      ['cohort-1', usersOf(ROWS) / 2],
+    ]);
+    expect(metrics.overall!.users).toBe(usersOf(ROWS));
+    const rows = metrics.cohorts.reduce((sum, c) => sum + c.rows, 0);
+    expect(metrics.overall!.rows).toBe(rows);
+    for (const { gauc, differences } of metrics.cohorts) {
+      const gap = gauc.fused.value - gauc.meta.value;
+      expect(differences['fused − meta']!.value).toBeCloseTo(gap, 12);
+    }
+  });
+
+  it('writes what a phone needs to make its own weights', async () => {
+    const config = await readMetaFusionConfig(join(out('first'), 'final/metafusion'));
+    expect(config.layers).toEqual([
+      'attention/exposure/decay',
+      'attention/exposure/key',
+      'attention/exposure/query',
+      'attention/exposure/vector',
+      'attention/page_view/decay',
+      'attention/page_view/key',
+      'attention/page_view/query',
+      'attention/page_view/vector',
+      ...metrics.layers.filter((layer) => layer.startsWith('head/')),
+    ]);
+    expect(config.statistics.map(({ name }) => name)).toEqual(STATISTICS);
+    const meta = await readNamed(join(out('first'), 'final/metafusion/W_m.safetensors'));
+    expect(Object.keys(meta).some((name) => name.startsWith('embedding/'))).toBe(false);
+    const gate = await readNamed(join(out('first'), 'final/metafusion/gate.safetensors'));
+    const inputs = STATISTICS.length + config.cohorts.length;
+    expect(gate['gate/hidden/kernel']!.shape).toEqual([
+      inputs,
+      config.layers.length * config.hidden,
+    ]);
+  });
+
+  it('makes the same bytes again, and trains nothing on T + 2', async () => {
+    const before = await Promise.all(TRAINED.map((file) => bytes('first', file)));
+    await flipLabels(WEEK[4]!);
+    const flipped = await runTestWeek(tensors(), out('second'));
+    await flipLabels(WEEK[4]!);
+    const after = await Promise.all(TRAINED.map((file) => bytes('second', file)));
+    expect(after).toEqual(before);
+    // The test saw the change: an AUC of flipped labels is the complement.
+    expect(flipped.overall!.gauc.meta.value).toBeCloseTo(1 - metrics.overall!.gauc.meta.value, 9);
+  });
+
+  it('trains the gates on T + 1, and nothing else', async () => {
+    await flipLabels(WEEK[3]!);
+    await runTestWeek(tensors(), out('third'));
+    await flipLabels(WEEK[3]!);
+    const [meta, gate, ...deltas] = TRAINED;
+    expect(await bytes('third', gate!)).not.toEqual(await bytes('first', gate!));
+    for (const file of [meta!, ...deltas]) {
+      expect(await bytes('third', file)).toEqual(await bytes('first', file));
+    }
+  });
+
+  it('ships float32 changes when int8 is allowed to lose nothing at all', async () => {
+    const strict = await runTestWeek(tensors(), out('fourth'), { maxInt8Loss: -1 });
+    expect(strict.int8.profile).toBe('float32');
+    const delta = await readNamed(
+      join(out('fourth'), 'final/metafusion/delta-cohort-0.safetensors'),
+    );
+    expect(Object.values(delta).every(({ data }) => data instanceof Float32Array)).toBe(true);
+    expect(metrics.int8.profile).toBe('int8');
+  });
+
+  it('says which day has no user statistics', async () => {
+    await expect(runTestWeek(tensors(), out('fifth'), { T2: '2026-01-06' })).rejects.toThrow(
+      'no user statistics of 2026-01-06',
+    );
+  });
+});

@@ -1,0 +1,91 @@
+/** For tests: a small tensors folder of five days with user statistics, and the whole run over it. */
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Random } from '../../lib/random.ts';
+import { writeSafetensors } from '../../lib/safetensors.ts';
+import { TEST_DATES, writeTestTensors } from '../engine/test-tensors.ts';
+import { type FinishInput, finishMetaFusion, type MetaFusionMetrics } from './finish.ts';
+import { ALL_USERS, planCohorts, trainMeta, tuneCohort } from './run.ts';
+
+export const WEEK = [...TEST_DATES, '2026-01-04', '2026-01-05'];
+export const STATISTICS = ['click_rate_variance', 'active_days'];
+/** Users of a test day; each has three slates. */
+export const usersOf = (rowsPerDate: number): number => Math.ceil(rowsPerDate / 3);
+
+/** Writes five days; user u has click rate (u + 1) / (users + 1) before every day. */
+export async function writeTestWeek(folder: string, rowsPerDate: number): Promise<void> {
+  await writeTestTensors(folder, rowsPerDate, 1);
+  const more = join(folder, 'more');
+  await writeTestTensors(more, rowsPerDate, 2);
+  for (const [i, date] of WEEK.slice(3).entries()) {
+    const from = join(more, 'rerank', `${TEST_DATES[i]}.safetensors`);
+    await rename(from, join(folder, 'rerank', `${date}.safetensors`));
+  }
+  await rm(more, { recursive: true });
+  const users = usersOf(rowsPerDate);
+  for (const date of WEEK) {
+    const random = Random.of(3, 'stats', date);
+    const column = (make: (u: number) => number) =>
+      Float32Array.from({ length: users }, (_, u) => make(u));
+    await writeSafetensors(
+      join(folder, 'user_stats', `${date}.safetensors`),
+      {
+        user: { shape: [users], data: Int32Array.from({ length: users }, (_, u) => u) },
+        clicks: { shape: [users], data: column((u) => (100 * (u + 1)) / (users + 1)) },
+        exposures: { shape: [users], data: column(() => 100) },
+        stats: {
+          shape: [users, STATISTICS.length],
+          data: Float32Array.from({ length: users * STATISTICS.length }, () => random.normal()),
+        },
+      },
+      { names: JSON.stringify(STATISTICS) },
+    );
+  }
+}
+
+/** Every step over {@link writeTestWeek}'s folder, two cohorts. */
+export async function runTestWeek(
+  tensorsDir: string,
+  outDir: string,
+  overrides: Partial<FinishInput> = {},
+): Promise<MetaFusionMetrics> {
+  const metaDir = join(outDir, 'meta');
+  const cohortsDir = join(outDir, 'cohorts');
+  await trainMeta({
+    tensorsDir,
+    trainDates: WEEK.slice(0, 1),
+    validDate: WEEK[1]!,
+    config: { hidden: 6, attention: 5, mlp: [7], widths: { item: 4, category: 3 } },
+    params: { epochs: 2, batchSize: 32, learningRate: 0.01 },
+    stateDir: join(outDir, 'state'),
+    outDir: metaDir,
+  });
+  const cohorts = { quantiles: 2, minUsers: 5 };
+  const plan = await planCohorts({ tensorsDir, T: WEEK[2]!, cohorts, outDir: cohortsDir });
+  const deltaDirs: Record<string, string> = {};
+  for (const name of [...plan.cohorts.map((c) => c.name), ALL_USERS]) {
+    deltaDirs[name] = join(outDir, 'delta', name);
+    const params = { epochs: 2, batchSize: 16, learningRate: 0.01 };
+    await tuneCohort({
+      tensorsDir,
+      metaDir,
+      cohortsDir,
+      cohort: name,
+      params,
+      outDir: deltaDirs[name]!,
+    });
+  }
+  return finishMetaFusion({
+    tensorsDir,
+    metaDir,
+    cohortsDir,
+    deltaDirs,
+    T1: WEEK[3]!,
+    T2: WEEK[4]!,
+    gate: { epochs: 2, usersPerEpoch: 20 },
+    replicates: 30,
+    seed: 1,
+    outDir: join(outDir, 'final'),
+    ...overrides,
+  });
+}
