@@ -33,6 +33,8 @@ function extremes(data: TypedArray, known: Range | undefined): Range {
     const value = data[i] as number;
     if (value < min) min = value;
     if (value > max) max = value;
+    // Neither smaller nor larger than anything, a NaN would otherwise pass unseen.
+    if (Number.isNaN(value)) return { min: value, max: value };
   }
   return { min, max };
 }
@@ -84,7 +86,6 @@ export function calibrate(
   };
   each('calibrating', (id, data) => ranges.set(id, extremes(data, ranges.get(id))));
   for (const [id, { min, max }] of ranges) {
-    // A NaN is neither smaller nor larger than anything, so that only a range without any number shows it.
     if (!Number.isFinite(min) || !Number.isFinite(max)) {
       throw new RangeError(`${valueById(graph, id).name} is not finite on the calibration rows`);
     }

@@ -20,6 +20,9 @@ const keepsBinary = new Set<OpName>([
   'unpack',
 ]);
 
+/** At or below this, float32 keeps no digit of a score that is added to it. */
+const LOWEST_SCORE = -1e9;
+
 class Masks {
   readonly #names: ReadonlySet<string>;
 
@@ -95,5 +98,19 @@ export function maskRules(graph: Graph, names: readonly string[]): readonly Rule
     return undefined;
   };
 
-  return names.length > 0 ? [blendToSelect] : [];
+  /** x + (1 − m) · C with a C so low that x no longer matters where m is 0: what softmaxes read. */
+  const penaltyToSelect: Rule = (node, { builder }) => {
+    if (node.op !== 'add') return undefined;
+    for (const [x, penalty] of [node.inputs, node.inputs.toReversed()]) {
+      const off = factor(builder.producedBy(penalty as ValueId, 'multiply'), (id) =>
+        masks.complementOf(builder, id),
+      );
+      const low = off && uniformConstant(builder, off.other);
+      if (!off || low === undefined || low > LOWEST_SCORE) continue;
+      return [builder.emit('select', [condition(builder, off.found), x as ValueId, off.other], {})];
+    }
+    return undefined;
+  };
+
+  return names.length > 0 ? [blendToSelect, penaltyToSelect] : [];
 }

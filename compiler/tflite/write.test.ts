@@ -1,0 +1,149 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Calibration, calibrate } from '../graph/calibrate.ts';
+import type { Graph } from '../graph/ir.ts';
+import { type InputType, type NamedTensors, record } from '../trace/record.ts';
+import type { TfliteModel } from './model.ts';
+import { planQuantization } from './plan.ts';
+import { lowerToTflite, toTflite } from './write.ts';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const count = (model: TfliteModel, op: string): number =>
+  model.operators.filter((operator) => operator.op === op).length;
+
+function calibrated(
+  run: (inputs: NamedTensors) => NamedTensors,
+  inputs: Record<string, InputType>,
+): { graph: Graph; calibration: Calibration; model: TfliteModel } {
+  const graph = record(run, inputs);
+  const rows = [0, 1, 2].map((seed) =>
+    Object.fromEntries(
+      Object.entries(inputs).map(([name, { shape }]) => {
+        const length = shape.reduce((n, s) => n * s, 1);
+        const value = (i: number): number =>
+          name.endsWith('mask') ? Number(i % 3 > 0) : Math.sin(i * 1.7 + seed);
+        return [name, Float32Array.from({ length }, (_, i) => value(i))];
+      }),
+    ),
+  );
+  const calibration = calibrate(graph, rows);
+  return { graph, calibration, model: lowerToTflite(graph, { profile: 'int8', calibration }) };
+}
+
+describe('the int8 profile', () => {
+  it('quantises at the edges only, when every operation has an int8 kernel', () => {
+    const { model } = calibrated(
+      ({ x }) => ({ y: tf.relu(tf.matMul(x as tf.Tensor2D, tf.ones([3, 2]))) }),
+      { x: { shape: [1, 3] } },
+    );
+    expect(model.operators.map((operator) => operator.op)).toEqual([
+      'QUANTIZE',
+      'FULLY_CONNECTED',
+      'DEQUANTIZE',
+    ]);
+    const [x, y] = [model.inputs[0]!, model.outputs[0]!];
+    expect(model.tensors[x.tensor]?.type).toBe('FLOAT32');
+    expect(model.tensors[y.tensor]?.type).toBe('FLOAT32');
+  });
+
+  it('goes through float32 for an operation without an int8 kernel', () => {
+    const { model } = calibrated(({ x }) => ({ y: tf.tanh(tf.exp(tf.tanh(x as tf.Tensor))) }), {
+      x: { shape: [4] },
+    });
+    const exp = model.operators.find((operator) => operator.op === 'EXP')!;
+    expect(model.tensors[exp.inputs[0]!]?.type).toBe('FLOAT32');
+    expect([count(model, 'QUANTIZE'), count(model, 'DEQUANTIZE')]).toEqual([2, 2]);
+  });
+
+  it('does not give the range of masked scores to the padding', () => {
+    const { graph, calibration } = calibrated(
+      ({ scores, mask }) => {
+        const s = tf.tanh(scores as tf.Tensor);
+        const off = tf.mul(tf.sub(1, mask as tf.Tensor), -1e9);
+        return { y: tf.softmax(tf.add(tf.mul(s, mask as tf.Tensor), off)) };
+      },
+      { scores: { shape: [2, 6] }, mask: { shape: [1, 6] } },
+    );
+    const softmax = graph.nodes.find((node) => node.op === 'softmax')!;
+    const parameters = planQuantization(graph, calibration).get(softmax.inputs[0]!)!;
+    // Scores in [−1, 1] and 8 below: 10 / 255, not 10⁹ / 255.
+    expect(parameters.scale[0]).toBeLessThan(0.04);
+  });
+
+  it('gives the steps of a recurrence one set of parameters, without requantising the state', () => {
+    const units = 3;
+    const w = tf.tidy(() => tf.mul(tf.eye(units), 0.7));
+    const { model } = calibrated(
+      ({ x, mask }) => {
+        let h: tf.Tensor = tf.zeros([1, units]);
+        for (let t = 0; t < 8; t++) {
+          const step = tf.slice(x as tf.Tensor, [0, t, 0], [1, 1, units]).reshape([1, units]);
+          const m = tf.slice(mask as tf.Tensor, [0, t], [1, 1]);
+          const next = tf.sub(tf.add(step, tf.matMul(h, w as tf.Tensor2D)), 0.1);
+          h = tf.add(tf.mul(next, m), tf.mul(h, tf.sub(1, m)));
+        }
+        return { y: h };
+      },
+      { x: { shape: [1, 8, units] }, mask: { shape: [1, 8] } },
+    );
+    expect(count(model, 'QUANTIZE')).toBeLessThanOrEqual(2);
+    const scales = new Set(
+      model.tensors.flatMap((t) => (t.type === 'INT8' ? [String(t.quantization?.scale)] : [])),
+    );
+    expect(scales.size).toBeLessThan(10);
+  });
+
+  it('says the oldest runtime that has per-row scales was tried', () => {
+    const { model } = calibrated(({ x }) => ({ y: tf.matMul(x as tf.Tensor2D, tf.ones([3, 2])) }), {
+      x: { shape: [1, 3] },
+    });
+    expect(model.minRuntime).toBe('2.14.0');
+  });
+});
+
+describe('the float32 profile', () => {
+  it('states the runtime that its newest operator needs', () => {
+    const graph = (run: (x: tf.Tensor2D) => tf.Tensor): Graph =>
+      record(({ x }) => ({ y: run(x as tf.Tensor2D) }), { x: { shape: [2, 3] } });
+    const runtime = (run: (x: tf.Tensor2D) => tf.Tensor): string =>
+      lowerToTflite(graph(run), { profile: 'float32' }).minRuntime;
+    expect(runtime((x) => tf.relu(x))).toBe('1.5.0');
+    expect(runtime((x) => tf.matMul(x, x, false, true))).toBe('2.3.0');
+    expect(runtime((x) => tf.cumsum(x, 1))).toBe('2.4.0');
+  });
+
+  it('stores a weight that many nodes read once', () => {
+    const w = tf.ones<tf.Rank.R2>([64, 64]);
+    const graph = record(
+      ({ x }) => {
+        let y: tf.Tensor = x as tf.Tensor;
+        for (let i = 0; i < 10; i++) y = tf.tanh(tf.matMul(y, w));
+        return { y };
+      },
+      { x: { shape: [1, 64] } },
+    );
+    const bytes = toTflite(graph, { profile: 'float32' }).length;
+    expect(bytes).toBeLessThan(64 * 64 * 4 + 4000);
+  });
+});
+
+describe('what TFLite cannot express', () => {
+  const lower = (run: (inputs: NamedTensors) => NamedTensors, shape: number[]) => () =>
+    toTflite(record(run, { x: { shape } }), { profile: 'float32' });
+
+  it('is refused by the operation and its shapes', () => {
+    const wide = [1, 2, 1, 2, 3];
+    const broadcast = ({ x }: NamedTensors) => ({
+      y: tf.add(x as tf.Tensor, tf.ones([2, 1, 1, 1, 1])),
+    });
+    expect(lower(broadcast, wide)).toThrow(/add of \[1,2,1,2,3\].*four|up to 4 dimensions/);
+  });
+
+  it('is refused when it is bool at the edge', () => {
+    const test = ({ x }: NamedTensors) => ({ y: tf.greater(x as tf.Tensor, 0) });
+    expect(lower(test, [2])).toThrow(/y is bool at the edge/);
+  });
+});

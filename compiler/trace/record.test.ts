@@ -1,0 +1,165 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { EdgeloomError } from '../../lib/errors.ts';
+import { countOperations, printGraph } from '../graph/print.ts';
+import { record } from './record.ts';
+
+const vector = { x: { shape: [4] } };
+const matrix = { x: { shape: [2, 4] } };
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+/** The error that `body` throws. */
+function caught(body: () => unknown): EdgeloomError {
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof EdgeloomError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('record', () => {
+  it('turns a dense layer into one operation with named weights', () => {
+    const kernel = tf.tensor2d([1, 2, 3, 4, 5, 6, 7, 8], [4, 2]);
+    const bias = tf.tensor1d([1, -1]);
+    const graph = record(
+      ({ x }) => ({ y: tf.relu(tf.add(tf.matMul(x as tf.Tensor2D, kernel), bias)) }),
+      matrix,
+      { name: 'layer', weights: { 'layer/kernel': kernel, 'layer/bias': bias } },
+    );
+    expect(printGraph(graph)).toBe(
+      'graph layer(x: float32[2,4])\n' +
+        '  y: float32[2,2] = dense(x, const_1, [1, -1]) { activation: "relu" }\n' +
+        '  return y\n',
+    );
+    const names = graph.values.map((value) => value.name);
+    expect(names).toContain('layer/bias');
+  });
+
+  it('records tf.layers', () => {
+    const layer = tf.layers.dense({ units: 3, activation: 'tanh' });
+    layer.build([null, 4]);
+    const graph = record(({ x }) => ({ y: layer.apply(x as tf.Tensor) as tf.Tensor }), matrix);
+    expect(countOperations(graph)).toEqual({ dense: 1, tanh: 1 });
+  });
+
+  it('leaves the backend and Math.random as they were, after errors too', () => {
+    const random = Math.random;
+    record(({ x }) => ({ y: tf.exp(x as tf.Tensor) }), vector);
+    expect(() => record(({ x }) => ({ y: tf.erf(x as tf.Tensor) }), vector)).toThrow();
+    expect([tf.getBackend(), Math.random]).toEqual(['cpu', random]);
+    expect(tf.add(1, 2).dataSync()[0]).toBe(3);
+  });
+
+  it('frees the tensors that it made', () => {
+    const before = tf.memory().numTensors;
+    record(({ x }) => ({ y: tf.softmax(tf.square(x as tf.Tensor)) }), vector);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('computes what does not depend on the inputs', () => {
+    const graph = record(
+      ({ x }) => ({ y: tf.mul(x as tf.Tensor, tf.sum(tf.sqrt(tf.tensor1d([4, 9])))) }),
+      vector,
+    );
+    expect(countOperations(graph)).toEqual({ multiply: 1 });
+    expect(printGraph(graph)).toContain('multiply(x, 5)');
+  });
+
+  it('names the operation and the source line of what it cannot export', () => {
+    const error = caught(() => record(({ x }) => ({ y: tf.erf(x as tf.Tensor) }), vector));
+    expect(error.code).toBe('unsupported-op');
+    expect(error.message).toContain('kernel Erf of float32[4]');
+    expect(error.where).toMatch(/^compiler\/trace\/record\.test\.ts:\d+$/);
+  });
+
+  it('names the reason where only some uses are refused', () => {
+    const error = caught(() => record(({ x }) => ({ y: tf.pow(x as tf.Tensor, 3) }), vector));
+    expect(error.message).toContain('constant exponents');
+    expect(error.where).toMatch(/record\.test\.ts/);
+  });
+
+  it('refuses a branch on data, with the line of the read', () => {
+    const branch = ({ x }: Record<string, tf.Tensor>): Record<string, tf.Tensor> => {
+      const y = tf.relu(x as tf.Tensor);
+      return { y: (y.dataSync()[0] ?? 0) > 0 ? y : tf.neg(y) };
+    };
+    const error = caught(() => record(branch, vector));
+    expect([error.code, error.where?.replace(/:\d+$/, '')]).toEqual([
+      'read-while-recording',
+      'compiler/trace/record.test.ts',
+    ]);
+  });
+
+  it('lets constants be read', () => {
+    const graph = record(({ x }) => {
+      const scale = tf.sum(tf.tensor1d([1, 2])).dataSync()[0] as number;
+      return { y: tf.mul(x as tf.Tensor, scale) };
+    }, vector);
+    expect(printGraph(graph)).toContain('multiply(x, 3)');
+  });
+
+  it('refuses random numbers', () => {
+    const dropout = ({ x }: Record<string, tf.Tensor>) => ({ y: tf.dropout(x as tf.Tensor, 0.5) });
+    expect(caught(() => record(dropout, vector)).code).toBe('random-while-recording');
+    const noise = ({ x }: Record<string, tf.Tensor>) => ({
+      y: tf.add(x as tf.Tensor, tf.randomNormal([4])),
+    });
+    expect(caught(() => record(noise, vector)).code).toBe('random-while-recording');
+  });
+
+  it('refuses an output that is called like an input', () => {
+    expect(caught(() => record(({ x }) => ({ x: tf.exp(x as tf.Tensor) }), vector)).code).toBe(
+      'bad-names',
+    );
+  });
+
+  it('gives outputs of their own to inputs, constants and values that go out twice', () => {
+    const graph = record(({ x }) => {
+      const y = tf.exp(x as tf.Tensor);
+      return { same: x as tf.Tensor, first: y, second: y, fixed: tf.tensor1d([1, 2]) };
+    }, vector);
+    expect(graph.outputs.map((port) => port.name)).toEqual(['same', 'first', 'second', 'fixed']);
+    expect(new Set(graph.outputs.map((port) => port.value)).size).toBe(4);
+  });
+
+  it('keeps names unique when a weight is called like an input', () => {
+    const w = tf.tensor1d([1, 2, 3, 4]);
+    const graph = record(({ x }) => ({ y: tf.mul(x as tf.Tensor, w) }), vector, {
+      weights: { x: w },
+    });
+    const names = graph.values.map((value) => value.name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('refuses to record within a recording', () => {
+    const inner = ({ x }: Record<string, tf.Tensor>) => {
+      record(({ x: z }) => ({ y: tf.exp(z as tf.Tensor) }), vector);
+      return { y: x as tf.Tensor };
+    };
+    expect(() => record(inner, vector)).toThrow(/under way/);
+  });
+});
+
+describe('masks', () => {
+  const blend = ({ a, b, mask }: Record<string, tf.Tensor>) => ({
+    y: tf.add(tf.mul(a!, mask!), tf.mul(b!, tf.sub(1, mask!))),
+  });
+  const inputs = { a: { shape: [2, 3] }, b: { shape: [2, 3] }, mask: { shape: [2, 1] } };
+
+  it('become a choice when they hold only 0 and 1', () => {
+    expect(countOperations(record(blend, inputs))).toEqual({ greater: 1, select: 1 });
+  });
+
+  it('stay arithmetic when the caller says that they may be anything', () => {
+    expect(countOperations(record(blend, inputs, { masks: [] }))).not.toHaveProperty('select');
+  });
+
+  it('must be inputs', () => {
+    expect(() => record(blend, inputs, { masks: ['other'] })).toThrow(/not an input/);
+  });
+});
