@@ -1,14 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { scratchFolder } from '../shared/test-support.ts';
 import { examine, formatParts, isHealthy, mend, type Part } from './index.ts';
 import { judgeNode, judgePackages, judgeSpace, judgeWritable } from './machine.ts';
 import { nativeChecks } from './native.ts';
 import { probeFinding } from './probe.ts';
 
-const scratch = scratchFolder();
+const scratch = scratchFolder(afterAll);
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A machine with nothing on it but Node and the npm packages. */

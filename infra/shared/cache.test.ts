@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { cacheFolder, ensureCacheFolder } from './cache.ts';
 import { rejection, scratchFolder } from './test-support.ts';
 
@@ -17,7 +17,7 @@ test('refuses a relative EDGELOOM_CACHE', () => {
 });
 
 test('says how to mend a cache that cannot be written', async () => {
-  const file = join(scratchFolder(), 'a-file');
+  const file = join(scratchFolder(afterAll), 'a-file');
   writeFileSync(file, '');
   const error = await rejection(ensureCacheFolder(join(file, 'folder')));
   expect(error.code).toBe('cache-not-writable');

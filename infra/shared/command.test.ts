@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { findOnPath, runCommand } from './command.ts';
 import { isAlive } from './processes.ts';
 import { rejection, scratchFolder, writeProgram } from './test-support.ts';
 
-const folder = scratchFolder();
+const folder = scratchFolder(afterAll);
 
 test('gives status, both streams and each line', async () => {
   const program = writeProgram(

@@ -1,11 +1,11 @@
 import { existsSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { withLock } from './lock.ts';
 import { rejection, scratchFolder } from './test-support.ts';
 
-const folder = scratchFolder();
+const folder = scratchFolder(afterAll);
 /** Above the largest process id of Linux and macOS. */
 const NO_SUCH_PID = 2 ** 30;
 

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { commandLine, isAlive, terminate } from './processes.ts';
 import { scratchFolder, writeProgram } from './test-support.ts';
 
-const folder = scratchFolder();
+const folder = scratchFolder(afterAll);
 
 async function started(body: string): Promise<number> {
   const program = writeProgram(join(folder, 'program'), `${body}`);

@@ -3,11 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll } from 'vitest';
 import { EdgeloomError } from '../../lib/errors.ts';
 
-/** A folder of a test's own, removed after the tests of the file. */
-export function scratchFolder(): string {
+/** A folder of a test's own; `afterAll` is the test runner's, and removes it. */
+export function scratchFolder(afterAll: (cleanUp: () => void) => void): string {
   const path = mkdtempSync(join(tmpdir(), `edgeloom-infra-${randomBytes(3).toString('hex')}-`));
   afterAll(() => rmSync(path, { recursive: true, force: true }));
   return path;

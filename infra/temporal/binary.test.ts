@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { rejection, scratchFolder, writeProgram } from '../shared/test-support.ts';
 import { type AcquireWay, cachedTemporal, findTemporalBinary } from './binary.ts';
 
-const scratch = scratchFolder();
+const scratch = scratchFolder(afterAll);
 let count = 0;
 
 const says = (server: string): string =>

@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { dirname, join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, afterEach, expect, test } from 'vitest';
 import { rejection, scratchFolder, writeProgram } from '../shared/test-support.ts';
 import { inspectTemporal } from './binary.ts';
 import { downloadTemporal } from './download.ts';
 
-const scratch = scratchFolder();
+const scratch = scratchFolder(afterAll);
 let count = 0;
 let server: Server | undefined;
 

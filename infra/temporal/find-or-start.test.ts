@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { rejection, scratchFolder, writeProgram } from '../shared/test-support.ts';
 import { isNewEnough } from './connect.ts';
 import { findOrStartTemporal } from './find-or-start.ts';
 import { freePort } from './ports.ts';
 
-const scratch = scratchFolder();
+const scratch = scratchFolder(afterAll);
 let count = 0;
 
 /** A machine whose `temporal` answers to --version and runs `body` otherwise. */

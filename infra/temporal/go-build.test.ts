@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { rejection, scratchFolder, writeProgram } from '../shared/test-support.ts';
 import { buildTemporal } from './go-build.ts';
 
-const scratch = scratchFolder();
+const scratch = scratchFolder(afterAll);
 let count = 0;
 
 function machine(go?: string): { folder: string; target: string; env: Record<string, string> } {

@@ -1,10 +1,23 @@
-/** The typed search attributes that runs carry in Temporal; none of them ever holds a user id. */
+/** Registering the search attributes that runs carry in Temporal. */
 import type { Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { EdgeloomError } from '../../lib/errors.ts';
+import {
+  GATE_STATUS,
+  GIT_SHA,
+  MODEL_NAME,
+  RUN_DATE,
+  STAGE,
+} from '../../workflows/search-attributes.ts';
 
-/** All are of type Keyword. */
-export const SEARCH_ATTRIBUTES = ['RunDate', 'ModelName', 'Stage', 'GateStatus', 'GitSha'] as const;
+/** Names of the attributes, all of type Keyword. */
+export const SEARCH_ATTRIBUTES: readonly string[] = [
+  RUN_DATE,
+  MODEL_NAME,
+  STAGE,
+  GATE_STATUS,
+  GIT_SHA,
+].map(({ name }) => name);
 
 const KEYWORD = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
 

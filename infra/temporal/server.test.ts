@@ -9,7 +9,7 @@ import {
   SearchAttributeType,
   TypedSearchAttributes,
 } from '@temporalio/common';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { isAlive } from '../shared/processes.ts';
 import { scratchFolder } from '../shared/test-support.ts';
 import { findInstalledTemporal } from './binary.ts';
@@ -17,7 +17,7 @@ import { findOrStartTemporal, type TemporalServer } from './find-or-start.ts';
 import { freePort } from './ports.ts';
 import { SEARCH_ATTRIBUTES } from './search-attributes.ts';
 
-const scratch = scratchFolder();
+const scratch = scratchFolder(afterAll);
 const env = { ...process.env };
 delete env.TEMPORAL_ADDRESS;
 const installed = await findInstalledTemporal(env);

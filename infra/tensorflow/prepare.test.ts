@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { sha256File } from '../../lib/hash.ts';
 import { runCommand } from '../shared/command.ts';
 import { rejection, scratchFolder, writeProgram } from '../shared/test-support.ts';
@@ -27,7 +27,7 @@ import {
 const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], {
   encoding: 'utf8',
 }).trim();
-const scratch = scratchFolder();
+const scratch = scratchFolder(afterAll);
 let count = 0;
 
 /** A machine with a pip that serves our wheel, a compiler that writes a file, and one checkout. */
