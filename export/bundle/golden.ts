@@ -44,6 +44,9 @@ const arraysOf = (tensors: Tensors): NamedArrays =>
 
 export type ModelLoader = (bytes: Uint8Array) => Promise<LoadedModel>;
 
+/** The shortest number of at most nine digits, which is enough to give back any float32. */
+const exactDecimal = (value: number): number => Number(value.toPrecision(9));
+
 export interface GoldenCase {
   inputs: Tensors;
   outputs: Tensors;
@@ -61,7 +64,11 @@ export async function writeGolden(
     Object.fromEntries(
       Object.entries(tensors).map(([name, { shape, data }]) => [
         name,
-        { dtype: data instanceof Int32Array ? 'int32' : 'float32', shape, data: [...data] },
+        {
+          dtype: data instanceof Int32Array ? 'int32' : 'float32',
+          shape,
+          data: Array.from(data, exactDecimal),
+        },
       ]),
     );
   const vectors: GoldenVector[] = cases.map(({ inputs, outputs }) => ({

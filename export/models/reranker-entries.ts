@@ -13,26 +13,6 @@ import { ENCODERS, type EncoderName } from './slates.ts';
 export type RerankerEntry = EncoderName | 'rerank';
 
 /**
- * The model as a phone has it: an item's vector is one row, found by its id. The same functions then
- * read one table in place of several.
- */
-export function onPhone(
-  config: RerankerConfig,
-  weights: TensorMap,
-  rows: { width: number; table: Float32Array },
-): { config: RerankerConfig; weights: TensorMap } {
-  const count = rows.table.length / rows.width;
-  const kept = Object.entries(weights).filter(([name]) => !name.startsWith('embedding/'));
-  return {
-    config: { ...config, fields: [{ name: 'item', rows: count, width: rows.width }] },
-    weights: {
-      ...Object.fromEntries(kept),
-      'embedding/item': tf.tensor2d(rows.table, [count, rows.width]),
-    },
-  };
-}
-
-/**
  * Encoders give `next_item` and `next_action` for the inputs `state_item` and `state_action`;
  * `rerank` gives `scores` [1, N], logits, 0 for candidates that the mask leaves out.
  */

@@ -13,7 +13,7 @@ export const PARITY_TOLERANCES = {
   /** float32 files: largest absolute difference of any output value. */
   float32MaxAbs: 1e-4,
   /** int8 files: RMS of the difference over RMS of the output. */
-  int8RelativeRms: 0.1,
+  int8RelativeRms: 0.05,
 } as const;
 
 export type ParityTolerances = { [K in keyof typeof PARITY_TOLERANCES]: number };

@@ -43,7 +43,7 @@ describe('checkParity', () => {
     const files = [
       file('float32', shifted(5e-5)),
       file('float32', shifted(2e-4)),
-      file('int8', shifted(0.1)),
+      file('int8', shifted(0.05)),
       file('int8', shifted(0.5)),
     ];
     const results = await checkParity({ reference, files, rows });

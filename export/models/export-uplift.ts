@@ -1,0 +1,340 @@
+/**
+ * From a checkpoint of request uplift to what a bundle carries: `decide` as ONNX and TFLite, its
+ * threshold for the request budget, parity, golden vectors, and item rows of its own unless it reads
+ * the reranker's.
+ */
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import type { NamedArrays } from '../../compiler/index.ts';
+import { EdgeloomError } from '../../lib/errors.ts';
+import type { RunOptions } from '../../lib/progress.ts';
+import { type BackendKind, useBackend } from '../../models/engine/backend.ts';
+import { loadWeights, readDescription } from '../../models/engine/checkpoint.ts';
+import { Dataset } from '../../models/engine/dataset.ts';
+import { auc } from '../../models/metrics/auc.ts';
+import { type Threshold, thresholdForBudget } from '../../models/uplift/budget.ts';
+import {
+  type DecideInputs,
+  decide,
+  decideShapes,
+  gatherInputs,
+  UPLIFT_LABELS,
+  type UpliftConfig,
+  upliftConfig,
+  upliftModel,
+} from '../../models/uplift/model.ts';
+import { MINIMUM_ROWS, PARITY_TOLERANCES } from '../parity/check.ts';
+import { chooseProfile } from '../quantize/choose.ts';
+import { readShardIndex } from '../shards/index-file.ts';
+import { openShards } from '../shards/open.ts';
+import { type CompileInput, compileFloat, compileInt8, type ModelFile } from './compile-entry.ts';
+import { type EntryPoint, float32Inputs, runTrained, type TensorMap } from './entry-point.ts';
+import type { ExportSummary } from './export-reranker.ts';
+import { entryParity, modelVersion, writePart } from './finish.ts';
+import { type ItemRows, readItemRows, storeItemRows } from './item-rows.ts';
+import { onPhone } from './on-phone.ts';
+
+export interface ExportUpliftInput extends RunOptions {
+  tensorsDir: string;
+  checkpointDir: string;
+  /** Existing folder; becomes a part of a bundle. */
+  outDir: string;
+  trainDates: string[];
+  /** Parity, the loss of int8 and the threshold are taken from this day. */
+  validDate: string;
+  seed: number;
+  /** ρ: share of decisions that may become a request. */
+  budget: number;
+  /** Part of the reranker: when the uplift model reads the same item rows, it brings none. */
+  rerankerPart?: string;
+  /** What computes the trained model. @default 'cpu' */
+  backend?: BackendKind;
+  /** Decisions for the calibration. @default 256 */
+  calibrationRows?: number;
+  /** Rows of the parity table. @default 500 */
+  parityRows?: number;
+  /** Decisions that the loss of int8 and the threshold are taken from. @default 4000 */
+  evaluationRows?: number;
+}
+
+interface Decision {
+  inputs: NamedArrays;
+  /** Label of a decision that was made to ask, with a known outcome; null for others. */
+  treatedOutcome: number | null;
+}
+
+const MODEL = 'uplift';
+const ROWS_PER_BATCH = 128;
+
+/** @throws EdgeloomError as `exportReranker`, and `bad-budget` */
+export async function exportUplift(
+  input: ExportUpliftInput,
+): Promise<ExportSummary & { threshold: number; budgetUsed: number }> {
+  await useBackend(input.backend ?? 'cpu');
+  const description = await readDescription(input.checkpointDir);
+  const config = upliftConfig.parse(description.config);
+  const weights = await loadWeights(input.checkpointDir);
+  const training = await Dataset.open(input.tensorsDir, 'decisions', input.trainDates);
+  const validation = await Dataset.open(input.tensorsDir, 'decisions', [input.validDate]);
+  try {
+    return await exportLoaded(input, config, weights, training, validation);
+  } finally {
+    tf.dispose(weights);
+    await training.close();
+    await validation.close();
+  }
+}
+
+async function exportLoaded(
+  input: ExportUpliftInput,
+  config: UpliftConfig,
+  weights: TensorMap,
+  training: Dataset,
+  validation: Dataset,
+): Promise<ExportSummary & { threshold: number; budgetUsed: number }> {
+  const { outDir, seed, signal, onProgress } = input;
+  const options = { signal, onProgress };
+  const version = await modelVersion(input.checkpointDir, MODEL, config);
+  const rows = await readItemRows(input.tensorsDir, config.fields, weights);
+  const stored = await itemRows(input, rows, version);
+  const phone = onPhone(config, weights, stored.decoded);
+  const entry: EntryPoint = {
+    name: 'decide',
+    inputs: float32Inputs(decideShapes(phone.config)),
+    run: (inputs) => ({
+      uplift: decide(phone.config, phone.weights, inputs as unknown as DecideInputs),
+    }),
+  };
+  const compile: CompileInput = { model: MODEL, outDir, weights: phone.weights };
+  onProgress?.({ message: 'compiling decide' });
+  const { graph, onnx, float32 } = await compileFloat(compile, entry);
+  const draw = (dataset: Dataset, count: number) =>
+    drawDecisions(dataset, phone.config, phone.weights, count, seed, options);
+  const calibration = await draw(training, input.calibrationRows ?? 256);
+  const calibrationInputs = calibration.map(({ inputs }) => inputs);
+  const int8 = await compileInt8(compile, entry, graph, calibrationInputs, options);
+
+  const decisions = await draw(validation, input.evaluationRows ?? 4000);
+  // A quiet day has fewer decisions than parity wants: then all of them are compared.
+  const parityRows = Math.min(input.parityRows ?? MINIMUM_ROWS, decisions.length);
+  const held = decisions.slice(0, parityRows).map(({ inputs }) => inputs);
+  const files = [onnx, float32, int8];
+  const parity = await entryParity(
+    { entry, files, rows: held, tolerances: PARITY_TOLERANCES, minimumRows: parityRows },
+    options,
+  );
+  const values = {
+    float32: await uplifts(float32, decisions, options),
+    int8: await uplifts(int8, decisions, options),
+  };
+  const measured = treatedAuc(decisions, values.float32);
+  const choice = chooseProfile({
+    metric: 'AUC of orders among the decisions that asked',
+    float32: measured.auc,
+    int8: treatedAuc(decisions, values.int8).auc,
+    rows: measured.rows,
+    int8Parity: parity.every(({ profile, passed }) => profile !== 'int8' || passed),
+    int8Lint: int8.findings.length === 0,
+  });
+  const threshold = thresholdForBudget(values[choice.profile], input.budget);
+  await writePart(
+    {
+      outDir,
+      model: MODEL,
+      version,
+      choice,
+      reasons: [stored.reason],
+      files,
+      entries: [{ entry, rows: held }],
+      parity,
+      tolerances: PARITY_TOLERANCES,
+      embeddings: stored.files,
+      config: phoneConfig(config, threshold, stored),
+    },
+    options,
+  );
+  const trained = await trainedAuc(entry, decisions, options);
+  for (const file of files) await file.model.dispose();
+  phone.weights['embedding/item']!.dispose();
+  return {
+    model: MODEL,
+    version,
+    profile: choice.profile,
+    trained,
+    float32: measured.auc,
+    int8: treatedAuc(decisions, values.int8).auc,
+    loss: choice.loss,
+    rowDtype: stored.embeddings.dtype,
+    evaluationRows: measured.rows,
+    threshold: threshold.threshold,
+    budgetUsed: threshold.used,
+  };
+}
+
+interface StoredRows {
+  files: string[];
+  decoded: ItemRows;
+  reason: string;
+  embeddings: { model: string; modelVersion: string; width: number; dtype: string };
+}
+
+/** The reranker's rows where both models were trained on the same tables, else own ones. */
+async function itemRows(
+  input: ExportUpliftInput,
+  rows: ItemRows,
+  version: string,
+): Promise<StoredRows> {
+  const shared = input.rerankerPart && (await sharedRows(input.rerankerPart, rows));
+  if (shared) return shared;
+  const dtype = 'float16';
+  const place = { outDir: input.outDir, model: MODEL, modelVersion: version, dtype } as const;
+  return {
+    ...(await storeItemRows(rows, place, input)),
+    reason: 'Its item rows are its own, float16.',
+    embeddings: { model: MODEL, modelVersion: version, width: rows.width, dtype },
+  };
+}
+
+/** Rows of the reranker's part when they stand for these very tables, else null. */
+async function sharedRows(part: string, rows: ItemRows): Promise<StoredRows | null> {
+  const folder = join(part, 'embeddings');
+  const { tables } = await readShardIndex(folder);
+  const table = tables[0];
+  if (tables.length !== 1 || !table || table.width !== rows.width) return null;
+  if (table.rows !== rows.ids.length) return null;
+  const shards = await openShards(folder);
+  try {
+    const decoded = new Float32Array(rows.table.length);
+    decoded.set(table.unknown);
+    decoded.set(await shards.lookup(rows.ids), rows.width);
+    const bound = table.quantisation.maxAbsError * (1 + 1e-6);
+    const same = decoded.every((value, i) => Math.abs(value - rows.table[i]!) <= bound);
+    if (!same) return null;
+    const { model, modelVersion, width, dtype } = table;
+    return {
+      files: [],
+      decoded: { ...rows, table: decoded },
+      reason: `It reads the item rows of ${model} (${modelVersion}).`,
+      embeddings: { model, modelVersion, width, dtype },
+    };
+  } finally {
+    await shards.close();
+  }
+}
+
+async function drawDecisions(
+  dataset: Dataset,
+  config: UpliftConfig,
+  weights: TensorMap,
+  count: number,
+  seed: number,
+  { signal }: RunOptions,
+): Promise<Decision[]> {
+  const decisions: Decision[] = [];
+  const specs = upliftModel(config).inputs;
+  const order = { batchSize: ROWS_PER_BATCH, shuffle: { seed, epoch: 0 } };
+  for await (const { tensors, rows } of dataset.batches(specs, order)) {
+    signal?.throwIfAborted();
+    try {
+      const columns = tf.tidy(() =>
+        Object.entries(gatherInputs(config, weights, tensors)).map(
+          ([name, tensor]): [string, Float32Array] => [
+            name,
+            (tensor as tf.Tensor).dataSync() as Float32Array,
+          ],
+        ),
+      );
+      const scalar = (name: string): Float32Array => tensors[name]!.dataSync() as Float32Array;
+      const [arm, propensity, matured] = [scalar('arm'), scalar('propensity'), scalar('matured')];
+      const label = scalar(UPLIFT_LABELS[config.label]);
+      for (let row = 0; row < rows && decisions.length < count; row++) {
+        const drawn = propensity[row]! > 0 && propensity[row]! < 1 && matured[row] === 1;
+        decisions.push({
+          inputs: Object.fromEntries(
+            columns.map(([name, data]) => {
+              const width = data.length / rows;
+              return [name, data.slice(row * width, (row + 1) * width)];
+            }),
+          ),
+          treatedOutcome: drawn && arm[row] === 1 ? label[row]! : null,
+        });
+      }
+    } finally {
+      tf.dispose(tensors);
+    }
+    if (decisions.length >= count) break;
+  }
+  if (decisions.length === 0) {
+    throw new EdgeloomError({
+      code: 'no-samples',
+      what: 'There are no decisions on the days of the export',
+      fix: 'choose other days, or skip uplift',
+    });
+  }
+  return decisions;
+}
+
+async function uplifts(
+  { model, path }: ModelFile,
+  decisions: Decision[],
+  { signal, onProgress }: RunOptions,
+): Promise<Float64Array> {
+  const values = new Float64Array(decisions.length);
+  for (const [i, { inputs }] of decisions.entries()) {
+    signal?.throwIfAborted();
+    if (i % 50 === 0)
+      onProgress?.({ message: `deciding with ${path}`, fraction: i / decisions.length });
+    values[i] = (await model.run(inputs)).uplift![0]!;
+  }
+  return values;
+}
+
+async function trainedAuc(
+  entry: EntryPoint,
+  decisions: Decision[],
+  options: RunOptions,
+): Promise<number | null> {
+  const asked = decisions.filter(({ treatedOutcome }) => treatedOutcome !== null);
+  const outputs = await runTrained(
+    entry,
+    asked.map(({ inputs }) => inputs),
+    options,
+  );
+  return treatedAuc(
+    asked,
+    Float64Array.from(outputs, ({ uplift }) => uplift![0]!),
+  ).auc;
+}
+
+function treatedAuc(
+  decisions: Decision[],
+  values: ArrayLike<number>,
+): { auc: number | null; rows: number } {
+  const asked = [...decisions.keys()].filter((i) => decisions[i]!.treatedOutcome !== null);
+  const value = auc(
+    asked.map((i) => values[i]!),
+    asked.map((i) => decisions[i]!.treatedOutcome!),
+  );
+  return { auc: Number.isFinite(value) ? value : null, rows: asked.length };
+}
+
+/** What a phone must know to call `decide` and to act on its answer. */
+function phoneConfig(
+  { since, sessionClicks, unexposed, label }: UpliftConfig,
+  { threshold, budget, used, rows }: Threshold,
+  { embeddings }: StoredRows,
+): Record<string, unknown> {
+  return {
+    sizes: { since, sessionClicks, unexposed, itemVector: embeddings.width },
+    embeddings,
+    rule: {
+      // JSON has no −∞: a budget of everything asks at any value.
+      ask: 'when uplift > threshold',
+      threshold: Math.max(threshold, -Number.MAX_VALUE),
+      budget,
+      used,
+      rows,
+    },
+    outcome: label,
+  };
+}
