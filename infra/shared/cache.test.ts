@@ -5,6 +5,8 @@ import { afterAll, expect, test } from 'vitest';
 import { cacheFolder, ensureCacheFolder } from './cache.ts';
 import { rejection, scratchFolder } from './test-support.ts';
 
+const scratch = scratchFolder(afterAll);
+
 test('looks at EDGELOOM_CACHE, then at XDG_CACHE_HOME, then below the home folder', () => {
   expect(cacheFolder({ EDGELOOM_CACHE: '/a', XDG_CACHE_HOME: '/b' })).toBe('/a');
   expect(cacheFolder({ XDG_CACHE_HOME: '/b' })).toBe('/b/edgeloom');
@@ -17,7 +19,7 @@ test('refuses a relative EDGELOOM_CACHE', () => {
 });
 
 test('says how to mend a cache that cannot be written', async () => {
-  const file = join(scratchFolder(afterAll), 'a-file');
+  const file = join(scratch, 'a-file');
   writeFileSync(file, '');
   const error = await rejection(ensureCacheFolder(join(file, 'folder')));
   expect(error.code).toBe('cache-not-writable');
