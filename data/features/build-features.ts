@@ -15,6 +15,7 @@ import { createFolderAtomic, writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { writeSafetensors } from '../../lib/safetensors.ts';
 import { DuckDb } from '../duckdb.ts';
+import { refuseUsedFolder } from '../output-folder.ts';
 import { type FeaturesConfig, featuresConfig } from './config.ts';
 import { encodeDecisions } from './encode-decisions.ts';
 import { encodeRerank, type RerankAccount } from './encode-rerank.ts';
@@ -25,7 +26,7 @@ import { STATISTICS, userStatisticsOf } from './user-statistics.ts';
 export interface BuildFeaturesOptions extends RunOptions {
   /** Folder that stitch made. */
   samplesDir: string;
-  /** Folder to make. */
+  /** Folder to make: absent or empty before. */
   outDir: string;
   /** Dates that every statistic is fitted on. */
   trainDates: readonly string[];
@@ -54,7 +55,7 @@ export interface FeaturesSummary {
 }
 
 /**
- * @throws EdgeloomError `not-samples`, `no-training-samples`, `bad-config`
+ * @throws EdgeloomError `not-samples`, `no-training-samples`, `bad-config`, `output-not-empty`
  */
 export async function buildFeatures(options: BuildFeaturesOptions): Promise<FeaturesSummary> {
   const config = featuresConfig.parse(options.config ?? {});
@@ -67,6 +68,7 @@ export async function buildFeatures(options: BuildFeaturesOptions): Promise<Feat
       fix: 'give at least one training date and one date',
     });
   }
+  await refuseUsedFolder(options.outDir);
   return createFolderAtomic(options.outDir, async (staging) => {
     const work = join(staging, '.work');
     await mkdir(work);

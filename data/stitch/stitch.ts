@@ -11,6 +11,7 @@ import { EdgeloomError } from '../../lib/errors.ts';
 import { createFolderAtomic, listFiles, writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { DuckDb } from '../duckdb.ts';
+import { refuseUsedFolder } from '../output-folder.ts';
 import {
   copySql,
   loadMacros,
@@ -26,7 +27,7 @@ import { STITCHED_TYPES, TABLE_COLUMNS, USER_DAY_COLUMNS, viewSql } from './lake
 export interface StitchOptions extends RunOptions {
   /** Folder that ingest made. */
   lakeDir: string;
-  /** Folder to make; refused when it exists. */
+  /** Folder to make: absent or empty before. */
   outDir: string;
   /** Exposures before a slate decision, at most. @default 32 */
   exposuresK?: number;
@@ -81,10 +82,11 @@ interface Lengths {
 /**
  * Writes `samples/`: rerank/ and decisions/ by date and bucket, user_days.parquet, items.parquet,
  * summary.json. Equal lakes and options give equal bytes.
- * @throws EdgeloomError `not-a-lake`, `bad-config`
+ * @throws EdgeloomError `not-a-lake`, `bad-config`, `output-not-empty`
  */
 export async function stitch(options: StitchOptions): Promise<StitchSummary> {
   const lengths = lengthsOf(options);
+  await refuseUsedFolder(options.outDir);
   const lake = await openLake(options.lakeDir);
   return createFolderAtomic(options.outDir, async (staging) => {
     // Spilled data and parts of the small tables, gone before the folder gets its name.
