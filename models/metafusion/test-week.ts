@@ -1,10 +1,10 @@
-/** For tests: a small tensors folder of five days with user statistics, and the whole run over it. */
+/** For tests: a small tensors folder of five days with user statistics, and the steps over it. */
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Random } from '../../lib/random.ts';
 import { writeSafetensors } from '../../lib/safetensors.ts';
 import { TEST_DATES, writeTestTensors } from '../engine/test-tensors.ts';
-import { type FinishInput, finishMetaFusion, type MetaFusionMetrics } from './finish.ts';
+import type { FinishInput } from './finish.ts';
 import { ALL_USERS, planCohorts, trainMeta, tuneCohort } from './run.ts';
 
 export const WEEK = [...TEST_DATES, '2026-01-04', '2026-01-05'];
@@ -43,12 +43,8 @@ export async function writeTestWeek(folder: string, rowsPerDate: number): Promis
   }
 }
 
-/** Every step over {@link writeTestWeek}'s folder, two cohorts. */
-export async function runTestWeek(
-  tensorsDir: string,
-  outDir: string,
-  overrides: Partial<FinishInput> = {},
-): Promise<MetaFusionMetrics> {
+/** Every step but the last over {@link writeTestWeek}'s folder, two cohorts. */
+export async function tuneTestWeek(tensorsDir: string, outDir: string): Promise<FinishInput> {
   const metaDir = join(outDir, 'meta');
   const cohortsDir = join(outDir, 'cohorts');
   await trainMeta({
@@ -75,7 +71,7 @@ export async function runTestWeek(
       outDir: deltaDirs[name]!,
     });
   }
-  return finishMetaFusion({
+  return {
     tensorsDir,
     metaDir,
     cohortsDir,
@@ -86,6 +82,5 @@ export async function runTestWeek(
     replicates: 30,
     seed: 1,
     outDir: join(outDir, 'final'),
-    ...overrides,
-  });
+  };
 }
