@@ -1,7 +1,10 @@
 /** All stages by name. */
+import { bundle } from './bundle.ts';
 import { cohorts } from './cohorts.ts';
 import { evaluateReranker } from './evaluate-reranker.ts';
 import { evaluateUplift } from './evaluate-uplift.ts';
+import { exportReranker } from './export-reranker.ts';
+import { exportUplift } from './export-uplift.ts';
 import { features } from './features.ts';
 import { fineTune } from './fine-tune.ts';
 import { fuse } from './fuse.ts';
@@ -20,11 +23,14 @@ const all = [
   features,
   trainModel,
   evaluateReranker,
+  exportReranker,
   trainUplift,
   evaluateUplift,
+  exportUplift,
   cohorts,
   fineTune,
   fuse,
+  bundle,
   release,
 ] as Stage[];
 

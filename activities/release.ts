@@ -1,8 +1,10 @@
 /** Stage `release`: publishes the bundle to the release repository and moves the channel. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { MANIFEST_FILE, parseManifest } from '../export/bundle/manifest.ts';
 import { publish } from '../export/release/publish.ts';
+import { EdgeloomError } from '../lib/errors.ts';
 import { defineStage } from './runtime/stage.ts';
 
 export const release = defineStage({
@@ -13,6 +15,19 @@ export const release = defineStage({
   module: import.meta.url,
   cached: false,
   async run({ inputs, outDir, machine, signal, onProgress }, { channel, date }) {
+    const { gates } = parseManifest(
+      await readFile(join(inputs.bundle!, MANIFEST_FILE), 'utf8'),
+      MANIFEST_FILE,
+    );
+    const failed = gates.filter(({ passed }) => !passed);
+    if (failed.length > 0) {
+      throw new EdgeloomError({
+        code: 'gate-failed',
+        what: `The bundle is not released: ${failed.map(({ name, detail }) => `${name} (${detail})`).join('; ')}`,
+        where: inputs.bundle!,
+        fix: 'read report.html in that folder; the channel keeps the release before',
+      });
+    }
     const result = await publish({
       bundleDir: inputs.bundle!,
       repoDir: machine.releaseDir,

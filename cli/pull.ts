@@ -1,6 +1,7 @@
 /** `edgeloom pull`: a verified bundle for an app build. */
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { GoldenResult } from '../export/bundle/golden.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import { workspacePath } from './workspace.ts';
 
@@ -9,6 +10,7 @@ interface Flags {
   out?: string;
   from?: string;
   verify?: string;
+  golden?: boolean;
   json?: boolean;
 }
 
@@ -78,11 +80,34 @@ function requireOut(out: string | undefined): string {
 async function verify(flags: Flags, folder: string): Promise<void> {
   const { verifyBundle } = await import('../export/bundle/verify.ts');
   const { releaseId, contentHash, files } = await verifyBundle(resolve(folder));
-  process.stdout.write(
-    flags.json
-      ? `${JSON.stringify({ verified: true, releaseId, contentHash, files: files.length })}\n`
-      : `${releaseId}: ${files.length} files match the manifest\ncontent  ${contentHash}\n`,
-  );
+  const golden = flags.golden ? await runGolden(resolve(folder)) : null;
+  if (flags.json) {
+    const result = { verified: true, releaseId, contentHash, files: files.length, golden };
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  } else {
+    const lines = [
+      `${releaseId}: ${files.length} files match the manifest`,
+      `content  ${contentHash}`,
+      ...(golden ?? []).map(
+        ({ path, passed, maxAbs, relativeRms }) =>
+          `golden   ${passed ? 'holds' : 'BROKEN'}  ${path}  largest difference ${maxAbs.toExponential(1)}, relative RMS ${relativeRms.toExponential(1)}`,
+      ),
+    ];
+    process.stdout.write(`${lines.join('\n')}\n`);
+  }
+  const broken = (golden ?? []).filter(({ passed }) => !passed);
+  if (broken.length === 0) return;
+  throw new EdgeloomError({
+    code: 'golden-broken',
+    what: 'A model file does not compute its golden vectors',
+    where: broken.map(({ path }) => path).join(', '),
+    fix: 'export the model again',
+  });
+}
+
+async function runGolden(folder: string): Promise<GoldenResult[]> {
+  const { checkGolden } = await import('../export/bundle/golden.ts');
+  return await checkGolden(folder);
 }
 
 export function registerPull(program: Command): void {
@@ -93,6 +118,7 @@ export function registerPull(program: Command): void {
     .option('--out <dir>', 'folder for releases; `current` in it is the bundle in use')
     .option('--from <dir>', 'release repository (default: releases/ of the workspace)')
     .option('--verify <dir>', 'only check a bundle that is on this machine')
+    .option('--golden', 'with --verify: also run the golden vectors in LiteRT and ONNX Runtime')
     .option('--json', 'print the result as JSON')
     .action(async (flags: Flags) => {
       await (flags.verify ? verify(flags, flags.verify) : runPull(flags));

@@ -2,10 +2,10 @@
  * The daily DAG as one pure function: which stage reads what. It knows names, dates and references
  * only, so the workflow, `edgeloom plan` and tests all carry out this same code.
  *
- *   logs ─► ingest ─► stitch ─► features ─┬─ train-reranker, train-dnn ─► evaluate-reranker ─► export-reranker ─┐
+ *   logs ─► ingest ─► stitch ─► features ─┬─ train-reranker, train-dnn ─► evaluate-reranker, export-reranker ────┐
  *                                         ├─ train-uplift¹ ─► evaluate-uplift ─► export-uplift ─────────────────┼─► bundle ─► release
  *                                         └─ train-meta ─► cohorts ─► fine-tune (one per cohort) ─► fuse ───────┘
- *   ¹ after train-reranker, whose item tables it shares
+ *   ¹ after train-reranker, whose item tables it shares; its export reads the reranker's shards
  */
 import type { ArtifactRef, Json } from '../lib/artifact.ts';
 import type { DailyInput, DailyResult, NodeResult, NodeRunner } from './types.ts';
@@ -54,6 +54,7 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
     runner.skip(nodes, reason);
   };
   const window = { trainDates: dates.slice(0, -2), validDate: dates.at(-2)!, testDate: input.date };
+  const exported = { trainDates: window.trainDates, validDate: window.validDate };
 
   const logs = await runner.run({
     node: 'logs',
@@ -89,6 +90,14 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
       inputs: refs({ tensors }),
     });
   const trainedReranker = train('train-reranker', params.reranker);
+  const exportedReranker = trainedReranker.then((checkpoint) =>
+    runner.run({
+      node: 'export-reranker',
+      stage: 'export-reranker',
+      params: { ...params.export, ...exported },
+      inputs: refs({ tensors, checkpoint }),
+    }),
+  );
 
   const rerankerBranch = async (): Promise<Parts> => {
     const [reranker, dnn] = await allBranches([trainedReranker, train('train-dnn', params.dnn)]);
@@ -98,14 +107,8 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
       params: { ...params.evaluate, testDate: window.testDate },
       inputs: refs({ tensors, reranker: reranker!, dnn: dnn! }),
     });
-    const files = await runner.run({
-      node: 'export-reranker',
-      stage: 'export-reranker',
-      params: { ...params.export, ...window },
-      inputs: refs({ tensors, checkpoint: reranker! }),
-    });
     return refs({
-      reranker: files,
+      reranker: await exportedReranker,
       'reranker-checkpoint': reranker!,
       'dnn-checkpoint': dnn!,
       'reranker-metrics': metrics,
@@ -139,8 +142,8 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
     const files = await runner.run({
       node: 'export-uplift',
       stage: 'export-uplift',
-      params: { ...params.export, ...window },
-      inputs: refs({ tensors, checkpoint, metrics }),
+      params: { ...params.export, ...(budget === undefined ? {} : { budget }), ...exported },
+      inputs: refs({ tensors, checkpoint, reranker: await exportedReranker }),
     });
     return refs({ uplift: files, 'uplift-checkpoint': checkpoint, 'uplift-metrics': metrics });
   };
@@ -194,7 +197,13 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
   const bundle = await runner.run({
     node: 'bundle',
     stage: 'bundle',
-    params: { date: input.date, dates, gitSha: input.gitSha, skipped },
+    params: {
+      date: input.date,
+      dates,
+      gitSha: input.gitSha,
+      skipped,
+      inputs: { logs: logs.ref.sha256, lake: lake.ref.sha256, samples: samples.ref.sha256 },
+    },
     inputs: Object.assign(refs({ lake, samples, tensors }), ...parts),
   });
   const release = await runner.run({
