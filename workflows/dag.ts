@@ -100,7 +100,11 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
   );
 
   const rerankerBranch = async (): Promise<Parts> => {
-    const [reranker, dnn] = await allBranches([trainedReranker, train('train-dnn', params.dnn)]);
+    const [reranker, dnn, files] = await allBranches([
+      trainedReranker,
+      train('train-dnn', params.dnn),
+      exportedReranker,
+    ]);
     const metrics = await runner.run({
       node: 'evaluate-reranker',
       stage: 'evaluate-reranker',
@@ -108,7 +112,7 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
       inputs: refs({ tensors, reranker: reranker!, dnn: dnn! }),
     });
     return refs({
-      reranker: await exportedReranker,
+      reranker: files!,
       'reranker-checkpoint': reranker!,
       'dnn-checkpoint': dnn!,
       'reranker-metrics': metrics,
