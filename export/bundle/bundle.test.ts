@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { LoadedModel } from '../../compiler/index.ts';
 import { laterVersion } from './build.ts';
 import { buildToyBundle, META, writePart } from './fixture.ts';
-import { checkGolden, type ModelLoader, readGolden } from './golden.ts';
+import { checkGolden, readGolden } from './golden.ts';
 import { type Manifest, manifestJsonSchema, manifestText, parseManifest } from './manifest.ts';
 import { collidingPaths, pathProblem } from './safe-path.ts';
 import { verifyBundle } from './verify.ts';
@@ -284,18 +285,17 @@ describe('the manifest', () => {
 });
 
 describe('golden vectors', () => {
-  const loader =
-    (factor: number): ModelLoader =>
-    async () => ({
-      inputNames: ['x'],
-      outputNames: ['y'],
-      run: async ({ x }) => ({ y: Float32Array.from(x!, (value) => value * factor) }),
-      dispose: async () => undefined,
-    });
+  const loader = (factor: number) => async (): Promise<LoadedModel> => ({
+    inputNames: ['x'],
+    outputNames: ['y'],
+    run: async ({ x }) => ({ y: Float32Array.from(x!, (value) => value * factor) }),
+    dispose: async () => undefined,
+  });
 
   it('prove a runtime that computes the model, and no other', async () => {
-    const { dir, manifest } = await buildToyBundle(root);
-    const results = await checkGolden(dir, manifest, { tflite: loader(2.1), onnx: loader(2.1) });
+    const { dir } = await buildToyBundle(root);
+    const loaders = { tflite: loader(2.1), onnx: loader(2.1) };
+    const results = await checkGolden(dir, { loaders });
     // int8 bound is 10 % relative RMS, float bound is 1e-4 absolute.
     expect(results.map(({ path, passed }) => [path, passed])).toEqual([
       ['reranker/double.int8.tflite', true],

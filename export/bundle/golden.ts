@@ -2,12 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { LoadedModel, NamedArrays } from '../../compiler/runtimes/runtime.ts';
+import { type LoadedModel, loadOnnx, loadTflite, type NamedArrays } from '../../compiler/index.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { compareOutputs, type ModelFunction, type OutputPair } from '../parity/compare.ts';
-import type { BundleFile, Manifest } from './manifest.ts';
+import type { BundleFile } from './manifest.ts';
+import { verifyBundle } from './verify.ts';
 
 const goldenTensor = z.strictObject({
   dtype: z.enum(['float32', 'int32']),
@@ -42,7 +43,10 @@ export type Tensors = Record<string, Tensor>;
 const arraysOf = (tensors: Tensors): NamedArrays =>
   Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data]));
 
-export type ModelLoader = (bytes: Uint8Array) => Promise<LoadedModel>;
+type Loaders = Record<
+  NonNullable<BundleFile['format']>,
+  (bytes: Uint8Array) => Promise<LoadedModel>
+>;
 
 /** The shortest number of at most nine digits, which is enough to give back any float32. */
 const exactDecimal = (value: number): number => Number(value.toPrecision(9));
@@ -121,15 +125,15 @@ export interface GoldenResult {
 }
 
 /**
- * Runs the golden vectors through every model file of a bundle.
- * @throws EdgeloomError `bad-golden` when a model file has no golden vectors
+ * Verifies a bundle and runs its golden vectors through every model file, in LiteRT and ONNX Runtime.
+ * @throws EdgeloomError as `verifyBundle`; `bad-golden` when a model file has no golden vectors
  */
 export async function checkGolden(
   bundleDir: string,
-  manifest: Manifest,
-  loaders: Record<NonNullable<BundleFile['format']>, ModelLoader>,
-  options: RunOptions = {},
+  options: RunOptions & { loaders?: Loaders } = {},
 ): Promise<GoldenResult[]> {
+  const manifest = await verifyBundle(bundleDir, options);
+  const loaders = options.loaders ?? { tflite: loadTflite, onnx: loadOnnx };
   const results: GoldenResult[] = [];
   for (const file of manifest.files) {
     if (!file.format || !file.model || !file.entry) continue;

@@ -1,16 +1,12 @@
 /** The model card: what a bundle is, how good, and what it is not for. */
+import type { z } from 'zod';
 import { type Evaluation, type ReportInput, reportInputSchema } from '../report/input.ts';
 import { bytes, count, decimal, interval, percent } from '../report/numbers.ts';
 
-/** Facts of the card that no stage measures. */
-export interface CardDetails {
-  /** Per model and entry, the input shapes as `config.json` states them. */
-  entries: Record<string, Record<string, { inputs: Shapes; outputs: Shapes }>>;
-}
-type Shapes = Record<string, { dtype: string; shape: number[] }>;
+type Shapes = ReportInput['entries'][string][string]['inputs'];
 
 /** Equal input gives equal bytes. */
-export function renderCard(given: ReportInput, { entries }: CardDetails): string {
+export function renderCard(given: z.input<typeof reportInputSchema>): string {
   const input = reportInputSchema.parse(given);
   return [
     head(input),
@@ -20,7 +16,7 @@ export function renderCard(given: ReportInput, { entries }: CardDetails): string
     metafusion(input),
     parity(input),
     gates(input),
-    use(input, entries),
+    use(input),
     limits(input),
   ]
     .filter((section) => section !== '')
@@ -174,7 +170,7 @@ function gates({ manifest }: ReportInput): string {
   return lines.length === 0 ? '' : `## Gates and skipped stages\n\n${lines.join('\n')}`;
 }
 
-function use({ manifest }: ReportInput, entries: CardDetails['entries']): string {
+function use({ manifest, entries }: ReportInput): string {
   const shapes = (of: Shapes): string =>
     Object.entries(of)
       .map(([name, { shape }]) => `${code(name)} [${shape.join(', ')}]`)

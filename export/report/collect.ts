@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../bundle/manifest.ts';
+import { readCalibration } from './calibration.ts';
 import type { EstimateLike, Evaluation, ReportInput } from './input.ts';
 
 /** Folders of finished stages; those of skipped branches are absent. */
@@ -41,7 +42,11 @@ interface MetaFusionFile {
   }[];
 }
 
-function rerankerSection({ testDate, overall, byScene }: RerankerFile): Collected['reranker'] {
+function rerankerSection({
+  testDate,
+  overall,
+  byScene,
+}: RerankerFile): NonNullable<Collected['reranker']> {
   return { ...overall, testDate, byScene };
 }
 
@@ -66,14 +71,26 @@ export async function collectReport(folders: StageFolders): Promise<Collected> {
     trainings[name] = await read(folder, 'history.json');
   }
   const parity: Collected['parity'] = {};
+  const entries: Collected['entries'] = {};
   for (const [model, folder] of Object.entries(folders.exports)) {
     parity[model] = await read(folder, 'parity.json');
+    const config = await read<{ entries: Collected['entries'][string] }>(
+      folder,
+      model,
+      'config.json',
+    );
+    entries[model] = config.entries;
   }
+  const metrics = await read<RerankerFile>(folders.rerankerMetrics, 'metrics.json');
+  const calibration = await readCalibration(
+    join(folders.rerankerMetrics, 'predictions.safetensors'),
+    Object.keys(folders.checkpoints),
+  );
   return {
     account: await read(folders.lake, 'account.json'),
     samples: await read(folders.samples, 'summary.json'),
     trainings,
-    reranker: rerankerSection(await read(folders.rerankerMetrics, 'metrics.json')),
+    reranker: { ...rerankerSection(metrics), calibration },
     ...(folders.upliftMetrics
       ? { uplift: await read<Collected['uplift']>(folders.upliftMetrics, 'metrics.json') }
       : {}),
@@ -81,6 +98,7 @@ export async function collectReport(folders: StageFolders): Promise<Collected> {
       ? { metafusion: metafusionSection(await read(folders.metafusion, 'metrics.json')) }
       : {}),
     parity,
+    entries,
   };
 }
 

@@ -171,6 +171,14 @@ export const FULL_REPORT: ReportInput = {
       fused: about(0.003 * i + 0.001, 0.004),
     })),
   },
+  entries: {
+    reranker: {
+      rerank: {
+        inputs: { cand_vec: { dtype: 'float32', shape: [1, 50, 40] } },
+        outputs: { scores: { dtype: 'float32', shape: [1, 50] } },
+      },
+    },
+  },
   parity: {
     reranker: {
       tolerances: { float32MaxAbs: 1e-4, int8RelativeRms: 0.1 },

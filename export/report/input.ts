@@ -98,6 +98,8 @@ const metafusionMetrics = z.looseObject({
   ),
 });
 
+const shapes = z.record(z.string(), z.object({ dtype: z.string(), shape: z.array(z.int()) }));
+
 export const reportInputSchema = z.object({
   /** Day of the run. */
   date: z.iso.date(),
@@ -110,6 +112,10 @@ export const reportInputSchema = z.object({
   reranker: rerankerMetrics.optional(),
   uplift: upliftMetrics.optional(),
   metafusion: metafusionMetrics.optional(),
+  /** Per model and entry point, as `config.json` of the export states them. */
+  entries: z
+    .record(z.string(), z.record(z.string(), z.object({ inputs: shapes, outputs: shapes })))
+    .default({}),
   /** Per model. */
   parity: z.record(z.string(), parityReportSchema).default({}),
 });

@@ -1,4 +1,5 @@
 /** The one-page report of a run: self-contained HTML without scripts. */
+import type { z } from 'zod';
 import {
   calibrationFigure,
   cohortFigure,
@@ -27,7 +28,7 @@ const SAMPLE_COUNTS = [
 const PLOTTED = METRICS.slice(0, 3);
 
 /** Equal input gives equal bytes. */
-export async function renderReport(given: ReportInput): Promise<string> {
+export async function renderReport(given: z.input<typeof reportInputSchema>): Promise<string> {
   const input = reportInputSchema.parse(given);
   const plotter = new Plotter();
   const sections: Markup[] = [
