@@ -3,7 +3,7 @@
 import type { Finding } from '../finding.ts';
 import type { Quantization } from '../graph/ir.ts';
 import type { TfliteTensor } from './model.ts';
-import { SOFTMAX_OUTPUT, sameQuantization, TANH_OUTPUT } from './quantize.ts';
+import { sameQuantization, TANH_OUTPUT, UNIT_OUTPUT } from './quantize.ts';
 import type { OperatorName } from './schema.ts';
 import type { OperatorUse } from './versions.ts';
 
@@ -15,8 +15,8 @@ export interface LintedOperator extends OperatorUse {
 }
 
 const fixedOutputs: Partial<Record<OperatorName, Quantization>> = {
-  SOFTMAX: SOFTMAX_OUTPUT,
-  LOGISTIC: SOFTMAX_OUTPUT,
+  SOFTMAX: UNIT_OUTPUT,
+  LOGISTIC: UNIT_OUTPUT,
   TANH: TANH_OUTPUT,
 };
 

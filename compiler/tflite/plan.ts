@@ -13,17 +13,11 @@ import {
   type ValueId,
   valueById,
 } from '../graph/ir.ts';
-import {
-  forRange,
-  SIGMOID_OUTPUT,
-  SOFTMAX_OUTPUT,
-  sameQuantization,
-  TANH_OUTPUT,
-} from './quantize.ts';
+import { forRange, sameQuantization, TANH_OUTPUT, UNIT_OUTPUT } from './quantize.ts';
 
 const fixedOutputs: Partial<Record<OpName, Quantization>> = {
-  softmax: SOFTMAX_OUTPUT,
-  sigmoid: SIGMOID_OUTPUT,
+  softmax: UNIT_OUTPUT,
+  sigmoid: UNIT_OUTPUT,
   tanh: TANH_OUTPUT,
 };
 

@@ -10,8 +10,8 @@ const SMALLEST_SCALE = 1e-9;
 /** Biases stay well inside int32, so that sums cannot overflow. */
 const LARGEST_BIAS = 2 ** 29;
 
-export const SOFTMAX_OUTPUT: Quantization = { scale: [1 / 256], zeroPoint: [-128], axis: 0 };
-export const SIGMOID_OUTPUT: Quantization = SOFTMAX_OUTPUT;
+/** What the int8 kernels of softmax and sigmoid put out, and that of tanh, by definition. */
+export const UNIT_OUTPUT: Quantization = { scale: [1 / 256], zeroPoint: [-128], axis: 0 };
 export const TANH_OUTPUT: Quantization = { scale: [1 / 128], zeroPoint: [0], axis: 0 };
 
 const clamped = (q: number): number => Math.max(LOWEST, Math.min(HIGHEST, q));

@@ -178,5 +178,5 @@ export const elementwiseKernels: KernelTable<BinaryName | UnaryName | 'select' |
   cast,
 };
 
-export const isUnary = (op: OpName): op is UnaryName => op in unaryFunctions;
+/** True for operations of two inputs that broadcast. */
 export const isBinary = (op: OpName): op is BinaryName => op in binaryFunctions;
