@@ -1,7 +1,6 @@
 /** `edgeloom plan`: carries out the DAG by looking up content keys only. */
-import { stages } from '../activities/index.ts';
+import { loadStage } from '../activities/index.ts';
 import { lookUp } from '../activities/runtime/run-stage.ts';
-import { EdgeloomError } from '../lib/errors.ts';
 import { dailyDag, NODES } from '../workflows/dag.ts';
 import type { NodeCall, NodeResult, NodeRunner } from '../workflows/types.ts';
 import { sayOnStderr } from './run.ts';
@@ -68,9 +67,7 @@ export async function plan(options: PlanOptions): Promise<void> {
   const input = await dailyInput(options, options.backend ?? (await chooseBackend(sayOnStderr)));
   const { store } = openWorkspace(options.workspace);
   const { runner, lines } = planner(async (call) => {
-    const stage = stages.get(call.stage);
-    if (!stage)
-      throw new EdgeloomError({ code: 'no-such-stage', what: `There is no stage ${call.stage}` });
+    const stage = await loadStage(call.stage);
     const found = await lookUp(store, stage, call);
     if (!found.hit) return { hit: false, reason: found.reason };
     const { key, ref, summary } = found.record;

@@ -1,12 +1,12 @@
 /** Wires the process that runs one stage. */
 
-import { stages } from '../activities/index.ts';
+import { loadStage } from '../activities/index.ts';
 import { serveOneStage } from '../activities/runtime/child-main.ts';
 import { openWorkspace } from './workspace.ts';
 
 export async function main(): Promise<void> {
   await serveOneStage({
-    stages,
+    loadStage,
     store: (workspace) => openWorkspace(workspace).store,
     machine: (workspace) => openWorkspace(workspace).machine,
   });

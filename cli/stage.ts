@@ -1,7 +1,7 @@
 /** `edgeloom stage NAME`: one stage in this process, without Temporal. */
 import { cp, readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { stages } from '../activities/index.ts';
+import { loadStage, stageNames } from '../activities/index.ts';
 import { runStage } from '../activities/runtime/run-stage.ts';
 import { hashFolder } from '../infra/store/folder-store.ts';
 import type { ArtifactRef } from '../lib/artifact.ts';
@@ -60,8 +60,9 @@ async function parseParams(text: string): Promise<unknown> {
   }
 }
 
-function listStages(): void {
-  for (const { name, describe, inputs } of stages.values()) {
+async function listStages(): Promise<void> {
+  for (const stage of stageNames) {
+    const { name, describe, inputs } = await loadStage(stage);
     process.stdout.write(
       `${name.padEnd(20)} ${describe}\n${' '.repeat(21)}inputs: ${inputs.join(', ') || 'none'}\n`,
     );
@@ -70,15 +71,7 @@ function listStages(): void {
 
 export async function stage(name: string | undefined, options: StageOptions): Promise<void> {
   if (!name) return listStages();
-  const found = stages.get(name);
-  if (!found) {
-    throw new EdgeloomError({
-      code: 'no-such-stage',
-      what: `There is no stage ${name}`,
-      fix: `the stages are ${[...stages.keys()].join(', ')}`,
-      exitCode: 2,
-    });
-  }
+  const found = await loadStage(name);
   const { store, machine } = openWorkspace(options.workspace);
   const inputs = Object.fromEntries(await Promise.all((options.input ?? []).map(parseInput)));
   const abort = new AbortController();

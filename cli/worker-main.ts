@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
-import { stages } from '../activities/index.ts';
+import { loadStage, stageNames } from '../activities/index.ts';
 import { createActivities } from '../activities/runtime/as-activities.ts';
 import { CPU_QUEUE, IO_QUEUE } from '../workflows/profiles.ts';
 import { workflowBundle } from './workflow-bundle.ts';
@@ -31,7 +31,8 @@ export async function main(): Promise<void> {
   const bundle: WorkflowBundle = await workflowBundle();
   const { store } = openWorkspace(workspace);
   const activities = createActivities({
-    stages,
+    stageNames,
+    loadStage,
     store,
     workspace,
     child: { args: [join(projectRoot, 'cli', 'stage-child.mjs')] },

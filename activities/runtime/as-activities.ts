@@ -8,7 +8,8 @@ import { lookUp, reusedResult, type StageInput, type StageResult } from './run-s
 import type { Stage } from './stage.ts';
 
 export interface ActivityDependencies {
-  stages: ReadonlyMap<string, Stage>;
+  stageNames: readonly string[];
+  loadStage(name: string): Promise<Stage>;
   store: Store;
   workspace: string;
   child: ChildCommand;
@@ -38,14 +39,15 @@ function asFailure(error: unknown): unknown {
 /** One activity per stage, named after it. */
 export function createActivities(deps: ActivityDependencies): Record<string, StageActivity> {
   const activities: Record<string, StageActivity> = {};
-  for (const stage of deps.stages.values()) {
-    activities[activityName(stage.name)] = async (input) => {
+  for (const name of deps.stageNames) {
+    activities[activityName(name)] = async (input) => {
       const context = Context.current();
       let progress: Progress = { message: 'looking for an earlier result', fraction: 0 };
       const beat = (): void => context.heartbeat({ ...progress, node: input.node });
       const timer = setInterval(beat, HEARTBEAT_INTERVAL_MS);
       beat();
       try {
+        const stage = await deps.loadStage(name);
         const found = await lookUp(deps.store, stage, input, {
           signal: context.cancellationSignal,
         });

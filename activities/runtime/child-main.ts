@@ -7,7 +7,7 @@ import { runStage } from './run-stage.ts';
 import type { Machine, Stage } from './stage.ts';
 
 export interface ChildDependencies {
-  stages: ReadonlyMap<string, Stage>;
+  loadStage(name: string): Promise<Stage>;
   store(workspace: string): Store;
   machine(workspace: string): Machine;
 }
@@ -51,7 +51,7 @@ export async function serveOneStage(dependencies: ChildDependencies): Promise<ne
     process.send?.({ kind: 'progress', progress } satisfies ChildMessage);
   };
   try {
-    const stage = dependencies.stages.get(request.stage);
+    const stage = await dependencies.loadStage(request.stage);
     if (!stage)
       throw new EdgeloomError({
         code: 'no-such-stage',
