@@ -11,6 +11,7 @@ import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { Random } from '../../lib/random.ts';
 import type { Features } from '../engine/features.ts';
+import { labelCut } from '../engine/label-cut.ts';
 import type { InputSpec, Model, Tensors } from '../engine/types.ts';
 import { mlp, mlpInit } from '../layers/dense.ts';
 import {
@@ -20,7 +21,7 @@ import {
   itemVectorsInit,
   itemWidth,
 } from '../layers/item-vector.ts';
-import { maskedBinaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
+import { slateCrossEntropy } from '../losses/binary-cross-entropy.ts';
 
 const size = z.int().min(1);
 
@@ -78,17 +79,17 @@ function inputSpecs(config: DnnConfig): Record<string, InputSpec> {
 }
 
 export function dnnModel(config: DnnConfig): Model {
+  const inputs = inputSpecs(config);
+  // Candidates do not see each other here, so all their columns are cut.
+  const perCandidate = Object.keys(inputs).filter((name) => name !== 'context');
   return {
     name: 'dnn',
     config,
-    inputs: inputSpecs(config),
+    inputs,
+    labelCut: labelCut(config.candidates, perCandidate),
     init: (seed) => tf.tidy(() => init(config, seed)),
     predict: (weights, batch) => predict(config, weights, batch),
     loss: (weights, batch) =>
-      maskedBinaryCrossEntropy(
-        predict(config, weights, batch),
-        batch.label_click!,
-        batch.label_mask!,
-      ),
+      slateCrossEntropy(predict(config, weights, batch), batch.label_click!, batch.label_mask!),
   };
 }

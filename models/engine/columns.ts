@@ -46,7 +46,10 @@ export function gatherColumn(
       ? new Float32Array(rows.length * width)
       : new Int32Array(rows.length * width);
   rows.forEach(({ columns, row }, i) => {
-    out.set(columns[name]!.data.subarray(row * width, (row + 1) * width), i * width);
+    const { data, shape } = columns[name]!;
+    // A cut column takes the first values of a longer row.
+    const start = row * shape.slice(1).reduce((product, size) => product * size, 1);
+    out.set(data.subarray(start, start + width), i * width);
   });
   return out;
 }

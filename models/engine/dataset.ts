@@ -14,7 +14,7 @@ import { Random } from '../../lib/random.ts';
 import { SafetensorsFile } from '../../lib/safetensors.ts';
 import { type Columns, checkColumns, makeBatch, type RowRef, storedColumns } from './columns.ts';
 import { type Features, readFeatures } from './features.ts';
-import type { InputSpec, Tensors } from './types.ts';
+import type { InputSpec, LabelCut, Tensors } from './types.ts';
 
 const BLOCK_ROWS = 256;
 const POOL_BLOCKS = 64;
@@ -39,6 +39,8 @@ export interface BatchOptions {
   shuffle?: { seed: number; epoch: number };
   /** Batches to leave out at the start. @default 0 */
   skip?: number;
+  /** Makes batches of rows whose labels end early, cut to a common length. */
+  cut?: LabelCut | undefined;
 }
 
 /** The rows of some dates of one family. */
@@ -105,15 +107,13 @@ export class Dataset {
     return columns;
   }
 
-  /** Number of batches of an epoch; the last one may be smaller. */
-  batchesPerEpoch(batchSize: number): number {
-    return Math.ceil(this.rows / batchSize);
-  }
-
-  /** The batches of one epoch. The next pool of rows is read while the current one is used. */
+  /**
+   * The batches of one epoch, the last ones smaller. The next pool of rows is read while the current
+   * one is used.
+   */
   async *batches(
     inputs: Record<string, InputSpec>,
-    { batchSize, shuffle, skip = 0 }: BatchOptions,
+    { batchSize, shuffle, skip = 0, cut }: BatchOptions,
   ): AsyncGenerator<Batch> {
     const limits = indexLimits(this.features, inputs);
     const order = shuffle ? poolOrder(this.#blocks, shuffle) : inFileOrder(this.#blocks);
@@ -121,28 +121,30 @@ export class Dataset {
       const blocks = order[pool]?.blocks;
       return blocks && Promise.all(blocks.map((block) => this.#read(block, inputs, limits)));
     };
-    let pending: RowRef[] = [];
-    let left = skip * batchSize;
-    let pool = 0;
-    // Whole pools that were already used are not read again.
-    while (order[pool] && left >= order[pool]!.size) left -= order[pool++]!.size;
-    let reading = load(pool);
-    for (; order[pool]; pool++) {
+    // Rows that wait for a full batch, by the length that their labels are cut to.
+    const lengths = cut?.lengths ?? [0];
+    const waiting = lengths.map((): RowRef[] => []);
+    const specs = lengths.map((length) => (cut ? cutSpecs(inputs, cut, length) : inputs));
+    let made = 0;
+    let reading = load(0);
+    for (let pool = 0; pool < order.length; pool++) {
       const columns = (await reading)!;
       reading = load(pool + 1);
       // Should the consumer stop here, a failure of the read ahead must not end the process.
       reading?.catch(() => undefined);
-      const rows = order[pool]!.rows();
-      for (let i = left; i < rows.length; i++) {
-        const { block, row } = rows[i]!;
-        pending.push({ columns: columns[block]!, row });
-        if (pending.length < batchSize) continue;
-        yield { tensors: makeBatch(inputs, pending), rows: pending.length };
-        pending = [];
+      for (const { block, row } of order[pool]!.rows()) {
+        const ref = { columns: columns[block]!, row };
+        const kind = cut ? lengthNeeded(ref, cut) : 0;
+        const rows = waiting[kind]!;
+        if (rows.push(ref) < batchSize) continue;
+        waiting[kind] = [];
+        if (made++ >= skip) yield { tensors: makeBatch(specs[kind]!, rows), rows: rows.length };
       }
-      left = 0;
     }
-    if (pending.length > 0) yield { tensors: makeBatch(inputs, pending), rows: pending.length };
+    for (const [kind, rows] of waiting.entries()) {
+      if (rows.length === 0 || made++ < skip) continue;
+      yield { tensors: makeBatch(specs[kind]!, rows), rows: rows.length };
+    }
   }
 
   async #read(
@@ -209,17 +211,12 @@ function blocksOf(file: SafetensorsFile): Block[] {
 
 interface Pool {
   blocks: Block[];
-  size: number;
   /** Rows in the order of use: `block` is a place in `blocks`, `row` one within the block. */
   rows(): { block: number; row: number }[];
 }
 
 function inFileOrder(blocks: Block[]): Pool[] {
-  return blocks.map((block) => ({
-    blocks: [block],
-    size: block.to - block.from,
-    rows: () => rowsOf([block]),
-  }));
+  return blocks.map((block) => ({ blocks: [block], rows: () => rowsOf([block]) }));
 }
 
 function poolOrder(blocks: Block[], { seed, epoch }: { seed: number; epoch: number }): Pool[] {
@@ -229,7 +226,6 @@ function poolOrder(blocks: Block[], { seed, epoch }: { seed: number; epoch: numb
     const members = shuffled.slice(i, i + POOL_BLOCKS);
     pools.push({
       blocks: members,
-      size: members.reduce((sum, { from, to }) => sum + to - from, 0),
       rows: () => Random.of(seed, 'rows', epoch, i).shuffle(rowsOf(members)),
     });
   }
@@ -240,4 +236,26 @@ function rowsOf(blocks: Block[]): { block: number; row: number }[] {
   return blocks.flatMap(({ from, to }, block) =>
     Array.from({ length: to - from }, (_, row) => ({ block, row })),
   );
+}
+
+/** The place in `cut.lengths` of the first length that holds every label of a row. */
+function lengthNeeded({ columns, row }: RowRef, { mask, lengths }: LabelCut): number {
+  const { data, shape } = columns[mask]!;
+  const width = shape[1]!;
+  let last = width;
+  while (last > 0 && data[row * width + last - 1] === 0) last--;
+  return lengths.findIndex((length) => length >= last);
+}
+
+function cutSpecs(
+  inputs: Record<string, InputSpec>,
+  { columns }: LabelCut,
+  length: number,
+): Record<string, InputSpec> {
+  const specs = { ...inputs };
+  for (const name of columns) {
+    const spec = inputs[name]!;
+    specs[name] = { ...spec, shape: [length, ...spec.shape.slice(1)] };
+  }
+  return specs;
 }

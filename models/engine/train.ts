@@ -28,7 +28,7 @@ export const trainParams = z.strictObject({
   epochs: z.int().min(1).max(1000).default(6).describe('at most this many passes over the rows'),
   batchSize: z.int().min(1).max(65536).default(128).describe('rows per update'),
   learningRate: z.number().positive().default(0.003).describe("Adam's step size"),
-  clipNorm: z.number().positive().default(5).describe('largest norm of the gradient'),
+  clipNorm: z.number().positive().default(20).describe('largest norm of the gradient'),
   patience: z
     .int()
     .min(1)
@@ -80,7 +80,7 @@ export async function train(input: TrainInput, options: RunOptions = {}): Promis
   if (!input.startWeights) tf.dispose(fresh);
   try {
     await run.resume();
-    const perEpoch = dataset.batchesPerEpoch(params.batchSize);
+    const perEpoch = Math.ceil(dataset.rows / params.batchSize);
     while (!run.cursor.finished) {
       await run.epoch(perEpoch);
       await run.endEpoch();
@@ -162,7 +162,8 @@ class Run {
     const started = performance.now();
     const first = cursor.batch;
     const shuffle = { seed, epoch: cursor.epoch };
-    const batches = dataset.batches(model.inputs, { batchSize, shuffle, skip: cursor.batch });
+    const cut = model.labelCut;
+    const batches = dataset.batches(model.inputs, { batchSize, shuffle, skip: cursor.batch, cut });
     for await (const { tensors, rows } of batches) {
       let loss: number;
       try {
@@ -179,8 +180,8 @@ class Run {
       if (cursor.step % checkpointEvery === 0) await this.#save();
       const perSecond = (cursor.batch - first) / ((performance.now() - started) / 1000);
       this.#options.onProgress?.({
-        message: `epoch ${cursor.epoch + 1} of ${params.epochs}, update ${cursor.batch} of ${perEpoch}, loss ${(cursor.lossSum / cursor.lossRows).toFixed(4)}, ${perSecond.toFixed(1)} updates/s`,
-        fraction: (cursor.epoch + cursor.batch / perEpoch) / params.epochs,
+        message: `epoch ${cursor.epoch + 1} of ${params.epochs}, update ${cursor.batch} of about ${perEpoch}, loss ${(cursor.lossSum / cursor.lossRows).toFixed(4)}, ${perSecond.toFixed(1)} updates/s`,
+        fraction: Math.min(1, (cursor.epoch + cursor.batch / perEpoch) / params.epochs),
       });
       await yieldToEvents();
     }

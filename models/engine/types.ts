@@ -19,6 +19,19 @@ export interface InputSpec {
 }
 
 /**
+ * Columns that a training batch may hold only the beginning of. A slate has 50 candidates of which
+ * a dozen were seen: the loss needs scores up to the last one that has a label, not for all.
+ */
+export interface LabelCut {
+  /** Stored column [n, N], 1 where there is a label. */
+  mask: string;
+  /** Inputs whose axis after the batch is cut, all to one length. */
+  columns: string[];
+  /** Lengths to cut to, ascending; the last one is N. Batches hold rows of one length only. */
+  lengths: number[];
+}
+
+/**
  * A model is pure functions of tensors. No I/O, no clock, no random numbers but through `seed`.
  * All weights are passed in, so one definition serves training, evaluation, fine-tuned copies
  * and recording for export.
@@ -30,6 +43,8 @@ export interface Model {
   readonly config: Record<string, unknown>;
   /** What `loss` needs of a batch; `predict` may ignore the label columns. */
   readonly inputs: Record<string, InputSpec>;
+  /** Set when `loss` accepts label columns that are cut. */
+  readonly labelCut?: LabelCut;
   /** Fresh weights; equal seeds give equal weights. */
   init(seed: number): Tensors;
   /** Scalar mean loss of a batch. */

@@ -26,11 +26,14 @@ export interface GruWeights {
   stateBias: tf.Tensor1D;
 }
 
-/** Fresh weights. The update gate starts at bias 1, so that a new cell remembers. */
+/**
+ * Fresh weights. The reset gate starts open (bias 1) and the update gate low (bias −1, u ≈ 0.27), so
+ * that the state after an item is mostly about that item: attention looks for items among states.
+ */
 export function gruInit(name: string, inputs: number, units: number, random: Random): Tensors {
   return {
     [`${name}/gates/kernel`]: glorotUniform([inputs + units, 2 * units], random),
-    [`${name}/gates/bias`]: tf.ones([2 * units]),
+    [`${name}/gates/bias`]: tf.concat([tf.ones([units]), tf.fill([units], -1)]),
     [`${name}/state/kernel`]: glorotUniform([inputs + units, units], random),
     [`${name}/state/bias`]: tf.zeros([units]),
   };

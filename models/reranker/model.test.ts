@@ -130,6 +130,20 @@ describe.each(backends)('reranker on the %s backend', (backend) => {
     }
   });
 
+  it('has the same loss when labels are cut behind the last one', async () => {
+    const config = rerankerConfigFor(dataset.features, { hidden: 8 });
+    const model = rerankerModel(config);
+    const weights = model.init(3);
+    const batch = await firstBatch(config);
+    const seen = tf.tensor1d([1, 1, 1, 0, 0, 0]);
+    const early: Tensors = { ...batch, label_mask: tf.mul(batch.label_mask!, seen) };
+    const cut: Tensors = { ...early };
+    for (const name of ['label_mask', 'label_click'])
+      cut[name] = tf.slice(early[name]!, [0, 0], [12, 3]);
+    const [whole, part] = [model.loss(weights, early), model.loss(weights, cut)];
+    expect(difference(whole, part)).toBeLessThan(1e-5);
+  });
+
   it('is blind to what padding holds', async () => {
     const config = rerankerConfigFor(dataset.features, { hidden: 8 });
     const weights = init(config, 2);

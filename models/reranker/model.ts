@@ -38,6 +38,7 @@ import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { Random } from '../../lib/random.ts';
 import type { Features } from '../engine/features.ts';
+import { labelCut } from '../engine/label-cut.ts';
 import type { InputSpec, Model, Tensors } from '../engine/types.ts';
 import { attentionInit, type Behaviours, behaviourAttention } from '../layers/attention.ts';
 import { mlp, mlpInit } from '../layers/dense.ts';
@@ -49,7 +50,7 @@ import {
   itemVectorsInit,
   itemWidth,
 } from '../layers/item-vector.ts';
-import { maskedBinaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
+import { slateCrossEntropy } from '../losses/binary-cross-entropy.ts';
 
 const size = z.int().min(1);
 
@@ -182,9 +183,15 @@ function encodeStep(
  * Scores a slate: phone entry, eqs 9–13. For B slates at once:
  * `cand_vec` [B, N, P], `cand_dense` [B, N, Fd], `cand_mask` [B, N], `context` [B, C], and per
  * sequence (`exp`, `pv`) `_item_state`, `_action_state` [B, K, H], `_decay` [B, K, D], `_mask` [B, K].
- * @returns logits [B, N]; those of masked candidates mean nothing
+ * @param scored how many candidates, from the first on, are scored; all are read
+ * @returns logits [B, scored]; those of masked candidates mean nothing
  */
-export function rerank(config: RerankerConfig, weights: Tensors, inputs: Tensors): tf.Tensor2D {
+export function rerank(
+  config: RerankerConfig,
+  weights: Tensors,
+  inputs: Tensors,
+  scored = config.candidates,
+): tf.Tensor2D {
   const candVec = inputs.cand_vec as tf.Tensor3D;
   const candMask = inputs.cand_mask as tf.Tensor2D;
   const [batch, N] = candMask.shape;
@@ -193,6 +200,9 @@ export function rerank(config: RerankerConfig, weights: Tensors, inputs: Tensors
   const states = stackedGru(weights, 'candidate', config.layers, slate, candMask); // [B, N, H]
   const last = tf.slice(states, [0, N - 1, 0], [batch, 1, H]); // padding keeps the state
   const local = last.reshape<tf.Tensor2D>([batch, H]);
+  const first = (x: tf.Tensor3D) =>
+    scored === N ? x : tf.slice(x, [0, 0, 0], [batch, scored, x.shape[2]]);
+  const queries = first(states); // [B, scored, H]
   const contexts = SEQUENCES.map(({ prefix, encoder }) => {
     const keys = inputs[`${prefix}_item_state`] as tf.Tensor3D; // [B, K, H]
     const parts = config.useActions ? [inputs[`${prefix}_action_state`]!, keys] : [keys];
@@ -202,11 +212,11 @@ export function rerank(config: RerankerConfig, weights: Tensors, inputs: Tensors
       decay: inputs[`${prefix}_decay`] as tf.Tensor3D,
       mask: inputs[`${prefix}_mask`] as tf.Tensor2D,
     };
-    return behaviourAttention(weights, `attention/${encoder}`, states, behaviours); // [B, N, 2H]
+    return behaviourAttention(weights, `attention/${encoder}`, queries, behaviours); // [B, scored, 2H]
   });
-  const own = tf.concat([...contexts, states, slate], 2); // [B, N, 5H + P + Fd]
+  const own = tf.concat([...contexts, queries, first(slate)], 2); // [B, scored, 5H + P + Fd]
   const shared = tf.concat([local, inputs.context!], 1) as tf.Tensor2D; // [B, H + C]
-  return mlp(weights, 'head', config.mlp, own, shared).reshape([batch, N]);
+  return mlp(weights, 'head', config.mlp, own, shared).reshape([batch, scored]);
 }
 
 /** A batch of samples as the inputs of {@link rerank}: rows gathered, both sequences encoded. */
@@ -279,11 +289,11 @@ export function rerankerModel(config: RerankerConfig): Model {
     inputs: inputSpecs(config),
     init: (seed) => tf.tidy(() => init(config, seed)),
     predict: (weights, batch) => predict(config, weights, batch),
-    loss: (weights, batch) =>
-      maskedBinaryCrossEntropy(
-        predict(config, weights, batch),
-        batch.label_click!,
-        batch.label_mask!,
-      ),
+    labelCut: labelCut(config.candidates),
+    loss: (weights, batch) => {
+      const scored = batch.label_mask!.shape[1]!;
+      const logits = rerank(config, weights, encodeBatch(config, weights, batch), scored);
+      return slateCrossEntropy(logits, batch.label_click!, batch.label_mask!);
+    },
   };
 }

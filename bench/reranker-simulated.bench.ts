@@ -1,0 +1,52 @@
+/** Simulated logs: the reranker > the same without actions > popularity, with intervals apart. */
+import { existsSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { worldParams } from '../simulator/params.ts';
+import { simulate } from '../simulator/simulate.ts';
+import { compareRerankers, comparisonLines } from './reranker-comparison.ts';
+import { tensorsFromLogs } from './tensors-from-logs.ts';
+import type { Bench, BenchLine } from './types.ts';
+
+const ORDER = ['reranker', 'reranker-no-actions', 'popularity'];
+
+async function simulatedTensors(workDir: string, users: number | undefined): Promise<string> {
+  const logs = join(workDir, 'logs');
+  if (!existsSync(logs)) {
+    const params = worldParams.parse(users ? { users: { count: users } } : {});
+    await simulate({ params, out: logs, truth: null });
+  }
+  return tensorsFromLogs(logs, workDir);
+}
+
+export const bench: Bench = {
+  name: 'reranker-simulated',
+  describe:
+    'full reranker against no action features, popularity and a DNN [--users N | --tensors DIR] [--work DIR]',
+  async run(args) {
+    const { values } = parseArgs({
+      args,
+      options: { tensors: { type: 'string' }, users: { type: 'string' }, work: { type: 'string' } },
+    });
+    const workDir = values.work ?? (await mkdtemp(join(tmpdir(), 'edgeloom-bench-')));
+    const users = values.users === undefined ? undefined : Number(values.users);
+    const tensorsDir = values.tensors ?? (await simulatedTensors(workDir, users));
+    const models = ['reranker', 'reranker-no-actions', 'dnn'];
+    const say = (line: string) => process.stderr.write(`${line}\n`);
+    const { metrics, seconds } = await compareRerankers(tensorsDir, workDir, models, say);
+    const gauc = ORDER.map((name) => metrics.overall.models[name]!.gauc!);
+    const apart = gauc.slice(1).every((estimate, i) => gauc[i]!.low > estimate.high);
+    const data = 'simulated week, last day';
+    const order: BenchLine = {
+      figure: `${ORDER.join(' > ')} in GAUC, intervals apart`,
+      value: apart ? 1 : 0,
+      target: '1',
+      data,
+      n: metrics.overall.rows,
+      extra: JSON.parse(JSON.stringify({ gauc, seconds, slates: metrics.overall.slates })),
+    };
+    return [order, ...comparisonLines(metrics.overall, data)];
+  },
+};

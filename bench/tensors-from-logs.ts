@@ -1,0 +1,37 @@
+/** Device logs → tensors in a working folder, through the same functions as the pipeline's stages. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildFeatures } from '../data/features/build-features.ts';
+import { featuresConfig } from '../data/features/config.ts';
+import { ingest } from '../data/ingest/ingest.ts';
+import { stitch } from '../data/stitch/stitch.ts';
+
+/** A key for benches: their users are simulated or already published under pseudonyms. */
+const BENCH_KEY = new TextEncoder().encode('edgeloom bench key, not a secret');
+
+export interface TensorDates {
+  trainDates: string[];
+  validDate: string;
+  testDate: string;
+}
+
+/** The last two dates validate and test, the others train. */
+export function splitDates(dates: string[]): TensorDates {
+  return { trainDates: dates.slice(0, -2), validDate: dates.at(-2)!, testDate: dates.at(-1)! };
+}
+
+/** Makes `workDir/tensors`; what is there already is used again. @returns its path */
+export async function tensorsFromLogs(logsDir: string, workDir: string): Promise<string> {
+  const lakeDir = join(workDir, 'lake');
+  const samplesDir = join(workDir, 'samples');
+  const tensorsDir = join(workDir, 'tensors');
+  if (existsSync(join(tensorsDir, 'features.json'))) return tensorsDir;
+  if (!existsSync(join(lakeDir, 'account.json'))) {
+    await ingest({ logsDir, outDir: lakeDir, userKey: BENCH_KEY });
+  }
+  const { dates } = await stitch({ lakeDir, outDir: samplesDir });
+  const { trainDates } = splitDates(dates);
+  const config = featuresConfig.parse({});
+  await buildFeatures({ samplesDir, outDir: tensorsDir, trainDates, dates, config });
+  return tensorsDir;
+}
