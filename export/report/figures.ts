@@ -58,7 +58,8 @@ export async function trainingFigure(
 ): Promise<Markup | null> {
   if (history.length === 0) return null;
   const metrics = Object.keys(history[0]!.valid);
-  const rows = history.flatMap(({ epoch, loss, valid, best }) => [
+  const epochs = history.map((record) => ({ ...record, epoch: record.epoch + 1 }));
+  const rows = epochs.flatMap(({ epoch, loss, valid, best }) => [
     { epoch, panel: 'training loss', value: loss, best: best === true },
     ...metrics.map((metric) => ({
       epoch,
@@ -67,7 +68,7 @@ export async function trainingFigure(
       best: best === true,
     })),
   ]);
-  const kept = history.findLast(({ best }) => best)?.epoch;
+  const kept = epochs.findLast(({ best }) => best)?.epoch;
   const x = { field: 'epoch', type: 'quantitative', axis: { tickMinStep: 1, format: 'd' } };
   const y = { field: 'value', type: 'quantitative', title: null, scale: { zero: false } };
   return await plotter.figure({
@@ -106,7 +107,7 @@ export async function trainingFigure(
         numeric: true,
       })),
     ],
-    rows: history,
+    rows: epochs,
   });
 }
 
@@ -126,7 +127,7 @@ export async function intervalFigure(
     type: 'nominal',
     sort: null,
     title: null,
-    axis: { grid: true, labelLimit: 190 },
+    axis: { grid: true, labelLimit: 400 },
   };
   const scale = { zero: false, nice: true };
   const zero = {

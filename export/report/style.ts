@@ -34,6 +34,7 @@ figure .scroll { border: 0; margin: 4px -6px 0; }
 table { border-collapse: collapse; width: 100%; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: 8px 12px 4px; color: var(--faint); }
 figure caption { display: none; }
+tbody th { min-width: 7em; }
 th, td { padding: 5px 12px; border-top: 1px solid var(--line); text-align: left; vertical-align: top; }
 thead th { border-top: 0; white-space: nowrap; }
 tbody th { font-weight: 500; }
