@@ -73,4 +73,26 @@ export class Phone {
     emit(event as unknown as DeviceEvent);
     return event_id;
   }
+
+  /** Now and then a phone tells how its policy fares: one page in twenty, one of these in fifty failed. */
+  reportPolicy(ts: number, scores: Float64Array): void {
+    const { random } = this.#options;
+    if (scores.length === 0 || !random.chance(0.05)) return;
+    const failed = random.chance(0.02);
+    const total = scores.reduce((sum, score) => sum + score, 0);
+    this.log('model_report', ts, {
+      model: 'logging-policy',
+      entry: 'rerank',
+      latency_ms: failed ? null : 2 + random.below(30),
+      score_summary: failed
+        ? null
+        : {
+            count: scores.length,
+            mean: total / scores.length,
+            min: Math.min(...scores),
+            max: Math.max(...scores),
+          },
+      error: failed ? 'timed out' : null,
+    });
+  }
 }

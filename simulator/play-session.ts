@@ -127,6 +127,7 @@ class Player {
     });
     this.#now += Math.round(this.#session.slow ? 900 : 250) + this.#random.below(200);
     this.#session.show(answer, trigger);
+    this.#phone.reportPolicy(this.#now, answer.scores);
     return 'continue';
   }
 

@@ -67,7 +67,7 @@ describe('simulate', () => {
     });
   });
 
-  it('has every type of event but model reports, and counts them', () => {
+  it('has every type of event, and counts them', () => {
     const counts: Record<string, number> = {};
     const seen = new Set<string>();
     for (const event of events) {
@@ -81,6 +81,7 @@ describe('simulate', () => {
       'decision',
       'exposure',
       'feedback',
+      'model_report',
       'order',
       'page_view',
       'play',
