@@ -23,7 +23,7 @@ const behaviour = {
   request_id: optional(requestId),
   item_id: item,
   started: time,
-  lasts: optional(fc.integer({ min: 0, max: 8000 })),
+  lasts: optional(fc.constantFrom(0, 1000, 2000, 2500, 8000)),
 };
 const ending = <T extends { started: number; lasts: number | null }>({ lasts, ...rest }: T) => ({
   ...rest,
