@@ -8,6 +8,7 @@ import {
   sameShape,
   type TypedArray,
 } from '../ir.ts';
+import { type BinaryLoop, binaryLoops, type UnaryLoop, unaryLoops } from './loops.ts';
 import { broadcastSteps, indexMap, type KernelTable, type Prepare } from './types.ts';
 
 type BinaryName =
@@ -84,21 +85,24 @@ const unaryFunctions: Record<UnaryName, (x: number) => number> = {
 const mapTo = (from: Shape, to: Shape): Int32Array | undefined =>
   sameShape(from, to) ? undefined : indexMap(to, broadcastSteps(from, to));
 
+function loopOf(compute: (a: number, b: number) => number): BinaryLoop {
+  return (out, a, b, mapA, mapB) => {
+    for (let i = 0; i < out.length; i++) {
+      out[i] = compute(at(a, mapA ? at(mapA, i) : i), at(b, mapB ? at(mapB, i) : i));
+    }
+  };
+}
+
 function binary<K extends BinaryName>(name: K): Prepare<K> {
-  const compute = binaryFunctions[name];
+  const loop = binaryLoops[name] ?? loopOf(binaryFunctions[name]);
   return (_, inputs, outputs) => {
     const { shape, dtype } = at(outputs, 0);
     const total = elementCount(shape);
     const mapA = mapTo(at(inputs, 0).shape, shape);
     const mapB = mapTo(at(inputs, 1).shape, shape);
     return ([a, b]) => {
-      const [left, right] = [a as TypedArray, b as TypedArray];
       const out = makeArray(dtype, total);
-      for (let i = 0; i < total; i++) {
-        const x = left[mapA ? (mapA[i] as number) : i] as number;
-        const y = right[mapB ? (mapB[i] as number) : i] as number;
-        out[i] = compute(x, y);
-      }
+      loop(out, a as TypedArray, b as TypedArray, mapA, mapB);
       return [out];
     };
   };
@@ -106,11 +110,16 @@ function binary<K extends BinaryName>(name: K): Prepare<K> {
 
 function unary<K extends UnaryName>(name: K): Prepare<K> {
   const compute = unaryFunctions[name];
+  const loop: UnaryLoop =
+    unaryLoops[name] ??
+    ((out, x) => {
+      for (let i = 0; i < out.length; i++) out[i] = compute(at(x, i));
+    });
   return (_, __, outputs) =>
     ([x]) => {
       const input = x as TypedArray;
       const out = makeArray(at(outputs, 0).dtype, input.length);
-      for (let i = 0; i < out.length; i++) out[i] = compute(input[i] as number);
+      loop(out, input);
       return [out];
     };
 }
