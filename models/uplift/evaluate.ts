@@ -39,8 +39,12 @@ export interface EvaluateUpliftInput {
   replicates?: number;
 }
 
-/** Scores that are compared; the first is what the phone computes. */
-const SCORES = ['uplift', 'effect', 'greedy_treated', 'greedy_control', 'random'] as const;
+/**
+ * Scores that are compared: the uplift logit that the phone computes; the effect P_trt − P_ctrl;
+ * greedy, the probability of an order whatever the arm (what a model of orders alone would give);
+ * the probability of an order when asking and when not; and chance.
+ */
+const SCORES = ['uplift', 'effect', 'greedy', 'treated', 'control', 'random'] as const;
 
 export interface UpliftMetrics extends QiniReport {
   label: string;
@@ -63,7 +67,7 @@ export interface UpliftMetrics extends QiniReport {
     effectAbove: number | null;
     effectBelow: number | null;
   };
-  /** What every score is measured against; null where an interval cannot be had. */
+  /** Whether the interval of the Qini, and of its difference to greedy, lies above 0. */
   verdict: { beatsRandom: boolean; beatsGreedy: boolean };
 }
 
@@ -98,11 +102,13 @@ export async function evaluateUplift(
     const random = Random.of(seed, 'random-score');
     const treated = c.map((logit, i) => sigmoid(logit + v[i]!));
     const effect = treated.map((p, i) => p - sigmoid(c[i]!));
+    const share = rows.arm.reduce((sum, arm) => sum + arm, 0) / rows.arm.length;
     const candidates: Record<(typeof SCORES)[number], Float64Array> = {
       uplift: v,
       effect,
-      greedy_treated: treated,
-      greedy_control: c,
+      greedy: treated.map((p, i) => p * share + sigmoid(c[i]!) * (1 - share)),
+      treated,
+      control: c,
       random: c.map(() => random.uniform()),
     };
     const { arm, outcome, propensity, user } = rows;
@@ -133,9 +139,7 @@ export async function evaluateUplift(
       },
       verdict: {
         beatsRandom: report.scores.uplift!.qini.low > 0,
-        beatsGreedy: ['greedy_treated', 'greedy_control'].every((name) =>
-          above(report.differences[`uplift − ${name}`]),
-        ),
+        beatsGreedy: above(report.differences['uplift − greedy']),
       },
     };
     await writeFileAtomic(
