@@ -55,6 +55,7 @@ class Inflater {
   readonly #stream: InflateRaw = createInflateRaw({ chunkSize: 256 * 1024 });
   #out: Buffer[] = [];
   #fed = 0;
+  #wake: () => void = () => undefined;
   ended = false;
   error: Error | undefined;
 
@@ -65,12 +66,15 @@ class Inflater {
     });
     this.#stream.on('error', (error) => {
       this.error = error;
+      this.#wake();
     });
   }
 
   async feed(bytes: Buffer): Promise<Buffer[]> {
     this.#fed += bytes.length;
     await new Promise<void>((resolve) => {
+      // A write that meets damaged data is never called back: the error is all that comes.
+      this.#wake = resolve;
       this.#stream.write(bytes, () => resolve());
     });
     // 'end' comes a turn after the write that met the end of the data.

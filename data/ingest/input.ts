@@ -86,9 +86,4 @@ export class Input {
   putBack(bytes: Buffer): void {
     this.#held = this.#held.length === 0 ? bytes : Buffer.concat([bytes, this.#held]);
   }
-
-  /** Closes the file underneath. */
-  async close(): Promise<void> {
-    await this.#chunks.return?.();
-  }
 }

@@ -13,7 +13,7 @@ import { type Line, LineSplitter } from './lines.ts';
 import type { LogFile } from './log-folder.ts';
 import { parquetRows, withoutNulls } from './parquet-rows.ts';
 import { type RejectReason, type RejectWriter, rawText } from './rejects.ts';
-import { unzstd } from './zstd.ts';
+import { unzstd } from './zstd/frames.ts';
 
 export interface Defect {
   reason: RejectReason;
@@ -150,27 +150,32 @@ async function* plain(chunks: AsyncGenerator<Buffer, void, void>): Content {
   return whole;
 }
 
-function contentOf(file: LogFile, options: ReadOptions): Content {
-  const chunks = readChunks(join(options.logsDir, file.path), options.onRead);
+function contentOf(file: LogFile, chunks: AsyncGenerator<Buffer, void, void>): Content {
   if (file.format === 'plain') return plain(chunks);
   return file.format === 'gzip' ? gunzip(new Input(chunks)) : unzstd(new Input(chunks));
 }
 
 async function readLines(file: LogFile, pass: FilePass, options: ReadOptions): Promise<Ending> {
   const lines = new LineSplitter(options.maxLineBytes, (line) => pass.line(line));
-  const content = contentOf(file, options);
-  for (;;) {
-    options.signal?.throwIfAborted();
-    const next = await content.next();
-    if (next.done) {
-      const rest = lines.rest();
-      const ending = next.value;
-      if (ending.kind === 'truncated' || ending.kind === 'corrupt') pass.missing(rest, ending);
-      else if (rest.length > 0) pass.line(rest);
-      return ending;
+  const chunks = readChunks(join(options.logsDir, file.path), options.onRead);
+  const content = contentOf(file, chunks);
+  try {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const next = await content.next();
+      if (next.done) {
+        const rest = lines.rest();
+        const ending = next.value;
+        if (ending.kind === 'truncated' || ending.kind === 'corrupt') pass.missing(rest, ending);
+        else if (rest.length > 0) pass.line(rest);
+        return ending;
+      }
+      lines.feed(next.value);
+      await pass.breathe();
     }
-    lines.feed(next.value);
-    await pass.breathe();
+  } finally {
+    // Closes the file, also when reading stops before its end.
+    await chunks.return();
   }
 }
 
