@@ -23,11 +23,28 @@ export const checkpointDescription = z.looseObject({
   trainDates: z.array(z.string()),
   validDate: z.string().nullable(),
   params: z.record(z.string(), z.unknown()).describe('training parameters'),
+  parameters: z
+    .strictObject({ tables: z.int(), network: z.int() })
+    .optional()
+    .describe('numbers in id tables, which stay in the cloud, and in the rest; 4 bytes each'),
   backend: z.string().describe('tensorflow or cpu'),
   versions: z.record(z.string(), z.string()),
 });
 export type CheckpointDescription = z.infer<typeof checkpointDescription>;
 
+/** How many numbers a model has, id tables (`embedding/…`) apart. */
+function countParameters(weights: Record<string, NamedTensor>): {
+  tables: number;
+  network: number;
+} {
+  const count = { tables: 0, network: 0 };
+  for (const [name, { data }] of Object.entries(weights)) {
+    count[name.startsWith('embedding/') ? 'tables' : 'network'] += data.length;
+  }
+  return count;
+}
+
+/** Writes the three files; `parameters` of the description is counted here. */
 export async function saveCheckpoint(
   folder: string,
   description: CheckpointDescription,
@@ -35,7 +52,8 @@ export async function saveCheckpoint(
   history: unknown[],
 ): Promise<void> {
   await writeSafetensors(join(folder, 'weights.safetensors'), weights);
-  await writeFileAtomic(join(folder, 'model.json'), `${JSON.stringify(description, null, 2)}\n`);
+  const described = { ...description, parameters: countParameters(weights) };
+  await writeFileAtomic(join(folder, 'model.json'), `${JSON.stringify(described, null, 2)}\n`);
   await writeFileAtomic(join(folder, 'history.json'), `${JSON.stringify(history, null, 2)}\n`);
 }
 
