@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { isAlive } from '../../lib/alive.ts';
 import { findOnPath, runCommand } from './command.ts';
-import { isAlive } from './processes.ts';
 import { rejection, scratchFolder, writeProgram } from './test-support.ts';
 
 const folder = scratchFolder(afterAll);

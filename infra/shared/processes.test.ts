@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { commandLine, isAlive, terminate } from './processes.ts';
+import { isAlive } from '../../lib/alive.ts';
+import { commandLine, terminate } from './processes.ts';
 import { scratchFolder, writeProgram } from './test-support.ts';
 
 const folder = scratchFolder(afterAll);

@@ -1,10 +1,10 @@
 /** Finding the `temporal` program: the PATH, the cache, the SDK's download site, a Go build. */
 import { dirname, join } from 'node:path';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { withLock } from '../../lib/lock.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { cacheFolder, type Environment, ensureCacheFolder } from '../shared/cache.ts';
 import { findOnPath, runCommand } from '../shared/command.ts';
-import { withLock } from '../shared/lock.ts';
 import { isNewEnough } from './connect.ts';
 import { downloadTemporal } from './download.ts';
 import { buildTemporal } from './go-build.ts';

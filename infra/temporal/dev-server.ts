@@ -4,10 +4,10 @@ import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isAlive } from '../../lib/alive.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { cancelled } from '../shared/command.ts';
-import { isAlive } from '../shared/processes.ts';
 import { probeServer } from './connect.ts';
 import { SEARCH_ATTRIBUTES } from './search-attributes.ts';
 

@@ -1,11 +1,12 @@
 /** A Temporal server to work with: the one named by TEMPORAL_ADDRESS, a running one, or a new one. */
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { isAlive } from '../../lib/alive.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { withLock } from '../../lib/lock.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import type { Environment } from '../shared/cache.ts';
-import { withLock } from '../shared/lock.ts';
-import { isAlive, terminate } from '../shared/processes.ts';
+import { terminate } from '../shared/processes.ts';
 import { type BinaryOptions, type BinarySource, findTemporalBinary } from './binary.ts';
 import { probeServer } from './connect.ts';
 import { spawnDevServer, waitUntilServing } from './dev-server.ts';

@@ -4,8 +4,9 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
+import { isAlive } from '../../lib/alive.ts';
 import { writeFileAtomic } from '../../lib/files.ts';
-import { commandLine, isAlive } from '../shared/processes.ts';
+import { commandLine } from '../shared/processes.ts';
 import type { BinarySource } from './binary.ts';
 
 /** A process that uses the server. */

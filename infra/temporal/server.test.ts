@@ -10,7 +10,7 @@ import {
   TypedSearchAttributes,
 } from '@temporalio/common';
 import { afterAll, describe, expect, test } from 'vitest';
-import { isAlive } from '../shared/processes.ts';
+import { isAlive } from '../../lib/alive.ts';
 import { scratchFolder } from '../shared/test-support.ts';
 import { findInstalledTemporal } from './binary.ts';
 import { findOrStartTemporal, type TemporalServer } from './find-or-start.ts';

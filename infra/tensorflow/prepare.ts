@@ -7,9 +7,9 @@ import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { createFolderAtomic } from '../../lib/files.ts';
+import { withLock } from '../../lib/lock.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { ensureCacheFolder } from '../shared/cache.ts';
-import { withLock } from '../shared/lock.ts';
 import { compileAddon } from './addon.ts';
 import {
   findLayout,
