@@ -78,6 +78,48 @@ export type DenseFeature = z.infer<typeof denseFeature>;
 
 const group = z.array(categoricalFeature);
 
+/**
+ * What each `source` of a categorical feature is, in terms of the device log. A null anywhere in
+ * the expression makes the quantity null unless told otherwise.
+ */
+export const SOURCES = {
+  exposure: {
+    duration_ms: 'exposure.ended − exposure.started',
+    count: 'exposure.count',
+    scroll_speed: 'exposure.scroll_speed',
+    scroll_duration_ms: 'exposure.scroll_duration_ms',
+    scroll_count: 'exposure.scroll_count',
+    delete_reason:
+      'reason of the first feedback delete or hate of the same user, request and item with ts ≥ exposure.started and ts < now; "unspecified" when it has no reason; null when there is none',
+  },
+  page_view: {
+    duration_ms: 'page_view.ended − page_view.started',
+    source: 'page_view.source',
+    cart: 'sum of clicks over page_view.actions of this block; 0 when actions are known but hold no such block; a block entry with null clicks counts 1; null when actions is null',
+    buy: 'as cart',
+    favorite: 'as cart',
+    comment: 'as cart',
+    sku: 'as cart',
+    ask: 'as cart',
+    service: 'as cart',
+    detail: 'as cart',
+    shop: 'as cart',
+    recommendation: 'as cart',
+    bought:
+      '1 when an order of the same user and item has page_view.started ≤ ts < now, else 0; null when the log has no orders',
+  },
+  context: {
+    hour: 'hour of the day of now, in utcOffsetMinutes',
+    session_exposures: 'exposures of this session ended before now; null without a session id',
+    session_clicks: 'page views of this session ended before now; null without a session id',
+    scene: 'request.scene',
+    page_no: 'request.page_no',
+    trigger: 'trigger of the request or rerank',
+    depth: 'decision.depth',
+    unexposed_count: 'length of decision.unexposed',
+  },
+} as const;
+
 export const featureSpec = z.strictObject({
   version: z.literal(1),
   inputs: z
@@ -134,51 +176,12 @@ export const featureSpec = z.strictObject({
       decisionContext: z.int().min(1),
     })
     .describe('lengths of lists and vectors: what shapes of the model follow from'),
+  sources: z
+    .record(z.string(), z.record(z.string(), z.string()))
+    .describe('by family, what each source is in terms of the device log'),
   scenes: z.array(z.string()).describe('scene names by scene index − 1; index 0 = unknown scene'),
   absent: z
     .array(z.strictObject({ name: z.string(), why: z.string() }))
     .describe('features of the design that this source does not have, and why'),
 });
 export type FeatureSpec = z.infer<typeof featureSpec>;
-
-/**
- * What each `source` of a categorical feature is, in terms of the device log. A null anywhere in
- * the expression makes the quantity null unless told otherwise.
- */
-export const SOURCES = {
-  exposure: {
-    duration_ms: 'exposure.ended − exposure.started',
-    count: 'exposure.count',
-    scroll_speed: 'exposure.scroll_speed',
-    scroll_duration_ms: 'exposure.scroll_duration_ms',
-    scroll_count: 'exposure.scroll_count',
-    delete_reason:
-      'reason of the first feedback delete or hate of the same user, request and item with ts ≥ exposure.started and ts < now; "unspecified" when it has no reason; null when there is none',
-  },
-  page_view: {
-    duration_ms: 'page_view.ended − page_view.started',
-    source: 'page_view.source',
-    cart: 'sum of clicks over page_view.actions of this block; 0 when actions are known but hold no such block; a block entry with null clicks counts 1; null when actions is null',
-    buy: 'as cart',
-    favorite: 'as cart',
-    comment: 'as cart',
-    sku: 'as cart',
-    ask: 'as cart',
-    service: 'as cart',
-    detail: 'as cart',
-    shop: 'as cart',
-    recommendation: 'as cart',
-    bought:
-      '1 when an order of the same user and item has page_view.started ≤ ts < now, else 0; null when the log has no orders',
-  },
-  context: {
-    hour: 'hour of the day of now, in utcOffsetMinutes',
-    session_exposures: 'exposures of this session ended before now; null without a session id',
-    session_clicks: 'page views of this session ended before now; null without a session id',
-    scene: 'request.scene',
-    page_no: 'request.page_no',
-    trigger: 'trigger of the request or rerank',
-    depth: 'decision.depth',
-    unexposed_count: 'length of decision.unexposed',
-  },
-} as const;

@@ -1,7 +1,7 @@
 /** Fitting a FeatureSpec, vocabulary and popularity on the training dates. */
 import { listValue } from '@duckdb/node-api';
 import { canonicalJson, sha256 } from '../../lib/hash.ts';
-import { type FeatureSpec, featureSpec } from '../contracts/feature-spec.ts';
+import { type FeatureSpec, featureSpec, SOURCES } from '../contracts/feature-spec.ts';
 import type { DuckDb } from '../duckdb.ts';
 import { Catalogue, type Vocabulary } from './catalogue.ts';
 import { type FeaturesConfig, QUANTILE_GRID } from './config.ts';
@@ -96,6 +96,7 @@ export async function fitFeatures(
       context: groupSize(context),
       decisionContext: groupSize(decisionContext),
     },
+    sources: SOURCES,
     scenes: scene?.kind === 'onehot' ? scene.values : [],
     absent,
   };

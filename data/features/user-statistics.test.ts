@@ -1,5 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { fifths, STATISTICS, stability } from './user-statistics.ts';
+import { type FixtureEvent, NOON, writeLake } from '../stitch/lake-fixture.ts';
+import { stitch } from '../stitch/stitch.ts';
+import { fifths, STATISTICS, stability, userStatistics } from './user-statistics.ts';
 
 const named = (values: number[]) =>
   Object.fromEntries(STATISTICS.map((name, i) => [name, values[i]]));
@@ -34,4 +39,29 @@ it('takes fifths of the users who saw something', () => {
   const exposures = Float32Array.from([10, 10, 10, 10, 10, 0]);
   expect(fifths(clicks, exposures)).toEqual([0.1, 0.2, 0.3, 0.4]);
   expect(fifths(new Float32Array(2), new Float32Array(2))).toEqual([]);
+});
+
+it('reads only the days before the date', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'user-statistics-'));
+  try {
+    const day = (n: number): FixtureEvent[] => {
+      const at = NOON + n * 86_400_000;
+      const common = { request_id: `r${n}`, item_id: 'i' };
+      return [
+        { type: 'request', ts: at, request_id: `r${n}`, candidates: [{ item_id: 'i' }] },
+        { type: 'exposure', ...common, started: at + 1, ended: at + 2 },
+        { type: 'page_view', ...common, started: at + 2, ended: at + 3 },
+      ];
+    };
+    const [lakeDir, samplesDir] = [join(folder, 'lake'), join(folder, 'samples')];
+    await writeLake(lakeDir, { events: [0, 1, 2].flatMap(day) });
+    await stitch({ lakeDir, outDir: samplesDir });
+    const before = await userStatistics({ samplesDir, before: '2026-03-04', days: 1 });
+    expect(before.userKey).toEqual(['a']);
+    expect([...before.clicks, ...before.exposures]).toEqual([2, 2]);
+    // The window of one day holds the second day only.
+    expect(named([...before.stats])).toMatchObject({ page_views_mean: 1, active_days: 1 });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
