@@ -37,7 +37,7 @@ const ODD_KEYS = [
 /** An event with ids that repeat now and then, so that duplicates occur. */
 function validEvent(random: Random): Record<string, unknown> {
   const event = structuredClone(exampleEvents[random.below(exampleEvents.length)]!);
-  return { ...event, event_id: `e-${random.below(60_000)}`, user_id: `u-${random.below(500)}` };
+  return { ...event, event_id: `e-${random.below(20_000)}`, user_id: `u-${random.below(500)}` };
 }
 
 /** Changes one property, at the top or inside a nested object or list. */
@@ -50,11 +50,17 @@ function mutateValue(value: Record<string, unknown>, random: Random): void {
   }
   const keys = Object.keys(target);
   const key = keys[random.below(Math.max(1, keys.length))] ?? 'x';
-  const odd = ODD_VALUES[random.below(ODD_VALUES.length)];
+  const odd = structuredClone(ODD_VALUES[random.below(ODD_VALUES.length)]);
   const kind = random.below(4);
-  if (kind === 0) Reflect.deleteProperty(target, key);
-  else if (kind === 1) target[ODD_KEYS[random.below(ODD_KEYS.length)]!] = odd;
-  else target[key] = odd;
+  if (kind === 0) {
+    Reflect.deleteProperty(target, key);
+    return;
+  }
+  // Defined, not assigned: `__proto__` becomes a key of its own, as JSON.parse makes it.
+  const name = kind === 1 ? ODD_KEYS[random.below(ODD_KEYS.length)]! : key;
+  Object.defineProperty(target, name, {
+    ...{ value: odd, enumerable: true, writable: true, configurable: true },
+  });
 }
 
 /** Cuts, doubles, swaps, overwrites or inserts bytes. */
