@@ -4,15 +4,14 @@
  * of what ships. Needs no native TensorFlow; with it, the trained model's side of parity is faster.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { NamedArrays } from '../../compiler/index.ts';
 import type { RunOptions } from '../../lib/progress.ts';
-import { Random } from '../../lib/random.ts';
 import { type BackendKind, useBackend } from '../../models/engine/backend.ts';
 import { loadWeights, readDescription } from '../../models/engine/checkpoint.ts';
 import { Dataset } from '../../models/engine/dataset.ts';
 import { type RerankerConfig, rerankerConfig } from '../../models/reranker/model.ts';
 import { MINIMUM_ROWS, PARITY_TOLERANCES, type ParityResult } from '../parity/check.ts';
 import { chooseProfile, chooseRowDtype, type ProfileChoice } from '../quantize/choose.ts';
+import { runnersOf, score, stepRows } from './chain.ts';
 import {
   type CompileInput,
   compileFloat,
@@ -20,19 +19,12 @@ import {
   type FloatFiles,
   type ModelFile,
 } from './compile-entry.ts';
-import type { EntryPoint, TensorMap } from './entry-point.ts';
+import type { TensorMap } from './entry-point.ts';
 import { entryParity, modelVersion, writePart } from './finish.ts';
 import { type ItemRows, readItemRows, storeItemRows } from './item-rows.ts';
 import { onPhone } from './on-phone.ts';
 import { type RerankerEntry, rerankerEntries } from './reranker-entries.ts';
-import {
-  clickAuc,
-  drawSlates,
-  ENCODERS,
-  type EncoderName,
-  encodeSlate,
-  type Slate,
-} from './slates.ts';
+import { drawSlates, type Slate } from './slates.ts';
 
 export interface ExportRerankerInput extends RunOptions {
   tensorsDir: string;
@@ -69,7 +61,6 @@ export interface ExportSummary {
 }
 
 const ORDER: RerankerEntry[] = ['encodeExposureStep', 'encodePageViewStep', 'rerank'];
-type Encoders = Parameters<typeof encodeSlate>[1];
 
 /**
  * @throws EdgeloomError `bad-checkpoint`, `bad-tensors`, `no-samples`, `too-few-rows`, `export-lint`,
@@ -257,73 +248,6 @@ async function settleRows(
   const second = await store(dtype);
   const { auc } = await measure(second.decoded);
   return { dtype, reasons: [reason], ...second, auc };
-}
-
-type Runners = Encoders & { rerank: Encoders[EncoderName] };
-
-function runnersOf(files: ModelFile[]): Runners {
-  return Object.fromEntries(
-    files.map(({ entry, model }) => [entry, (inputs: NamedArrays) => model.run(inputs)]),
-  ) as Runners;
-}
-
-/** The whole chain, as a phone runs it: encoders step by step, then the scorer. */
-async function score(
-  config: RerankerConfig,
-  runners: Runners,
-  slates: Slate[],
-  { signal, onProgress }: RunOptions,
-): Promise<{ auc: number | null; rows: number }> {
-  const scores: ArrayLike<number>[] = [];
-  for (const [i, slate] of slates.entries()) {
-    signal?.throwIfAborted();
-    if (i % 20 === 0)
-      onProgress?.({ message: 'scoring the validation day', fraction: i / slates.length });
-    const inputs = await encodeSlate(config, runners, slate);
-    scores.push((await runners.rerank(inputs)).scores!);
-  }
-  return clickAuc(slates, scores);
-}
-
-/** Rows of every entry point, met while the slates are encoded; of steps, an even random share. */
-async function stepRows(
-  config: RerankerConfig,
-  encoders: Encoders,
-  slates: Slate[],
-  {
-    perEntry,
-    seed,
-    entries,
-  }: { perEntry: number; seed: number; entries: Record<RerankerEntry, EntryPoint> },
-  { signal, onProgress }: RunOptions,
-): Promise<Record<RerankerEntry, NamedArrays[]>> {
-  const rows: Record<RerankerEntry, NamedArrays[]> = {
-    encodeExposureStep: [],
-    encodePageViewStep: [],
-    rerank: [],
-  };
-  for (const [i, slate] of slates.entries()) {
-    signal?.throwIfAborted();
-    if (i % 20 === 0) onProgress?.({ message: 'encoding slates', fraction: i / slates.length });
-    rows.rerank.push(
-      await encodeSlate(config, encoders, slate, (entry, step) => rows[entry].push(step)),
-    );
-  }
-  for (const { entry } of ENCODERS) {
-    // A log without a page view still gets its encoder, tried on nothing but zeros.
-    if (rows[entry].length === 0) rows[entry].push(zeroCall(entries[entry]));
-    rows[entry] = Random.of(seed, 'steps', entry).shuffle(rows[entry]).slice(0, perEntry);
-  }
-  return rows;
-}
-
-function zeroCall({ inputs }: EntryPoint): NamedArrays {
-  return Object.fromEntries(
-    Object.entries(inputs).map(([name, { shape }]) => [
-      name,
-      new Float32Array(shape.reduce((product, size) => product * size, 1)),
-    ]),
-  );
 }
 
 /** What a phone must know to call the files rightly. */

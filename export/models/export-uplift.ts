@@ -5,30 +5,25 @@
  */
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import type { NamedArrays } from '../../compiler/index.ts';
-import { EdgeloomError } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { type BackendKind, useBackend } from '../../models/engine/backend.ts';
 import { loadWeights, readDescription } from '../../models/engine/checkpoint.ts';
 import { Dataset } from '../../models/engine/dataset.ts';
-import { auc } from '../../models/metrics/auc.ts';
 import { type Threshold, thresholdForBudget } from '../../models/uplift/budget.ts';
 import {
   type DecideInputs,
   decide,
   decideShapes,
-  gatherInputs,
-  UPLIFT_LABELS,
   type UpliftConfig,
   upliftConfig,
-  upliftModel,
 } from '../../models/uplift/model.ts';
 import { MINIMUM_ROWS, PARITY_TOLERANCES } from '../parity/check.ts';
 import { chooseProfile } from '../quantize/choose.ts';
 import { readShardIndex } from '../shards/index-file.ts';
 import { openShards } from '../shards/open.ts';
-import { type CompileInput, compileFloat, compileInt8, type ModelFile } from './compile-entry.ts';
-import { type EntryPoint, float32Inputs, runTrained, type TensorMap } from './entry-point.ts';
+import { type CompileInput, compileFloat, compileInt8 } from './compile-entry.ts';
+import { drawDecisions, trainedAuc, treatedAuc, uplifts } from './decisions.ts';
+import { type EntryPoint, float32Inputs, type TensorMap } from './entry-point.ts';
 import type { ExportSummary } from './export-reranker.ts';
 import { entryParity, modelVersion, writePart } from './finish.ts';
 import { type ItemRows, readItemRows, storeItemRows } from './item-rows.ts';
@@ -57,14 +52,7 @@ export interface ExportUpliftInput extends RunOptions {
   evaluationRows?: number;
 }
 
-interface Decision {
-  inputs: NamedArrays;
-  /** Label of a decision that was made to ask, with a known outcome; null for others. */
-  treatedOutcome: number | null;
-}
-
 const MODEL = 'uplift';
-const ROWS_PER_BATCH = 128;
 
 /** @throws EdgeloomError as `exportReranker`, and `bad-budget` */
 export async function exportUplift(
@@ -220,102 +208,6 @@ async function sharedRows(part: string, rows: ItemRows): Promise<StoredRows | nu
   } finally {
     await shards.close();
   }
-}
-
-async function drawDecisions(
-  dataset: Dataset,
-  config: UpliftConfig,
-  weights: TensorMap,
-  count: number,
-  seed: number,
-  { signal }: RunOptions,
-): Promise<Decision[]> {
-  const decisions: Decision[] = [];
-  const specs = upliftModel(config).inputs;
-  const order = { batchSize: ROWS_PER_BATCH, shuffle: { seed, epoch: 0 } };
-  for await (const { tensors, rows } of dataset.batches(specs, order)) {
-    signal?.throwIfAborted();
-    try {
-      const columns = tf.tidy(() =>
-        Object.entries(gatherInputs(config, weights, tensors)).map(
-          ([name, tensor]): [string, Float32Array] => [
-            name,
-            (tensor as tf.Tensor).dataSync() as Float32Array,
-          ],
-        ),
-      );
-      const scalar = (name: string): Float32Array => tensors[name]!.dataSync() as Float32Array;
-      const [arm, propensity, matured] = [scalar('arm'), scalar('propensity'), scalar('matured')];
-      const label = scalar(UPLIFT_LABELS[config.label]);
-      for (let row = 0; row < rows && decisions.length < count; row++) {
-        const drawn = propensity[row]! > 0 && propensity[row]! < 1 && matured[row] === 1;
-        decisions.push({
-          inputs: Object.fromEntries(
-            columns.map(([name, data]) => {
-              const width = data.length / rows;
-              return [name, data.slice(row * width, (row + 1) * width)];
-            }),
-          ),
-          treatedOutcome: drawn && arm[row] === 1 ? label[row]! : null,
-        });
-      }
-    } finally {
-      tf.dispose(tensors);
-    }
-    if (decisions.length >= count) break;
-  }
-  if (decisions.length === 0) {
-    throw new EdgeloomError({
-      code: 'no-samples',
-      what: 'There are no decisions on the days of the export',
-      fix: 'choose other days, or skip uplift',
-    });
-  }
-  return decisions;
-}
-
-async function uplifts(
-  { model, path }: ModelFile,
-  decisions: Decision[],
-  { signal, onProgress }: RunOptions,
-): Promise<Float64Array> {
-  const values = new Float64Array(decisions.length);
-  for (const [i, { inputs }] of decisions.entries()) {
-    signal?.throwIfAborted();
-    if (i % 50 === 0)
-      onProgress?.({ message: `deciding with ${path}`, fraction: i / decisions.length });
-    values[i] = (await model.run(inputs)).uplift![0]!;
-  }
-  return values;
-}
-
-async function trainedAuc(
-  entry: EntryPoint,
-  decisions: Decision[],
-  options: RunOptions,
-): Promise<number | null> {
-  const asked = decisions.filter(({ treatedOutcome }) => treatedOutcome !== null);
-  const outputs = await runTrained(
-    entry,
-    asked.map(({ inputs }) => inputs),
-    options,
-  );
-  return treatedAuc(
-    asked,
-    Float64Array.from(outputs, ({ uplift }) => uplift![0]!),
-  ).auc;
-}
-
-function treatedAuc(
-  decisions: Decision[],
-  values: ArrayLike<number>,
-): { auc: number | null; rows: number } {
-  const asked = [...decisions.keys()].filter((i) => decisions[i]!.treatedOutcome !== null);
-  const value = auc(
-    asked.map((i) => values[i]!),
-    asked.map((i) => decisions[i]!.treatedOutcome!),
-  );
-  return { auc: Number.isFinite(value) ? value : null, rows: asked.length };
 }
 
 /** What a phone must know to call `decide` and to act on its answer. */
