@@ -5,7 +5,7 @@
  * stage it does not use does not.
  */
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { ArtifactRef, Json, KeyParts, StageRecord } from '../../lib/artifact.ts';
@@ -118,6 +118,3 @@ function changedParams(before: Json, after: Json, path = ''): string[] {
   const show = (value: Json): string => JSON.stringify(value).slice(0, 60);
   return [`parameter ${path} changed from ${show(before)} to ${show(after)}`];
 }
-
-/** Path of a file of the project, for messages. */
-export const projectPath = (path: string): string => relative(projectRoot, path);

@@ -55,4 +55,3 @@ export const historyRow = z.strictObject({
   as_of: z.int().min(0).max(9_999_999_999_999),
   item_ids: z.array(id).max(10_000),
 });
-export type HistoryRow = z.infer<typeof historyRow>;

@@ -105,7 +105,6 @@ export const manifestSchema = z
   });
 
 export type BundleFile = z.infer<typeof bundleFileSchema>;
-export type BundleModel = z.infer<typeof bundleModelSchema>;
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** JSON Schema of the manifest, for checks in other languages. */

@@ -15,10 +15,10 @@ describe('MetaFusion plan', () => {
     });
   });
 
-  it('says that four days are not enough', () => {
-    expect(metafusionPlan([1, 2, 3, 4].map(day))).toEqual({
+  it('says that six days are not enough', () => {
+    expect(metafusionPlan([1, 2, 3, 4, 5, 6].map(day))).toEqual({
       ok: false,
-      reason: expect.stringContaining('needs 5 days'),
+      reason: expect.stringContaining('needs 7 days'),
     });
   });
 });

@@ -16,8 +16,8 @@ export type MetaFusionPlan =
     }
   | { ok: false; reason: string };
 
-/** One day each for W_m, its early stop, the cohorts, the gates and the test. */
-export const MIN_DAYS = 5;
+/** Stability statistics look back over a week, so a shorter log has none worth the name. */
+const MIN_DAYS = 7;
 
 /**
  * Splits the days that have data. The last one tests, the one before trains the gates (T + 1), the
@@ -28,7 +28,7 @@ export function metafusionPlan(dates: readonly string[]): MetaFusionPlan {
   if (days.length < MIN_DAYS) {
     return {
       ok: false,
-      reason: `MetaFusion needs ${MIN_DAYS} days (meta model, its early stop, T, T+1 and T+2); the log has ${days.length}.`,
+      reason: `MetaFusion needs ${MIN_DAYS} days (stability statistics over a week, then T, T+1 and T+2); the window has ${days.length}.`,
     };
   }
   return {
