@@ -110,7 +110,6 @@ async function writeCheckpoint(folder: string, model: Model): Promise<void> {
     trainDates: TEST_DATES.slice(0, 1),
     validDate: TEST_DATES[1]!,
     params: {},
-    parameters: { tables: 0, network: 0 },
     backend: 'cpu',
     versions: {},
   };
