@@ -1,19 +1,20 @@
 /**
  * Attention of candidates over behaviours (Bahdanau et al., ICLR 2015; EdgeRec, CIKM 2020, eq. 10–13).
  *
- *   s_tj = vᵀ tanh(W_q q_t + W_k k_j + W_d d_j)    query: candidate's item state
+ *   s_tj = vᵀ tanh(W_q q_t + β + W_k k_j + W_d d_j)  query: candidate's item state
  *   a_t  = softmax_j(s_t) over real behaviours     key: behaviour's item state
  *   c_t  = Σ_j a_tj b_j                            value: behaviour's item and action states
  *
  * d_j is the one-hot bucket of the time since behaviour j ended. It changes with every decision,
  * so it enters here, on the key side, and never the encoders' states, which a phone keeps.
+ * The bias β is not in the paper's formula; without it a unit can hardly tell like from unlike.
  *
- * Weights under `name`: query/kernel [Hq, A], key/kernel [Hk, A], decay/kernel [De, A], vector [A, 1].
+ * Weights under `name`: query/kernel [Hq, A], query/bias [A], key/kernel [Hk, A], decay/kernel [De, A], vector [A, 1].
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Random } from '../../lib/random.ts';
 import type { Tensors } from '../engine/types.ts';
-import { glorotUniform } from './initializers.ts';
+import { glorotUniform, normal } from './initializers.ts';
 import { matMul, product } from './mat-mul.ts';
 import { nativeBackend, runUnaryGradient } from './native.ts';
 
@@ -33,6 +34,8 @@ export interface AttentionSizes {
 export function attentionInit(name: string, sizes: AttentionSizes, random: Random): Tensors {
   return {
     [`${name}/query/kernel`]: glorotUniform([sizes.query, sizes.hidden], random),
+    // Spread out, so that the units differ from the start in where their tanh bends.
+    [`${name}/query/bias`]: normal([sizes.hidden], 1, random),
     [`${name}/key/kernel`]: glorotUniform([sizes.key, sizes.hidden], random),
     [`${name}/decay/kernel`]: glorotUniform([sizes.decay, sizes.hidden], random),
     [`${name}/vector`]: glorotUniform([sizes.hidden, 1], random),
@@ -60,7 +63,10 @@ export function behaviourAttention(
   queries: tf.Tensor3D,
   { keys, values, decay, mask }: Behaviours,
 ): tf.Tensor3D {
-  const q = project(queries, weights[`${name}/query/kernel`] as tf.Tensor2D);
+  const q = tf.add(
+    project(queries, weights[`${name}/query/kernel`] as tf.Tensor2D),
+    weights[`${name}/query/bias`]!,
+  ) as tf.Tensor3D;
   const k = tf.add(
     project(keys, weights[`${name}/key/kernel`] as tf.Tensor2D),
     project(decay, weights[`${name}/decay/kernel`] as tf.Tensor2D),

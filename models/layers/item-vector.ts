@@ -37,13 +37,17 @@ export function itemWidth(fields: ItemFields): number {
   return fields.reduce((sum, { width }) => sum + width, 0);
 }
 
-/** Tables under `embedding/<field>`. Small values: an item starts as a slightly odd unknown one. */
+/**
+ * Tables under `embedding/<field>`, normal with deviation 2 / √rows, at most ½. The few values of an
+ * attribute stand well apart from the start, so that attention can learn which items are alike; each
+ * of many ids starts near the unknown one, and moves only as far as its own rows say.
+ */
 export function itemVectorsInit(fields: ItemFields, random: Random): Tensors {
   return Object.fromEntries(
-    fields.map(({ name, rows, width }) => [
-      `embedding/${name}`,
-      normal([rows, width], 0.05, random),
-    ]),
+    fields.map(({ name, rows, width }) => {
+      const deviation = Math.min(0.5, 2 / Math.sqrt(rows));
+      return [`embedding/${name}`, normal([rows, width], deviation, random)];
+    }),
   );
 }
 
