@@ -257,5 +257,5 @@ describe.skipIf(!slice)('KuaiRand-Pure, 25 to 30 April 2022 (skipped: no shared 
          (select count(distinct user_key) from '$lake/type=exposure/*/*/*.parquet') as users`,
     );
     expect(facts).toEqual({ orphans: 0, as_of: MIDNIGHT, users: 21_184 });
-  });
+  }, 600_000);
 });
