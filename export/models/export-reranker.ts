@@ -42,7 +42,7 @@ export interface ExportRerankerInput extends RunOptions {
   calibrationRows?: number;
   /** Rows of the parity table. @default 500 */
   parityRows?: number;
-  /** Slates that AUC is measured on. @default 800 */
+  /** Slates that AUC is measured on. @default 500 */
   evaluationRows?: number;
 }
 
@@ -94,7 +94,7 @@ async function exportLoaded(
   const model = 'reranker';
   const version = await modelVersion(input.checkpointDir, model, config);
   const rows = await readItemRows(input.tensorsDir, config.fields, weights);
-  const evaluated = input.evaluationRows ?? 800;
+  const evaluated = input.evaluationRows ?? 500;
   const phone = onPhone(config, weights, rows);
   const compile: CompileInput = { model, outDir, weights: phone.weights };
   const entries = rerankerEntries(phone.config, phone.weights);
