@@ -60,6 +60,8 @@ export class LiveTree {
     });
     this.#listr = new Listr(tasks, {
       concurrent: true,
+      // Ctrl-C is ours: the workflow is cancelled and what was started is stopped in order.
+      registerSignalListeners: false,
       exitOnError: false,
       renderer: plain ? 'silent' : 'default',
       rendererOptions: {
