@@ -74,6 +74,7 @@ export function completeParams(
     evaluate: withBackend(params.evaluate),
     uplift: withBackend(params.uplift),
     metafusion: withBackend(params.metafusion),
+    export: withBackend(params.export),
   };
 }
 
