@@ -1,10 +1,15 @@
-/** Adam (Kingma and Ba, ICLR 2015) on one vector of weights, with clipping by the gradient's norm. */
+/**
+ * Adam (Kingma and Ba, ICLR 2015) on one vector of weights, with clipping by the gradient's norm and
+ * decay of the weights apart from the gradient (Loshchilov and Hutter, ICLR 2019).
+ */
 import * as tf from '@tensorflow/tfjs';
 
 export interface AdamOptions {
   learningRate: number;
   /** Largest Euclidean norm of the gradient; longer ones are scaled to it. */
   clipNorm: number;
+  /** Share of a weight that one unit of step size takes away, apart from the gradient. @default 0 */
+  weightDecay?: number;
 }
 
 const BETA1 = 0.9;
@@ -31,7 +36,7 @@ export function adamStart(weights: tf.Tensor1D): AdamState {
 export function adamUpdate(
   state: AdamState,
   gradient: tf.Tensor1D,
-  { learningRate, clipNorm }: AdamOptions,
+  { learningRate, clipNorm, weightDecay = 0 }: AdamOptions,
 ): AdamState {
   const step = state.step + 1;
   const [weights, m, v] = tf.tidy(() => {
@@ -42,7 +47,8 @@ export function adamUpdate(
     const mHat = tf.div(m, 1 - BETA1 ** step);
     const vHat = tf.div(v, 1 - BETA2 ** step);
     const move = tf.mul(tf.div(mHat, tf.add(tf.sqrt(vHat), EPSILON)), learningRate);
-    return [tf.sub(state.weights, move), m, v] as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+    const kept = tf.mul(state.weights, 1 - learningRate * weightDecay);
+    return [tf.sub(kept, move), m, v] as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
   });
   return { weights, m, v, step };
 }

@@ -77,6 +77,10 @@ describe('adam', () => {
     });
     expect(clipped.m.dataSync()[0]).toBeCloseTo(0.06, 6);
     expect(clipped.m.dataSync()[1]).toBeCloseTo(0.08, 6);
+    // Without a gradient only the decay moves: 2 · (1 − 0.1 · 0.5) = 1.9.
+    const decay = { learningRate: 0.1, clipNorm: 1, weightDecay: 0.5 };
+    const decayed = adamUpdate(adamStart(tf.tensor1d([2])), tf.zeros([1]), decay);
+    expect(decayed.weights.dataSync()[0]).toBeCloseTo(1.9, 6);
   });
 });
 

@@ -29,6 +29,12 @@ export const trainParams = z.strictObject({
   batchSize: z.int().min(1).max(65536).default(128).describe('rows per update'),
   learningRate: z.number().positive().default(0.003).describe("Adam's step size"),
   clipNorm: z.number().positive().default(20).describe('largest norm of the gradient'),
+  weightDecay: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(0)
+    .describe('share of a weight that one unit of step size takes away'),
   patience: z
     .int()
     .min(1)

@@ -10,6 +10,7 @@ function definition(name: string, useActions: boolean): ModelDefinition {
     configFor: (features, overrides) => rerankerConfigFor(features, { ...overrides, useActions }),
     create: (config) => rerankerModel(rerankerConfig.parse(config)),
     validation: rankingValidation,
+    params: { learningRate: 0.005, weightDecay: 0.1 },
   };
 }
 
