@@ -77,11 +77,6 @@ export class Staging {
     this.#tables.set(name, { name, columns: all, rows: new RowBuffer() });
   }
 
-  /** Names of the tables, in the order in which they were made. */
-  tableNames(): string[] {
-    return [...this.#tables.keys()];
-  }
-
   /** The number that the next row will get. */
   get nextRow(): number {
     return this.#nextRow;
