@@ -3,7 +3,6 @@
  * dozen per weight, and a checkpoint is a handful of vectors.
  */
 import * as tf from '@tensorflow/tfjs';
-import { EdgeloomError } from '../../lib/errors.ts';
 import type { NamedTensor } from '../../lib/safetensors.ts';
 import type { Tensors } from './types.ts';
 
@@ -45,28 +44,4 @@ export function toNamedTensors(flat: Float32Array, layout: Layout): Record<strin
     offset += size;
   });
   return named;
-}
-
-/** @throws EdgeloomError `bad-weights` when names or shapes are not those of the model */
-export function fromNamedTensors(
-  named: Record<string, NamedTensor>,
-  layout: Layout,
-  where: string,
-): Float32Array {
-  const flat = new Float32Array(layout.total);
-  let offset = 0;
-  layout.names.forEach((name, i) => {
-    const tensor = named[name];
-    if (!tensor || `${tensor.shape}` !== `${layout.shapes[i]}`) {
-      throw new EdgeloomError({
-        code: 'bad-weights',
-        what: `The weights do not fit the model: ${name} is ${tensor ? `[${tensor.shape}]` : 'missing'}, not [${layout.shapes[i]}]`,
-        where,
-        fix: 'use the model.json that lies beside these weights, or train again',
-      });
-    }
-    flat.set(tensor.data, offset);
-    offset += layout.sizes[i]!;
-  });
-  return flat;
 }

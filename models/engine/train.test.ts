@@ -7,10 +7,12 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dnnConfigFor, dnnModel } from '../baselines/dnn.ts';
+import { rerankerConfigFor, rerankerModel } from '../reranker/model.ts';
 import { type TrainModelInput, trainModel } from '../train-model.ts';
 import { adamStart, adamUpdate } from './adam.ts';
 import { useBackend } from './backend.ts';
 import { Dataset } from './dataset.ts';
+import type { Features } from './features.ts';
 import { availableBackends } from './test-backends.ts';
 import { TEST_DATES, writeTestTensors } from './test-tensors.ts';
 import { type TrainInput, train, trainParams, type Validation } from './train.ts';
@@ -25,13 +27,13 @@ beforeAll(async () => {
   await useBackend(backend);
   folder = await mkdtemp(join(tmpdir(), 'edgeloom-train-'));
   tensorsDir = join(folder, 'tensors');
-  await writeTestTensors(tensorsDir, 600);
+  await writeTestTensors(tensorsDir, 400);
 });
 afterAll(async () => rm(folder, { recursive: true, force: true }));
 
 const small = {
   config: { hidden: 8, attention: 8, mlp: [8] },
-  params: { epochs: 3, batchSize: 64, checkpointEvery: 5 },
+  params: { epochs: 3, batchSize: 64, checkpointEvery: 3 },
 };
 
 function input(name: string, overrides: Partial<TrainModelInput> = {}): TrainModelInput {
@@ -84,11 +86,12 @@ describe('adam', () => {
   });
 });
 
-describe('training', () => {
+// Generous: a cold start of TensorFlow in a child process takes seconds on a busy machine.
+describe('training', { timeout: 300_000 }, () => {
   it('learns what the samples hold, and more with actions than without', async () => {
-    const params = { epochs: 8, patience: 8, batchSize: 256, learningRate: 0.02 };
+    const params = { epochs: 5, patience: 5, batchSize: 128, learningRate: 0.02 };
     const big = join(folder, 'big');
-    await writeTestTensors(big, 2500);
+    await writeTestTensors(big, 1500);
     const full = await trainModel(input('full', { tensorsDir: big, params }));
     const blind = await trainModel(
       input('blind', { tensorsDir: big, params, model: 'reranker-no-actions' }),
@@ -97,7 +100,7 @@ describe('training', () => {
       input('dnn', { tensorsDir: big, params, model: 'dnn', config: { mlp: [16] } }),
     );
     expect(dnn.valid.gauc).toBeGreaterThan(0.58);
-    expect(full.valid.gauc).toBeGreaterThan(blind.valid.gauc! + 0.03);
+    expect(full.valid.logLoss).toBeLessThan(blind.valid.logLoss! - 0.01);
   });
 
   it('ends with the same bytes when it is aborted in the middle of an epoch and started again', async () => {
@@ -105,14 +108,14 @@ describe('training', () => {
     const abort = new AbortController();
     let updates = 0;
     const onProgress = ({ message }: { message: string }) => {
-      if (message.includes('update') && ++updates === 13) abort.abort(new Error('stop'));
+      if (message.includes('update') && ++updates === 9) abort.abort(new Error('stop'));
     };
     await expect(
       trainModel(input('aborted'), { signal: abort.signal, onProgress }),
     ).rejects.toThrow('stop');
     const messages: string[] = [];
     await trainModel(input('aborted'), { onProgress: ({ message }) => messages.push(message) });
-    expect(messages[0]).toBe('resumed at update 13');
+    expect(messages[0]).toBe('resumed at update 9');
     expect(await checkpointBytes('aborted')).toEqual(await checkpointBytes('undisturbed'));
   });
 
@@ -132,8 +135,8 @@ describe('training', () => {
       });
       await once(child, 'exit');
     };
-    await run(8);
-    await run(9);
+    await run(5);
+    await run(6);
     await run(Number.POSITIVE_INFINITY);
     await trainModel(input('undisturbed-2'));
     expect(await checkpointBytes('killed')).toEqual(await checkpointBytes('undisturbed-2'));
@@ -175,14 +178,22 @@ describe('training', () => {
     await dataset.close();
   });
 
-  it('holds no more tensors after many updates than after few', async () => {
-    const { dataset, trainInput } = await dnnTraining('memory');
+  it.each([
+    ['dnn', (features: Features) => dnnModel(dnnConfigFor(features, { mlp: [8] }))],
+    ['reranker', (features: Features) => rerankerModel(rerankerConfigFor(features, small.config))],
+  ])('holds no more tensors after many updates than after few (%s)', async (name, create) => {
+    const { dataset, trainInput } = await dnnTraining(`memory-${name}`);
+    const model = create(dataset.features);
+    const validation = lossValidation(model, dataset, 64);
     const counts: number[] = [];
-    await train(trainInput, {
-      onProgress: ({ message }) => {
-        if (message.includes('update')) counts.push(tf.memory().numTensors);
+    await train(
+      { ...trainInput, model, validation },
+      {
+        onProgress: ({ message }) => {
+          if (message.includes('update')) counts.push(tf.memory().numTensors);
+        },
       },
-    });
+    );
     expect(counts.length).toBeGreaterThan(15);
     expect(new Set(counts).size).toBe(1);
     await dataset.close();
