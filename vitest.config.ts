@@ -7,7 +7,7 @@ export default defineConfig({
     maxWorkers: 2,
     include: ['**/*.test.ts'],
     exclude: ['node_modules/**', '.edgeloom/**'],
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

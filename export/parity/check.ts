@@ -46,7 +46,6 @@ export const parityReportSchema = z.strictObject({
 });
 
 export type ParityResult = z.infer<typeof parityResultSchema>;
-export type ParityReport = z.infer<typeof parityReportSchema>;
 
 export interface CheckParityInput extends RunOptions {
   /** The trained model on all rows at once. */

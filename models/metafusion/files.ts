@@ -16,7 +16,7 @@ import { writeFileAtomic } from '../../lib/files.ts';
 import { type NamedTensor, SafetensorsFile, writeSafetensors } from '../../lib/safetensors.ts';
 import type { Cohort } from './cohorts.ts';
 import { CLIP, type GateConfig } from './gate.ts';
-import { dequantiseDelta, quantiseDelta } from './quantise.ts';
+import { quantiseDelta } from './quantise.ts';
 
 type Named = Record<string, NamedTensor>;
 
@@ -104,13 +104,6 @@ export async function writeMetaFusionFiles(
   };
   await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
   return config;
-}
-
-/** Reads a cohort's ΔW as the float32 numbers that a phone uses. */
-export async function readDelta(path: string): Promise<Named> {
-  const tensors = await readNamed(path);
-  const quantised = Object.values(tensors).some(({ data }) => data instanceof Int8Array);
-  return quantised ? dequantiseDelta(tensors) : tensors;
 }
 
 /** Every tensor of a safetensors file. */

@@ -45,7 +45,9 @@ describe('edgeloom run', () => {
     const manifest = await verifyBundle(undisturbed.bundleDir);
     expect(Object.keys(manifest.models).sort()).toEqual(['metafusion', 'reranker', 'uplift']);
     expect(undisturbed.skipped).toEqual([]);
-    expect(undisturbed.webUi).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/daily%2F/);
+    expect(undisturbed.webUi).toMatch(
+      /^http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/daily%2F/,
+    );
     const account = manifest.lineage;
     expect(account.dates.training).toHaveLength(5);
   });
@@ -63,7 +65,9 @@ describe('edgeloom run', () => {
     const { code, stdout, stderr } = await plan.ended;
     expect(code, stderr).toBe(0);
     const planned = (JSON.parse(stdout) as { nodes: { node: string; action: string }[] }).nodes;
-    expect(planned.filter(({ action }) => action === 'run').map(({ node }) => node)).toEqual(['release']);
+    expect(planned.filter(({ action }) => action === 'run').map(({ node }) => node)).toEqual([
+      'release',
+    ]);
 
     const again = await finish(edgeloom(runArgs('a')));
     const ran = again.nodes.filter(({ state }) => state !== 'reused');
@@ -73,7 +77,16 @@ describe('edgeloom run', () => {
 
   it('pulls into a folder whose files match the manifest', async () => {
     const out = join(root, 'pulled');
-    const pull = edgeloom(['pull', '--channel', 'stable', '--out', out, '--from', undisturbed.releaseDir, '--json']);
+    const pull = edgeloom([
+      'pull',
+      '--channel',
+      'stable',
+      '--out',
+      out,
+      '--from',
+      undisturbed.releaseDir,
+      '--json',
+    ]);
     const { code, stdout, stderr } = await pull.ended;
     expect(code, stderr).toBe(0);
     const { path } = JSON.parse(stdout) as { path: string };

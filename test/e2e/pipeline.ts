@@ -9,7 +9,11 @@ export const SMALL_RUN = join(projectRoot, 'test', 'fixtures', 'small-run.json')
 
 /** A week of few users: enough for every branch of the pipeline. */
 export async function smallLogs(out: string): Promise<string> {
-  await simulate({ params: worldParams.parse({ seed: 11, users: { count: 200 } }), out, truth: null });
+  await simulate({
+    params: worldParams.parse({ seed: 11, users: { count: 200 } }),
+    out,
+    truth: null,
+  });
   return out;
 }
 
