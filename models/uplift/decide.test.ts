@@ -13,6 +13,8 @@ const config = upliftConfig.parse({
   unexposed: 16,
   exposureAction: 7,
   pageViewAction: 6,
+  exposureDecay: 3,
+  pageViewDecay: 4,
   context: 5,
 });
 

@@ -20,6 +20,8 @@ const config: UpliftConfig = {
   ],
   exposureAction: 7,
   pageViewAction: 6,
+  exposureDecay: 3,
+  pageViewDecay: 4,
   context: 5,
   since: 4,
   sessionClicks: 3,

@@ -7,14 +7,17 @@
  *   unexposed candidates left on the phone:
  *     F_cands = mean over candidates of tanh(W [item vector])        (mean pooling, no self-attention)
  *   (7)  α_i = softmax_i(F_cands · P̂_i)      M = Σ_i α_i B̂_i         for exposures and for clicks
- *   (11) F = [F_cands, M_exp, M_sclk, F_cands ∘ M_exp items, F_cands ∘ M_sclk items, context]
+ *   recency r = Σ_i onehot(time since behaviour i ended) / K             for exposures and for clicks
+ *   (11) F = [F_cands, M_exp, M_sclk, F_cands ∘ M_exp items, F_cands ∘ M_sclk items, r_exp, r_sclk, context]
  *   (12) c = ControlNet(F)        (13) v = UpliftNet(F)              two MLPs on a shared bottom
  *   (14) P_ctrl = σ(c)            (15) P_trt = σ(c + v)              (16) effect = P_trt − P_ctrl
  *   (17) loss = CE(P_ctrl | control rows) + CE(P_trt | treated rows), per row of the batch
  *
  * Left out of the paper: long-term clicks, the user's profile, GRU and self-attention over the
  * candidates. Added: the two element-wise products in (11), which say how well the candidates match
- * the behaviours without asking the MLPs to multiply; `interaction: false` removes them.
+ * the behaviours without asking the MLPs to multiply (`interaction: false` removes them), and how many
+ * behaviours ended how long ago: whoever has just clicked is in a flow that a request interrupts. As in
+ * the reranker, what changes with *now* stays out of the GRUs.
  * Whether treated rows also train ControlNet is not said in the paper: `stopGradientTreatment`.
  *
  * v has the sign of the effect and, at one control probability, its order. `decide` computes v only.
@@ -25,7 +28,7 @@
  * | since-item/0, sclk-item/0                 | GRU, P → H               |
  * | since-action/0, sclk-action/0             | GRU, actions → H         |
  * | candidates                                | dense P → H              |
- * | control, uplift                           | MLP, 7H + context → 1    |
+ * | control, uplift                           | MLP, 7H + times + context → 1 |
  *
  * At the default sizes about 20 KB of float32 run on the phone (tables excluded).
  */
@@ -65,6 +68,8 @@ export const upliftConfig = z.strictObject({
   unexposed: size.describe('U, candidates left on the phone'),
   exposureAction: size.describe('length of the multi-hot action vector of an exposure'),
   pageViewAction: size.describe('length of the multi-hot action vector of a click'),
+  exposureDecay: size.describe('buckets of the time since an exposure ended'),
+  pageViewDecay: size.describe('buckets of the time since a click ended'),
   context: size.describe('length of the multi-hot vector of the moment'),
   hidden: z.int().min(1).max(256).default(16).describe('H, width of every state'),
   mlp: z.array(size).default([32]).describe('hidden layers of ControlNet and UpliftNet'),
@@ -97,9 +102,11 @@ export function upliftConfigFor(
 ): UpliftConfig {
   const { widths, ...rest } = overrides;
   const { since, sessionClicks, unexposed, exposureAction, pageViewAction } = features.sizes;
+  const { exposureDecay, pageViewDecay } = features.sizes;
   return upliftConfig.parse({
     fields: itemFieldsFor(features, widths ?? { item: 8 }),
     ...{ since, sessionClicks, unexposed, exposureAction, pageViewAction },
+    ...{ exposureDecay, pageViewDecay },
     context: features.sizes.decisionContext,
     ...rest,
   });
@@ -111,12 +118,16 @@ export interface DecideInputs {
   since_item_vec: tf.Tensor3D;
   /** [1, Ks, exposureAction] multi-hot */
   since_action: tf.Tensor3D;
+  /** [1, Ks, exposureDecay] one-hot, zeros for padding */
+  since_decay: tf.Tensor3D;
   /** [1, Ks] */
   since_mask: tf.Tensor2D;
   /** [1, Kc, P] */
   sclk_item_vec: tf.Tensor3D;
   /** [1, Kc, pageViewAction] multi-hot */
   sclk_action: tf.Tensor3D;
+  /** [1, Kc, pageViewDecay] one-hot, zeros for padding */
+  sclk_decay: tf.Tensor3D;
   /** [1, Kc] */
   sclk_mask: tf.Tensor2D;
   /** [1, U, P] */
@@ -134,9 +145,11 @@ export function decideShapes(config: UpliftConfig): Record<keyof DecideInputs, n
   return {
     since_item_vec: [1, since, P],
     since_action: [1, since, config.exposureAction],
+    since_decay: [1, since, config.exposureDecay],
     since_mask: [1, since],
     sclk_item_vec: [1, sessionClicks, P],
     sclk_action: [1, sessionClicks, config.pageViewAction],
+    sclk_decay: [1, sessionClicks, config.pageViewDecay],
     sclk_mask: [1, sessionClicks],
     unexposed_vec: [1, unexposed, P],
     unexposed_mask: [1, unexposed],
@@ -145,7 +158,8 @@ export function decideShapes(config: UpliftConfig): Record<keyof DecideInputs, n
 }
 
 function fusionWidth(config: UpliftConfig): number {
-  return config.hidden * (config.interaction ? 7 : 5) + config.context;
+  const states = config.hidden * (config.interaction ? 7 : 5);
+  return states + config.exposureDecay + config.pageViewDecay + config.context;
 }
 
 function init(config: UpliftConfig, seed: number): Tensors {
@@ -177,9 +191,11 @@ export function gatherInputs(config: UpliftConfig, weights: Tensors, batch: Tens
   return {
     since_item_vec: vectors('since'),
     since_action: batch.since_action as tf.Tensor3D,
+    since_decay: batch.since_decay as tf.Tensor3D,
     since_mask: batch.since_mask as tf.Tensor2D,
     sclk_item_vec: vectors('sclk'),
     sclk_action: batch.sclk_action as tf.Tensor3D,
+    sclk_decay: batch.sclk_decay as tf.Tensor3D,
     sclk_mask: batch.sclk_mask as tf.Tensor2D,
     unexposed_vec: vectors('unexposed'),
     unexposed_mask: batch.unexposed_mask as tf.Tensor2D,
@@ -235,7 +251,10 @@ function fuse(config: UpliftConfig, weights: Tensors, x: DecideInputs): tf.Tenso
   if (config.interaction) {
     parts.push(tf.mul(candidates, expItems), tf.mul(candidates, clkItems));
   }
-  return tf.concat([...parts, x.context], 1) as tf.Tensor2D;
+  return tf.concat(
+    [...parts, tf.mean(x.since_decay, 1), tf.mean(x.sclk_decay, 1), x.context],
+    1,
+  ) as tf.Tensor2D;
 }
 
 /** The value and no gradient. */
@@ -313,6 +332,8 @@ function inputSpecs(config: UpliftConfig): Record<string, InputSpec> {
   // Stored as indexes, made multi-hot with the batch; behaviours of unknown actions are all zeros.
   specs.since_action = { ...float(since, config.exposureAction), validity: 'since_known' };
   specs.sclk_action = { ...float(sessionClicks, config.pageViewAction), validity: 'sclk_known' };
+  specs.since_decay = { ...float(since, config.exposureDecay), validity: 'since_mask' };
+  specs.sclk_decay = { ...float(sessionClicks, config.pageViewDecay), validity: 'sclk_mask' };
   specs.context = float(config.context);
   for (const name of ['arm', 'propensity', 'matured']) specs[name] = float();
   specs[UPLIFT_LABELS[config.label]] = float();

@@ -74,6 +74,7 @@ function decisions(n: number, effect: number, random: Random): Record<string, Na
     if (prefix === 'unexposed') continue;
     floats(`${prefix}_known`, [length], () => 1);
     ints(`${prefix}_action`, [length, 1], () => random.below(4));
+    ints(`${prefix}_decay`, [length], () => random.below(2));
   }
   const keen = Array.from({ length: n }, () => random.chance(0.5));
   const helped = keen.map((k) => random.chance(k ? 0.3 : 0.7));
