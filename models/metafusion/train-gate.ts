@@ -12,7 +12,7 @@ import { type DayRows, sliceRows, userRuns } from './rows.ts';
 import { trainShortly } from './short-training.ts';
 
 export const gateParams = z.strictObject({
-  epochs: z.int().min(0).default(4).describe('passes over the chosen users of day T + 1'),
+  epochs: z.int().min(0).default(3).describe('passes over the chosen users of day T + 1'),
   usersPerUpdate: z
     .int()
     .min(1)
@@ -21,10 +21,10 @@ export const gateParams = z.strictObject({
   usersPerEpoch: z
     .int()
     .min(1)
-    .default(300)
+    .default(120)
     .describe('users drawn anew for each epoch: the gate has few parameters and needs no more'),
   rowsPerUser: z.int().min(1).default(24).describe('slates of a user that enter an update'),
-  learningRate: z.number().positive().default(0.02).describe("Adam's step size"),
+  learningRate: z.number().positive().default(0.05).describe("Adam's step size"),
   hidden: z.int().min(1).default(8).describe('hidden units of the MLP of each layer'),
   seed: z.int().default(1).describe('of the starting weights and of the choice of users'),
 });
