@@ -6,7 +6,10 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     include: ['**/*.test.ts'],
-    exclude: ['node_modules/**', '.edgeloom/**'],
+    // The end-to-end runs take minutes: `npm run test:e2e`.
+    exclude: process.env.EDGELOOM_E2E
+      ? ['node_modules/**', '.edgeloom/**']
+      : ['node_modules/**', '.edgeloom/**', 'test/e2e/**'],
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },
