@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive } from './alive.ts';
+import { EdgeloomError } from './errors.ts';
 
 interface Holder {
   pid: number;
@@ -72,7 +73,13 @@ export async function withLock<T>(
   let waited = false;
   try {
     for (;;) {
-      options.signal?.throwIfAborted();
+      if (options.signal?.aborted) {
+        throw new EdgeloomError({
+          code: 'cancelled',
+          what: 'Cancelled while waiting for another process',
+          exitCode: 130,
+        });
+      }
       try {
         await link(draft, path);
         break;
