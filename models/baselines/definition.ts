@@ -9,5 +9,5 @@ export const dnnDefinition: ModelDefinition = {
   configFor: (features, overrides) => dnnConfigFor(features, overrides),
   create: (config) => dnnModel(dnnConfig.parse(config)),
   validation: rankingValidation,
-  params: { learningRate: 0.003, weightDecay: 0.1 },
+  params: { epochs: 6, batchSize: 256, learningRate: 0.005, weightDecay: 0.1 },
 };
