@@ -68,6 +68,8 @@ export interface PageViewDetails {
   durationMs: number;
   actions: BlockActions;
   liked: boolean;
+  /** The item went into the cart: one wish met, the next one follows from it. */
+  carted: boolean;
   evidence: number;
 }
 
@@ -109,6 +111,7 @@ export function pageViewDetails(
     durationMs,
     actions,
     liked: random.chance(sigmoid(-2.8 + 1.4 * depth)),
-    evidence: cart ? -1 : clamp(0.2 + 1.5 * depth, -0.5, 3),
+    carted: cart,
+    evidence: clamp(0.2 + 1.5 * depth, -0.5, 3),
   };
 }

@@ -277,7 +277,7 @@ describe('drift', () => {
         full.exposures.filter((_, i) => users.has(exposures[i]!.user_id)).map((row) => row.clicked),
       );
     });
-    expect(rates[1]).toBeGreaterThan(1.5 * rates[0]!);
+    expect(rates[1]).toBeGreaterThan(1.3 * rates[0]!);
   });
 
   it('is gone in its null world', () => {

@@ -8,8 +8,8 @@ const share = z.number().min(0).max(1);
 const strength = z.number().min(0).max(5);
 
 const items = z.strictObject({
-  count: z.int().min(200).max(1_000_000).default(2000).describe('items in the catalogue'),
-  categories: z.int().min(4).max(256).default(8),
+  count: z.int().min(200).max(1_000_000).default(600).describe('items in the catalogue'),
+  categories: z.int().min(4).max(256).default(6),
   brandsPerCategory: z.int().min(1).max(100).default(6),
   creators: z.int().min(1).max(100_000).default(150),
   videoShare: share.default(0.4).describe('items of kind video; the others are of kind image'),
@@ -25,7 +25,7 @@ const users = z.strictObject({
     .max(5)
     .default(1.05)
     .describe('Pareto exponent of sessions a day'),
-  sessionsPerDay: z.number().min(0.01).max(50).default(0.3).describe('mean over users'),
+  sessionsPerDay: z.number().min(0.01).max(50).default(0.32).describe('mean over users'),
   maxSessionsPerDay: z.number().min(0.1).max(200).default(3.2).describe('cap on one user'),
   cohortShares: z.array(share).min(1).max(16).default([0.3, 0.3, 0.25, 0.15]),
   cohortBias: z
@@ -51,9 +51,9 @@ const users = z.strictObject({
 });
 
 const click = z.strictObject({
-  bias: z.number().min(-10).max(5).default(-3.5),
+  bias: z.number().min(-10).max(5).default(-3.8),
   taste: strength.default(0.7).describe('logits per unit of taste · item'),
-  intent: strength.default(3.6).describe('logits per unit of session intent · item'),
+  intent: strength.default(4.5).describe('logits per unit of session intent · item'),
   slip: share.default(0.03).describe('probability of a click by mistake, times attention'),
   positionBias: share.default(1).describe('0: attention is the same everywhere'),
   attentionScale: z
@@ -96,10 +96,10 @@ const session = z.strictObject({
   slow: share.default(0.15).describe('sessions on a slow network'),
   intentSwitch: share.default(0.004).describe('probability an exposure that the intent changes'),
   satisfied: share
-    .default(0.05)
+    .default(0.5)
     .describe('probability that a click on a fitting item meets the wish: into the cart, done'),
   intentCarry: share
-    .default(0.9)
+    .default(0.95)
     .describe('probability that an intent survives until the next session'),
   searchShare: share.default(0.35).describe('sessions in the scene search-feed'),
 });
@@ -124,15 +124,13 @@ const insert = z.strictObject({
     .number()
     .min(0)
     .max(20)
-    .default(8)
+    .default(4)
     .describe('logits of the ranker per unit of estimated intent · item'),
   wait: strength
     .default(0.25)
     .describe('click logits lost to the wait; they come back slot by slot'),
   slowWait: strength.default(0.5).describe('the same on a slow network'),
-  flowWait: strength
-    .default(1.2)
-    .describe('added when the user has clicked within the last 3 slots'),
+  flowWait: strength.default(2).describe('added when the user has clicked within the last 3 slots'),
   recovery: share.default(0.92).describe('part of that loss which is left after each slot'),
   takeAfterClick: share
     .default(0.3)
@@ -161,8 +159,8 @@ const insert = z.strictObject({
 
 const log = z.strictObject({
   explore: share
-    .default(0.15)
-    .describe('pages whose reranks are randomised after a click or delete'),
+    .default(0.05)
+    .describe('moments whose reranks are randomised after a click or delete'),
   late: share.default(0.025).describe('sessions uploaded hours late'),
   duplicates: share.default(0.004).describe('events sent twice'),
   killed: share.default(0.02).describe('sessions whose last exposure never ends'),

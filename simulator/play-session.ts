@@ -241,7 +241,8 @@ class Player {
       ended,
       actions: view.actions,
     });
-    this.#session.observe(look.item, view.evidence);
+    if (view.carted) this.#session.observeCart(look.item);
+    else this.#session.observe(look.item, view.evidence);
     this.#now = ended + 150;
   }
 

@@ -99,11 +99,8 @@ export class Session {
     return SCENES[this.scene]!;
   }
 
-  /**
-   * Draws a new intent: half of the time among what the user likes anyway.
-   * @param done category that it is not, because that wish has just been met
-   */
-  drawIntent(done = -1): void {
+  /** Draws a new intent: half of the time among what the user likes anyway. */
+  drawIntent(): void {
     const { categories, categoryVectors } = this.population.catalogue;
     const { tastes } = this.population;
     let category = this.random.below(categories);
@@ -114,8 +111,11 @@ export class Session {
       }
       category = pick(this.random, weights);
     }
-    if (category === done)
-      category = (category + 1 + this.random.below(categories - 1)) % categories;
+    this.#intend(category);
+  }
+
+  #intend(category: number): void {
+    const { categoryVectors } = this.population.catalogue;
     for (let d = 0; d < SIZE; d++) {
       this.intent[d] = categoryVectors[category * SIZE + d]! + 0.1 * this.random.normal();
     }
@@ -260,7 +260,8 @@ export class Session {
       this.sinceClick = 0;
       this.quiet = 0;
     }
-    if (satisfied) this.drawIntent(catalogue.category[look.item]!);
+    // Who has found a phone looks for its case.
+    if (satisfied) this.#intend(catalogue.complement[catalogue.category[look.item]!]!);
     else if (this.random.chance(params.session.intentSwitch)) this.drawIntent();
     const exit = params.session.exit * Math.exp(-0.7 * look.intent) * (clicked ? 0.5 : 1);
     if (this.random.chance(Math.min(1, exit))) return this.#leave();
@@ -282,6 +283,14 @@ export class Session {
       this.#trace[d] = 0.96 * this.#trace[d]! + weight * vectors[item * SIZE + d]!;
     }
     this.#traceWeight = 0.96 * this.#traceWeight + Math.abs(weight);
+  }
+
+  /** Forgets the trace of the wish that was met and notes the one that goes with it. */
+  observeCart(item: number): void {
+    const { category, categoryVectors, complement } = this.population.catalogue;
+    const next = complement[category[item]!]!;
+    for (let d = 0; d < SIZE; d++) this.#trace[d] = 2 * categoryVectors[next * SIZE + d]!;
+    this.#traceWeight = 2;
   }
 
   /** The intent as what was observed gives it away, [1, SIZE]; near 0 while little was seen. */

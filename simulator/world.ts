@@ -86,8 +86,8 @@ export class World {
     const session = new Session(this.population, user, scene, random.chance(slow), random);
     const left = this.#left.subarray(user * SIZE, (user + 1) * SIZE);
     const start = Math.max(planned.start, this.#busyUntil[user]! + 60_000);
-    // A wish fades: a day later it is e times less likely to be alive.
-    const alive = intentCarry * Math.exp((this.#busyUntil[user]! - start) / DAY_MS);
+    // A wish fades: three days later it is e times less likely to be alive.
+    const alive = intentCarry * Math.exp((this.#busyUntil[user]! - start) / (3 * DAY_MS));
     const carried = random.chance(alive) && left.some((x) => x !== 0);
     if (carried) session.intent.set(left);
     else session.drawIntent();
