@@ -9,5 +9,5 @@ export const upliftDefinition: ModelDefinition = {
   configFor: (features, overrides) => upliftConfigFor(features, overrides),
   create: (config) => upliftModel(upliftConfig.parse(config)),
   validation: upliftValidation,
-  params: { epochs: 6, batchSize: 256, learningRate: 0.002, patience: 2 },
+  params: { epochs: 8, batchSize: 256, learningRate: 0.003, patience: 2 },
 };

@@ -30,7 +30,7 @@
  * | candidates                                | dense P → H              |
  * | control, uplift                           | MLP, 7H + times + context → 1 |
  *
- * At the default sizes about 20 KB of float32 run on the phone (tables excluded).
+ * At the default sizes about 30 KB of float32 run on the phone (tables excluded).
  */
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
@@ -72,7 +72,10 @@ export const upliftConfig = z.strictObject({
   pageViewDecay: size.describe('buckets of the time since a click ended'),
   context: size.describe('length of the multi-hot vector of the moment'),
   hidden: z.int().min(1).max(256).default(16).describe('H, width of every state'),
-  mlp: z.array(size).default([32]).describe('hidden layers of ControlNet and UpliftNet'),
+  mlp: z
+    .array(size)
+    .default([])
+    .describe('hidden layers of ControlNet and UpliftNet; none: both are linear in the fusion'),
   interaction: z
     .boolean()
     .default(true)
@@ -95,7 +98,11 @@ export const upliftConfig = z.strictObject({
 });
 export type UpliftConfig = z.infer<typeof upliftConfig>;
 
-/** Config for a tensors folder; `overrides` are the fields with defaults, `fields` and `widths`. */
+/**
+ * Config for a tensors folder; `overrides` are the fields with defaults, `fields` and `widths`.
+ * Tables of its own are those of the attributes (category, brand …): orders are too few to learn ids
+ * by. Without attributes there is only the id.
+ */
 export function upliftConfigFor(
   features: Features,
   overrides: Record<string, unknown> & { widths?: Record<string, number> } = {},
@@ -103,8 +110,10 @@ export function upliftConfigFor(
   const { widths, ...rest } = overrides;
   const { since, sessionClicks, unexposed, exposureAction, pageViewAction } = features.sizes;
   const { exposureDecay, pageViewDecay } = features.sizes;
+  const all = itemFieldsFor(features, widths);
+  const attributes = all.filter(({ name }) => name !== 'item');
   return upliftConfig.parse({
-    fields: itemFieldsFor(features, widths ?? { item: 8 }),
+    fields: attributes.length > 0 ? attributes : all,
     ...{ since, sessionClicks, unexposed, exposureAction, pageViewAction },
     ...{ exposureDecay, pageViewDecay },
     context: features.sizes.decisionContext,
