@@ -16,6 +16,7 @@ const config = upliftConfig.parse({
   exposureDecay: 3,
   pageViewDecay: 4,
   context: 5,
+  mlp: [8],
 });
 
 describe('decide as a graph', () => {
