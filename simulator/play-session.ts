@@ -316,8 +316,11 @@ class Player {
       unexposed,
       depth,
     });
+    this.#now += 1;
+    const tell = this.#sink.decisionTruth;
+    if (arm === 'control' && !tell) return 'continue';
     const inserted = world.answer(session, 'insert', world.stream('insert', this.#planned, number));
-    if (this.#sink.decisionTruth) {
+    if (tell) {
       const later: Page[] = [];
       const truth = decisionTruth(
         session,
@@ -330,9 +333,8 @@ class Player {
         world.params.insert.rollouts,
         world.stream('future', this.#planned, number).uint32(),
       );
-      this.#sink.decisionTruth({ decision_id, arm, propensity, horizons: HORIZONS, truth });
+      tell({ decision_id, arm, propensity, horizons: HORIZONS, truth });
     }
-    this.#now += 1;
     if (arm === 'control') return 'continue';
     session.waitForInsert();
     return this.#request('insert', inserted);

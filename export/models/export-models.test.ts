@@ -137,7 +137,7 @@ describe('export of the reranker', () => {
 });
 
 describe('export of request uplift', () => {
-  it.skip('makes a part with a threshold that keeps the budget, and item rows of its own', async () => {
+  it('makes a part with a threshold that keeps the budget, and item rows of its own', async () => {
     const checkpoint = join(root, 'uplift');
     await writeUplift(tensorsDir, checkpoint);
     const outDir = join(root, 'uplift-part');
@@ -157,10 +157,10 @@ describe('export of request uplift', () => {
     expect(config.embeddings.model).toBe('uplift');
   });
 
-  it.skip('shares the item rows of a reranker that has the same tables, and no others', async () => {
+  it('shares the item rows of a reranker that has the same tables, and no others', async () => {
     const reranker = await exported('owner');
     const checkpoint = join(root, 'uplift-shared');
-    await writeUplift(tensorsDir, checkpoint);
+    await writeUplift(tensorsDir, checkpoint, true);
     const run = async (name: string): Promise<string> => {
       const outDir = join(root, name);
       await mkdir(outDir);

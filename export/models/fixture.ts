@@ -9,6 +9,7 @@ import { saveCheckpoint } from '../../models/engine/checkpoint.ts';
 import { readFeatures } from '../../models/engine/features.ts';
 import { TEST_DATES, TEST_SIZES, writeTestTensors } from '../../models/engine/test-tensors.ts';
 import type { Model } from '../../models/engine/types.ts';
+import { itemFieldsFor } from '../../models/layers/item-vector.ts';
 import { rerankerConfigFor, rerankerModel } from '../../models/reranker/model.ts';
 import { upliftConfigFor, upliftModel } from '../../models/uplift/model.ts';
 
@@ -57,8 +58,13 @@ function decisionColumns(n: number, random: Random): Record<string, NamedTensor>
     matured: flags(1),
     label_n10: flags(0.3),
   };
-  const sequences = { since: 7, sclk: 4, unexposed: 0 };
-  for (const [prefix, actions] of Object.entries(sequences)) {
+  const { exposureDecay, pageViewDecay } = TEST_SIZES;
+  const sequences = [
+    { prefix: 'since', actions: 7, decay: exposureDecay },
+    { prefix: 'sclk', actions: 4, decay: pageViewDecay },
+    { prefix: 'unexposed', actions: 0, decay: 0 },
+  ];
+  for (const { prefix, actions, decay } of sequences) {
     const length = 2;
     columns[`${prefix}_item`] = ints(ITEMS, length);
     columns[`${prefix}_category`] = ints(CATEGORIES, length);
@@ -66,6 +72,7 @@ function decisionColumns(n: number, random: Random): Record<string, NamedTensor>
     if (actions === 0) continue;
     columns[`${prefix}_action`] = ints(actions, length, 1);
     columns[`${prefix}_known`] = flags(1, length);
+    columns[`${prefix}_decay`] = ints(decay, length);
   }
   return columns;
 }
@@ -82,10 +89,17 @@ export async function writeReranker(
   await writeCheckpoint(folder, rerankerModel(rerankerConfigFor(features, small)));
 }
 
-export async function writeUplift(tensorsDir: string, folder: string): Promise<void> {
+/** A small uplift model; `withIds` gives it the id tables of {@link writeReranker}'s models. */
+export async function writeUplift(
+  tensorsDir: string,
+  folder: string,
+  withIds = false,
+): Promise<void> {
   const features = await readFeatures(tensorsDir);
   const widths = { item: 4, category: 3 };
-  const model = upliftModel(upliftConfigFor(features, { hidden: 5, mlp: [6], widths }));
+  const fields = withIds ? { fields: itemFieldsFor(features, widths) } : {};
+  const config = upliftConfigFor(features, { hidden: 5, mlp: [6], widths, ...fields });
+  const model = upliftModel(config);
   await writeCheckpoint(folder, model);
 }
 

@@ -95,6 +95,8 @@ function decideSubject(): Subject {
     unexposed: 16,
     exposureAction: 45,
     pageViewAction: 40,
+    exposureDecay: 8,
+    pageViewDecay: 8,
     context: 30,
   });
   const weights = upliftModel(config).init(3);
