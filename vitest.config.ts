@@ -6,10 +6,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     include: ['**/*.test.ts'],
-    // The end-to-end runs take minutes: `npm run test:e2e`.
-    exclude: process.env.EDGELOOM_E2E
-      ? ['node_modules/**', '.edgeloom/**']
-      : ['node_modules/**', '.edgeloom/**', 'test/e2e/**'],
+    exclude: ['node_modules/**', '.edgeloom/**'],
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },

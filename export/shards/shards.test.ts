@@ -211,7 +211,7 @@ describe('embedding shards', () => {
   });
 });
 
-/** hyparquet takes its decompressors from outside; the project's zstd reader does. */
+/** hyparquet takes its decompressors from outside. */
 async function zstd() {
   const { decompress } = await import('fzstd');
   return { ZSTD: (input: Uint8Array) => decompress(input) };
