@@ -2,7 +2,11 @@
 import { join } from 'node:path';
 import { useBackend } from '../models/engine/backend.ts';
 import { datesOf } from '../models/engine/dataset.ts';
-import { evaluateReranker, type RerankerMetrics } from '../models/evaluate-reranker.ts';
+import {
+  type EvaluateParams,
+  evaluateReranker,
+  type RerankerMetrics,
+} from '../models/evaluate-reranker.ts';
 import type { EvaluationReport } from '../models/metrics/evaluate.ts';
 import { trainModel } from '../models/train-model.ts';
 import { splitDates } from './tensors-from-logs.ts';
@@ -20,6 +24,7 @@ export async function compareRerankers(
   workDir: string,
   models: string[],
   say: (line: string) => void,
+  params: Partial<EvaluateParams> = {},
 ): Promise<Comparison> {
   await useBackend('tensorflow');
   const { trainDates, validDate, testDate } = splitDates(await datesOf(tensorsDir, 'rerank'));
@@ -39,7 +44,7 @@ export async function compareRerankers(
   }
   const outDir = join(workDir, 'evaluation');
   return {
-    metrics: await evaluateReranker({ tensorsDir, testDate, checkpoints, outDir }),
+    metrics: await evaluateReranker({ tensorsDir, testDate, checkpoints, outDir, params }),
     seconds,
   };
 }

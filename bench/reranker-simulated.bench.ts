@@ -12,10 +12,13 @@ import type { Bench, BenchLine } from './types.ts';
 
 const ORDER = ['reranker', 'reranker-no-actions', 'popularity'];
 
-async function simulatedTensors(workDir: string, users: number | undefined): Promise<string> {
+/** Intervals of about ±0.006 need some 1,500 users on the test day. */
+const DEFAULT_USERS = 6000;
+
+async function simulatedTensors(workDir: string, users: number): Promise<string> {
   const logs = join(workDir, 'logs');
   if (!existsSync(logs)) {
-    const params = worldParams.parse(users ? { users: { count: users } } : {});
+    const params = worldParams.parse({ users: { count: users } });
     await simulate({ params, out: logs, truth: null });
   }
   return tensorsFromLogs(logs, workDir);
@@ -31,7 +34,7 @@ export const bench: Bench = {
       options: { tensors: { type: 'string' }, users: { type: 'string' }, work: { type: 'string' } },
     });
     const workDir = values.work ?? (await mkdtemp(join(tmpdir(), 'edgeloom-bench-')));
-    const users = values.users === undefined ? undefined : Number(values.users);
+    const users = Number(values.users ?? DEFAULT_USERS);
     const tensorsDir = values.tensors ?? (await simulatedTensors(workDir, users));
     const models = ['reranker', 'reranker-no-actions', 'dnn'];
     const say = (line: string) => process.stderr.write(`${line}\n`);

@@ -1,6 +1,7 @@
 /** Device logs → tensors in a working folder, through the same functions as the pipeline's stages. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { readDataset } from '../cli/params.ts';
 import { buildFeatures } from '../data/features/build-features.ts';
 import { featuresConfig } from '../data/features/config.ts';
 import { ingest } from '../data/ingest/ingest.ts';
@@ -29,7 +30,10 @@ export async function tensorsFromLogs(logsDir: string, workDir: string): Promise
   if (!existsSync(join(lakeDir, 'account.json'))) {
     await ingest({ logsDir, outDir: lakeDir, userKey: BENCH_KEY });
   }
-  const { dates } = await stitch({ lakeDir, outDir: samplesDir });
+  const stitched = await stitch({ lakeDir, outDir: samplesDir });
+  const { first_date: first, last_date: last } = await readDataset(logsDir);
+  // Events before the first day that the data covers are history, as in a run.
+  const dates = stitched.dates.filter((date) => date >= first && date <= last);
   const { trainDates } = splitDates(dates);
   const config = featuresConfig.parse({});
   await buildFeatures({ samplesDir, outDir: tensorsDir, trainDates, dates, config });

@@ -69,7 +69,8 @@ describe('slates', () => {
       rowsRead: 6,
       events: { request: 4, exposure: 6, page_view: 1 },
     });
-    expect(summary.dataset).toMatchObject({ first_date: '2022-04-24', last_date: '2022-04-25' });
+    // The last row happened 1 ms before midnight and is filed on the 25th, the only day covered.
+    expect(summary.dataset).toMatchObject({ first_date: '2022-04-25', last_date: '2022-04-25' });
     const requests = await events<{
       user_id: string;
       scene: string;

@@ -122,6 +122,24 @@ async function writeTables(writer: LogWriter, source: Source): Promise<void> {
   }
 }
 
+/**
+ * The days that the source covers: those under which it files rows, when it says so. A row filed on
+ * the first day may have happened minutes before: its event is kept, but it makes no day.
+ */
+async function coveredDates(db: DuckDb): Promise<{ first: string; last: string }> {
+  const happened = await timesOf(db, 'exposure_row');
+  const filed = await db.row<{ first: string | null; last: string | null }>(
+    `select min(filed) as first, max(filed) as last
+    from (
+      select strftime(try_strptime("date"::varchar, '%Y%m%d'), '%Y-%m-%d') as filed
+      from exposure_row
+    )
+    where filed between $first and $last`,
+    happened,
+  );
+  return { first: filed.first ?? happened.first, last: filed.last ?? happened.last };
+}
+
 const description = (dates: { first: string; last: string }): DatasetDescription => ({
   name: 'kuairand',
   kind: 'imported',
@@ -146,7 +164,7 @@ const importer: Importer<Source> = {
   run: async (db, writer, source, days) => {
     const rowsRead = await loadRows(db, source.logs);
     await writer.make('exposure_row', 'kuairand-exposure-row', { offset_ms: OFFSET_MS, ...days });
-    const dates = await timesOf(db, 'exposure_row');
+    const dates = await coveredDates(db);
     const copies = await countCopies(db);
     await writer.writeEvents('request', 'kuairand-request');
     await writer.writeEvents('exposure', 'kuairand-exposure');

@@ -2,6 +2,7 @@
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { registerSegmentSum } from './segment-sum.ts';
 
 export type BackendKind = 'tensorflow' | 'cpu';
 
@@ -15,6 +16,7 @@ export async function useBackend(kind: BackendKind): Promise<void> {
   // Without it tfjs advises on the console to install tfjs-node, which is not the user's choice here.
   tf.enableProdMode();
   if (kind === 'tensorflow') await loadNative();
+  else registerSegmentSum();
   if (!(await tf.setBackend(kind))) {
     throw new EdgeloomError({
       code: 'backend-missing',
