@@ -2,7 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDb, type SqlParameters, sqlText } from '../duckdb.ts';
-import type { StitchCounts } from './counts.ts';
+import { addCounts, emptyCounts, type StitchCounts } from './counts.ts';
 import type { Lake, LakeFile } from './lake.ts';
 import { EVENT_COLUMNS, STITCHED_TYPES, viewSql } from './lake-schema.ts';
 
@@ -54,40 +54,68 @@ export async function loadMacros(db: DuckDb): Promise<void> {
   await db.run(await readFile(sqlFile('macros'), 'utf8'));
 }
 
+/** Users from `first` to `last` by their key, both included. */
+interface UserRange {
+  first: string;
+  last: string;
+}
+
 /** Views `lake_<type>` over the given files, one for every type that stitching reads. */
-export async function viewTypes(db: DuckDb, files: readonly LakeFile[]): Promise<void> {
+export async function viewTypes(
+  db: DuckDb,
+  files: readonly LakeFile[],
+  users?: UserRange,
+): Promise<void> {
   for (const type of STITCHED_TYPES) {
     const paths = files.filter((file) => file.type === type).map((file) => file.path);
-    await db.run(viewSql(`lake_${type}`, EVENT_COLUMNS[type], paths));
+    const view = viewSql(`lake_${type}`, EVENT_COLUMNS[type], paths);
+    const range =
+      users && paths.length > 0
+        ? ` where user_key between ${sqlText(users.first)} and ${sqlText(users.last)}`
+        : '';
+    await db.run(view + range);
   }
 }
 
-/** Stitches the users of one bucket, over all dates, and writes their samples. */
+/**
+ * Stitches the users of one bucket, over all dates, and writes their samples. The bucket is cut into
+ * parts by user, because the tables of a part hold every decision with all that was known then.
+ */
 export async function stitchBucket(
   db: DuckDb,
   lake: Lake,
   bucket: string,
   parameters: SqlParameters,
   { out, work }: WorkFolders,
+  eventsPerPart: number,
 ): Promise<StitchCounts> {
-  await viewTypes(
-    db,
-    lake.files.filter((file) => file.bucket === bucket),
+  const files = lake.files.filter((file) => file.bucket === bucket);
+  await viewTypes(db, files);
+  await makeTable(db, 'user_part', { events: eventsPerPart });
+  const ranges = await db.rows<UserRange & { part: number }>(
+    'select * from user_part order by part',
   );
-  for (const table of STEPS) await makeTable(db, table, parameters);
-  await writeByDate(db, 'rerank_sample', join(out, 'rerank'), bucket);
-  await writeByDate(db, 'decision_sample', join(out, 'decisions'), bucket);
-  await writePart(db, 'select * from user_day', join(work, 'user-days'), `${bucket}.parquet`);
-  await writePart(db, 'select * from seen_item', join(work, 'seen-items'), `${bucket}.parquet`);
-  return db.row<StitchCounts>(await readFile(sqlFile('counts'), 'utf8'));
+  const counts = emptyCounts();
+  for (const [part, users] of ranges.entries()) {
+    await viewTypes(db, files, users);
+    for (const table of STEPS) await makeTable(db, table, parameters);
+    await writeByDate(db, 'rerank_sample', join(out, 'rerank'), bucket, part);
+    await writeByDate(db, 'decision_sample', join(out, 'decisions'), bucket, part);
+    const name = `${bucket}-${part}.parquet`;
+    await writePart(db, 'select * from user_day', join(work, 'user-days'), name);
+    await writePart(db, 'select * from seen_item', join(work, 'seen-items'), name);
+    addCounts(counts, await db.row<StitchCounts>(await readFile(sqlFile('counts'), 'utf8')));
+  }
+  return counts;
 }
 
-/** `<folder>/date=…/bucket=…/part-0.parquet`, one file a date, sorted. No rows, no folder. */
+/** `<folder>/date=…/bucket=…/part-<n>.parquet`, one file a date, sorted. No rows, no folder. */
 async function writeByDate(
   db: DuckDb,
   table: string,
   folder: string,
   bucket: string,
+  part: number,
 ): Promise<void> {
   const dates = await db.rows<{ date: string }>(
     `select distinct date::varchar as date from ${table} order by date`,
@@ -98,7 +126,7 @@ async function writeByDate(
       `select * from ${table} where date = ${sqlText(date)}::date
        order by user_key, decision_ts, sample_id`,
       join(folder, `date=${date}`, `bucket=${bucket}`),
-      'part-0.parquet',
+      `part-${part}.parquet`,
     );
   }
 }

@@ -47,6 +47,22 @@ describe('the folder', () => {
     expect(one.map(([path]) => path)).not.toContain('.work');
   });
 
+  it('has the same rows and counts when a bucket’s users are stitched in parts', async () => {
+    await writeLake(join(folder, 'lake'), { ...busy, buckets: 1 });
+    const lakeDir = join(folder, 'lake');
+    const whole = await stitch({ lakeDir, outDir: join(folder, 'whole') });
+    const parts = await stitch({ lakeDir, outDir: join(folder, 'parts'), eventsPerPart: 1 });
+    expect(parts).toEqual(whole);
+    const files = await listFiles(join(folder, 'parts'));
+    expect(files).toContain('rerank/date=2026-03-03/bucket=00/part-3.parquet');
+    for (const family of ['rerank', 'user_days.parquet', 'items.parquet']) {
+      const [one, other] = await Promise.all(
+        ['whole', 'parts'].map((name) => readSamples(join(folder, name), family)),
+      );
+      expect(other).toEqual(one);
+    }
+  });
+
   it('holds the versions of items and one row per user and day', async () => {
     const { summary } = await stitched(folder, busy);
     const items = await readSamples(join(folder, 'samples'), 'items.parquet');

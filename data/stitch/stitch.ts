@@ -43,6 +43,8 @@ export interface StitchOptions extends RunOptions {
   unexposedK?: number;
   /** How long the log must go on after a request decision for its labels to count, ms. @default 1 h */
   matureMs?: number;
+  /** Users are stitched in parts of about this many events: memory grows with it. @default 40,000 */
+  eventsPerPart?: number;
   /** DuckDB's memory limit; above it, work spills to disk. @default 1000 */
   memoryLimitMb?: number;
   /** @default 2 */
@@ -141,10 +143,11 @@ async function fill(
     ...(await logFacts(db, lake)),
   };
   const counts = emptyCounts();
+  const eventsPerPart = options.eventsPerPart ?? 40_000;
   for (const [index, bucket] of lake.buckets.entries()) {
     const fraction = index / lake.buckets.length;
     options.onProgress?.({ message: `stitching bucket ${bucket}`, fraction });
-    addCounts(counts, await stitchBucket(db, lake, bucket, parameters, folders));
+    addCounts(counts, await stitchBucket(db, lake, bucket, parameters, folders, eventsPerPart));
   }
   return finish(db, lake, folders, lengths, counts);
 }
