@@ -6,7 +6,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     include: ['**/*.test.ts'],
-    exclude: ['node_modules/**', '.edgeloom/**'],
+    exclude: ['node_modules/**', '.edgeloom/**', 'edgeloom-bundle/**'],
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },

@@ -1,6 +1,6 @@
 /**
  * The uplift metrics on a real randomised experiment: Hillstrom's e-mail test, 64,000 customers in
- * three arms. Set EDGELOOM_DATA to the folder that holds `hillstrom/hillstrom.csv`.
+ * three arms. Set EDGELOOM_SHARED_DATA to the folder that holds `hillstrom/hillstrom.csv`.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { Random } from '../../lib/random.ts';
 import { averageTreatmentEffect, upliftByQuantile } from './qini.ts';
 import { qiniBootstrap } from './qini-bootstrap.ts';
 
-const file = join(process.env.EDGELOOM_DATA ?? '../shared/data', 'hillstrom/hillstrom.csv');
+const file = join(process.env.EDGELOOM_SHARED_DATA ?? '../shared/data', 'hillstrom/hillstrom.csv');
 
 interface Customers {
   features: number[][];
