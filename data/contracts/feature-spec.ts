@@ -95,7 +95,7 @@ export const SOURCES = {
   page_view: {
     duration_ms: 'page_view.ended − page_view.started',
     source: 'page_view.source',
-    cart: 'sum of clicks over page_view.actions of this block; 0 when actions are known but hold no such block; a block entry with null clicks counts 1; null when actions is null',
+    cart: 'sum of clicks over page_view.actions of this block; 0 when actions are known but hold no such block; a block entry with null clicks was used at least once and counts 1; null when actions is null, or when no page view of the log names the block',
     buy: 'as cart',
     favorite: 'as cart',
     comment: 'as cart',

@@ -21,7 +21,8 @@ interface SourceRow {
   share?: number;
   play?: number;
   duration?: number;
-  comments?: number;
+  /** `comment_stay_time`; null where the source has none. */
+  comments?: number | null;
   random?: number;
   tab?: number;
 }
@@ -31,7 +32,7 @@ const csvLine = (row: SourceRow): string => {
   const { duration = 9000, comments = 0, random = 0, tab = 1 } = row;
   const feedback = [click, like, 0, 0, share, 0].join(',');
   const time = MIDNIGHT + at;
-  return `${user},${video},20220425,${hourmin},${time},${feedback},0,${play},${duration},0,${comments},0,${random},${tab}`;
+  return `${user},${video},20220425,${hourmin},${time},${feedback},0,${play},${duration},0,${comments ?? ''},0,${random},${tab}`;
 };
 
 let fixture: LogFixture;
@@ -94,6 +95,28 @@ describe('slates', () => {
       ...{ user_id: '1', item_id: '10', started: MIDNIGHT + 3000, ended: MIDNIGHT + 3700 },
       actions: [{ block: 'comment', dwell_ms: 40 }],
     });
+  });
+
+  test('have page views with the block of the comments only where time was spent in it', async () => {
+    await write('log.csv', [
+      { user: 1, video: 10, at: 1, click: 1, comments: 40 },
+      { user: 1, video: 20, at: 2, click: 1, comments: 0 },
+      { user: 1, video: 30, at: 3, click: 1, comments: null },
+    ]);
+    await importKuairand({ sourceDir: sourceDir(), outDir: outDir() });
+    const pages = await events<{ item_id: string; actions: object[] | null }>('page_view');
+    const actions = Object.fromEntries(pages.map((page) => [page.item_id, page.actions]));
+    expect(actions).toEqual({
+      10: [{ block: 'comment', dwell_ms: 40 }],
+      20: [],
+      30: null,
+    });
+    // Ingest keeps the three apart.
+    await fixture.ingest({ logsDir: outDir(), maxRejectShare: 0 });
+    const stored = await fixture.query<{ item_id: string; blocks: number | null }>(
+      "select item_id, len(actions) as blocks from '$lake/type=page_view/*/*/*.parquet' order by 1",
+    );
+    expect(stored.map((row) => row.blocks)).toEqual([1, 0, null]);
   });
 
   test('of the random policy are apart and name it as their arm', async () => {

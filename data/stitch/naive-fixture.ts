@@ -40,6 +40,9 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
   const plays = of('play');
   const feedbacks = of('feedback');
   const orders = of('order');
+  const namedBlocks = new Set(
+    pageViews.flatMap((view) => (view.actions ?? []).map((action) => action.block)),
+  );
   const hourOf = (ts: number) => Math.floor(ts / 3_600_000) % 24;
 
   const slates = [
@@ -165,7 +168,7 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
         `${prefix}_${block}`,
         entries.map(
           (v) =>
-            v.actions
+            (namedBlocks.has(block) ? v.actions : null)
               ?.filter((action) => action.block === block)
               .reduce((sum, action) => sum + (action.clicks ?? 1), 0) ?? null,
         ),

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { createFolderAtomic, listFiles, writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
-import { DuckDb } from '../duckdb.ts';
+import { DuckDb, textList } from '../duckdb.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
 import {
   copySql,
@@ -152,7 +152,7 @@ async function fill(
   return finish(db, lake, folders, lengths, counts);
 }
 
-/** What holds for the whole log: which types it has, and its last device time. */
+/** What holds for the whole log: which types and page blocks it has, and its last device time. */
 async function logFacts(db: DuckDb, lake: Lake) {
   await viewTypes(db, lake.files);
   const rows: Record<string, number> = {};
@@ -164,7 +164,11 @@ async function logFacts(db: DuckDb, lake: Lake) {
     rows[type] = n;
     logEnd = Math.max(logEnd, last ?? 0);
   }
+  const blocks = await db.rows<{ block: string }>(
+    'select distinct unnest(actions).block as block from lake_page_view order by block',
+  );
   return {
+    named_blocks: textList(blocks.map((row) => row.block)),
     has_page_view: rows.page_view! > 0,
     has_play: rows.play! > 0,
     has_feedback: rows.feedback! > 0,

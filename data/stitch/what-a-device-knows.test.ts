@@ -138,6 +138,27 @@ describe('what a device feature knows', () => {
     expect(of('r1').pv_bought).toEqual([0]);
     expect(of('r2').exp_delete_reason).toEqual(['seen']);
     expect(of('r2').pv_bought).toEqual([1]);
-    expect([of('r2').pv_cart, of('r2').pv_shop, of('r2').pv_detail]).toEqual([[2], [1], [0]]);
+    expect([of('r2').pv_cart, of('r2').pv_shop, of('r2').pv_detail]).toEqual([[2], [1], [null]]);
+  });
+
+  it('takes a page block that no page view of the log names for unknown, not for unused', async () => {
+    const view = (item: string, at: number, actions: object[] | null, user = 'a') =>
+      opened('r', item, at, at + S, { actions, user });
+    const { rerank } = await stitched(folder, {
+      buckets: 2,
+      events: [
+        view('used', 1 * S, [{ block: 'comment', dwell_ms: 400 }]),
+        view('unused', 3 * S, []),
+        view('untold', 5 * S, null),
+        page('r', 10 * S, ['x']),
+        // One entry of another user is enough to know that the app has the block.
+        view('elsewhere', 20 * S, [{ block: 'cart', clicks: 0 }], 'b'),
+      ],
+    });
+    const row = rerank.find(({ sample_id }) => sample_id === 'r')!;
+    expect(row.pv_item).toEqual(['used', 'unused', 'untold']);
+    expect(row.pv_comment).toEqual([1, 0, null]);
+    expect(row.pv_cart).toEqual([0, 0, null]);
+    expect(row.pv_shop).toEqual([null, null, null]);
   });
 });

@@ -1,5 +1,6 @@
 -- Grain: one row per clicked exposure. Key: event_id. Privacy: user_id is personal.
--- The time in the comments is the only dwell by block that the source has.
+-- The time in the comments is the only dwell by block that the source has. It is 0, not null, for those
+-- who did not open them: no block was used then, which is known, hence an empty list.
 with final as (
   select
     concat(exposure_id, '-page') as event_id,
@@ -11,9 +12,10 @@ with final as (
     video_id as item_id,
     time_ms as started,
     time_ms + play_time_ms as ended,
-    if(
-      comment_stay_time is null, null, [{'block': 'comment', 'dwell_ms': comment_stay_time}]
-    ) as actions,
+    case
+      when comment_stay_time > 0 then [{'block': 'comment', 'dwell_ms': comment_stay_time}]
+      when comment_stay_time is not null then []
+    end as actions,
     day
   from exposure_row
   where copy_no = 1 and is_click = 1

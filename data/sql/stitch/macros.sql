@@ -1,6 +1,10 @@
 -- Small expressions that several statements share.
-create or replace temp macro block_clicks(actions, name) as
-  case when actions is not null then
+
+-- Clicks on a block of a page view; an entry without a number was used at least once and counts 1.
+-- A block that the log never names is unknown, not unused: the app may have no such block or not
+-- report it. `named` are the others.
+create or replace temp macro block_clicks(actions, name, named) as
+  case when actions is not null and list_contains(named, name) then
     coalesce(list_sum(list_transform(
       list_filter(actions, lambda a: a.block = name),
       lambda a: coalesce(a.clicks, 1))), 0)::integer
