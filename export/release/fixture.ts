@@ -1,6 +1,7 @@
 /** What the tests of publish and pull share. */
 import { appendFile, copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BuildBundleInput } from '../bundle/build.ts';
 import { buildToyBundle } from '../bundle/fixture.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { verifyBundle } from '../bundle/verify.ts';
@@ -30,8 +31,11 @@ export class Playground {
     this.out = join(root, 'out');
   }
 
-  async build(weights: string): Promise<{ dir: string; manifest: Manifest }> {
-    return await buildToyBundle(this.root, String(this.#bundles++), weights);
+  async build(
+    weights: string,
+    change: Partial<BuildBundleInput> = {},
+  ): Promise<{ dir: string; manifest: Manifest }> {
+    return await buildToyBundle(this.root, String(this.#bundles++), weights, change);
   }
 
   /** Publishes a new bundle to `stable`; the same weights make the same contents. */

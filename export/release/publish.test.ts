@@ -1,7 +1,8 @@
-import { cp, lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, lstat, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { META } from '../bundle/fixture.ts';
 import { verifyBundle } from '../bundle/verify.ts';
 import { nodeFileSystem } from './file-system.ts';
 import { dyingAt, Playground } from './fixture.ts';
@@ -18,11 +19,13 @@ afterEach(async () => {
 });
 
 describe('publish', () => {
-  it('stores the bundle under its content hash and points the channel at it', async () => {
+  it('stores the bundle under its hashes and points the channel at it', async () => {
     const { manifest, published } = await play.release('one');
-    expect((await verifyBundle(join(play.repo, 'bundles', manifest.contentHash))).releaseId).toBe(
-      manifest.releaseId,
+    const { contentHash, manifestSha256 } = published;
+    expect(published.path).toBe(
+      join(play.repo, 'bundles', `${contentHash}-${manifestSha256.slice(0, 12)}`),
     );
+    expect((await verifyBundle(published.path)).releaseId).toBe(manifest.releaseId);
     expect(await readReleases(nodeFileSystem, play.repo)).toHaveLength(1);
     expect((await readChannel(nodeFileSystem, play.repo, 'stable')).contentHash).toBe(
       manifest.contentHash,
@@ -41,6 +44,46 @@ describe('publish', () => {
       'two',
     ]);
     expect(await readdir(join(play.repo, 'bundles'))).toHaveLength(1);
+  });
+
+  it.each([
+    ['card', { documents: async () => ({ card: '# New card\n', report: '<!doctype html>\n' }) }],
+    ['metrics', { meta: { ...META, metrics: { reranker: { rows: 7 } } } }],
+    [
+      'gates',
+      { meta: { ...META, gates: [{ name: 'parity', passed: true, detail: 'On 600 rows.' }] } },
+    ],
+    ['commit', { meta: { ...META, lineage: { ...META.lineage, commit: 'abc' } } }],
+  ])('publishes a bundle whose %s alone changed, and keeps the one before', async (_, change) => {
+    const { published: first } = await play.release('one', 'same');
+    const before = await readFile(join(first.path, 'manifest.json'), 'utf8');
+    const { dir, manifest } = await play.build('same', change);
+    const second = await play.publish(dir, 'one');
+    expect(second.contentHash).toBe(first.contentHash);
+    expect(second).toMatchObject({ reused: false, releaseId: first.releaseId });
+    await play.pull();
+    expect(await verifyBundle(join(play.out, 'current'))).toEqual(manifest);
+    for (const name of ['MODEL_CARD.md', 'report.html', 'manifest.json']) {
+      expect(await readFile(join(play.out, 'current', name), 'utf8')).toBe(
+        await readFile(join(dir, name), 'utf8'),
+      );
+    }
+    await verifyBundle(first.path);
+    expect(await readFile(join(first.path, 'manifest.json'), 'utf8')).toBe(before);
+    expect(await readReleases(nodeFileSystem, play.repo)).toHaveLength(2);
+    // Publishing exactly this again is publishing nothing.
+    expect((await play.publish(dir, 'one')).reused).toBe(true);
+    expect(await readReleases(nodeFileSystem, play.repo)).toHaveLength(2);
+  });
+
+  it('stands beside a repository whose folders are named by content hash alone', async () => {
+    const { manifest, published } = await play.release('one', 'same');
+    await rename(published.path, join(play.repo, 'bundles', manifest.contentHash));
+    await play.pull();
+    expect(await play.currentHash()).toBe(manifest.contentHash);
+    const again = await play.release('one', 'same');
+    expect(again.published.path).toBe(published.path);
+    expect(await readReleases(nodeFileSystem, play.repo)).toHaveLength(1);
   });
 
   it('appends to the log without changing what stands there', async () => {
@@ -72,8 +115,8 @@ describe('publish', () => {
   });
 
   it('refuses to point at a copy in the repository that is damaged', async () => {
-    const { manifest } = await play.release('one', 'same');
-    await writeFile(join(play.repo, 'bundles', manifest.contentHash, 'features.json'), '{}');
+    const { published } = await play.release('one', 'same');
+    await writeFile(join(published.path, 'features.json'), '{}');
     await expect(play.release('two', 'same')).rejects.toMatchObject({ code: 'corrupt-repository' });
   });
 

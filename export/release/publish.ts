@@ -32,7 +32,7 @@ export interface PublishInput extends RunOptions {
 export interface PublishResult extends Release {
   /** Where the bundle lies in the repository. */
   path: string;
-  /** The repository held these contents already. */
+  /** The repository held this very bundle already. */
   reused: boolean;
 }
 
@@ -41,10 +41,11 @@ const STAGING = '.staging-';
 const STALE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Verifies the bundle, stores it under its content hash and points the channel at it. Safe to
- * repeat, and safe beside other publishers: the channel ends at the last release of the log.
+ * Verifies the bundle, stores it under the hashes of its contents and manifest and points the channel
+ * at it. Safe to repeat, and safe beside other publishers: the channel ends at the last release of
+ * the log.
  * @throws EdgeloomError `bad-bundle`, `bad-manifest` for the bundle; `corrupt-repository` when the
- *   repository's own copy of these contents is damaged; `disk-full`
+ *   repository's own copy of this bundle is damaged; `disk-full`
  */
 export async function publish(input: PublishInput): Promise<PublishResult> {
   try {
@@ -59,19 +60,17 @@ async function publishRelease(input: PublishInput): Promise<PublishResult> {
   const fs = input.fs ?? nodeFileSystem;
   checkChannelName(channel);
   const manifest = await verifyBundle(bundleDir, input);
-  const path = bundleFolder(repoDir, manifest.contentHash);
-  await removeStale(fs, join(repoDir, 'bundles'));
-  const reused = !(await store(fs, bundleDir, path, manifest, input));
-
-  // Bundles of equal content may differ in run and report: what lies in the repository counts.
-  const text = await fs.readText(join(path, MANIFEST_FILE));
   const release: Release = {
     releaseId: manifest.releaseId,
     channel,
     contentHash: manifest.contentHash,
-    manifestSha256: sha256(text),
+    manifestSha256: sha256(await fs.readText(join(bundleDir, MANIFEST_FILE))),
     run: runId,
   };
+  const path = bundleFolder(repoDir, release);
+  await removeStale(fs, join(repoDir, 'bundles'));
+  const reused = !(await store(fs, { bundleDir, path, release, manifest }, input));
+
   const last = latest(await readReleases(fs, repoDir), channel);
   if (!last || JSON.stringify(last) !== JSON.stringify(release)) {
     await appendRelease(fs, repoDir, release);
@@ -95,16 +94,22 @@ async function settleChannel(fs: FileSystem, repoDir: string, channel: string): 
   }
 }
 
+interface Stored {
+  bundleDir: string;
+  /** Its folder in the repository. */
+  path: string;
+  release: Release;
+  manifest: Manifest;
+}
+
 /** @returns whether this call put the bundle there */
 async function store(
   fs: FileSystem,
-  bundleDir: string,
-  path: string,
-  manifest: Manifest,
+  { bundleDir, path, release, manifest }: Stored,
   options: RunOptions,
 ): Promise<boolean> {
   if (await fs.stat(path)) {
-    await verifyStored(path, manifest);
+    await verifyStored(fs, path, release);
     return false;
   }
   const parent = dirname(path);
@@ -122,23 +127,28 @@ async function store(
     }
     for (const folder of folders) await fs.syncFolder(folder);
     await verifyBundle(staging);
+    await checkManifest(fs, staging, release);
     await fs.rename(staging, path);
     await fs.syncFolder(parent);
     return true;
   } catch (error) {
     await fs.remove(staging);
     if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
-    // Another publisher stored the same contents meanwhile.
-    await verifyStored(path, manifest);
+    // Another publisher stored the same bundle meanwhile.
+    await verifyStored(fs, path, release);
     return false;
   }
 }
 
-async function verifyStored(path: string, manifest: Manifest): Promise<void> {
+async function checkManifest(fs: FileSystem, path: string, release: Release): Promise<void> {
+  const found = sha256(await fs.readText(join(path, MANIFEST_FILE)));
+  if (found !== release.manifestSha256) throw new Error(`its manifest is another one: ${found}`);
+}
+
+async function verifyStored(fs: FileSystem, path: string, release: Release): Promise<void> {
   try {
-    const stored = await verifyBundle(path);
-    if (stored.contentHash === manifest.contentHash) return;
-    throw new Error(`it holds ${stored.contentHash}`);
+    await verifyBundle(path);
+    await checkManifest(fs, path, release);
   } catch (error) {
     throw new EdgeloomError(
       {

@@ -21,8 +21,9 @@ import { verifyBundle } from '../bundle/verify.ts';
 import type { FileSystem } from './file-system.ts';
 import { dyingAt, Playground, quickFileSystem } from './fixture.ts';
 import { readPointer } from './install.ts';
+import type { PublishResult } from './publish.ts';
 import { pull } from './pull.ts';
-import type { Release } from './repository.ts';
+import { bundleFolder } from './repository.ts';
 
 let root: string;
 let play: Playground;
@@ -145,8 +146,8 @@ describe('pull', () => {
     async (_, damage) => {
       const { manifest: first } = await play.release('one');
       await play.pull();
-      const { manifest } = await play.release('two');
-      const file = join(play.repo, 'bundles', manifest.contentHash, 'reranker/double.int8.tflite');
+      const { published } = await play.release('two');
+      const file = join(published.path, 'reranker/double.int8.tflite');
       await damage(file);
       await expect(play.pull()).rejects.toMatchObject({ code: 'tampered', where: file });
       expect(await play.currentHash()).toBe(first.contentHash);
@@ -155,16 +156,16 @@ describe('pull', () => {
   );
 
   it('refuses a folder of the release that is a link', async () => {
-    const { manifest } = await play.release('one');
-    const folder = join(play.repo, 'bundles', manifest.contentHash, 'golden');
+    const { published } = await play.release('one');
+    const folder = join(published.path, 'golden');
     await rename(folder, join(root, 'golden'));
     await symlink(join(root, 'golden'), folder);
     await expect(play.pull()).rejects.toMatchObject({ code: 'tampered', where: folder });
   });
 
   it('refuses a manifest that is not the one the channel names', async () => {
-    const { manifest } = await play.release('one');
-    const path = join(play.repo, 'bundles', manifest.contentHash, 'manifest.json');
+    const { published } = await play.release('one');
+    const path = join(published.path, 'manifest.json');
     await writeFile(path, (await readFile(path, 'utf8')).replace('"toy"', '"hoy"'));
     await expect(play.pull()).rejects.toMatchObject({ code: 'tampered', where: path });
   });
@@ -305,19 +306,12 @@ describe('pull', () => {
 /** Rewrites the published manifest, with hashes that fit, as an attacker who can write there would. */
 async function forge(
   manifest: Manifest,
-  published: Release,
+  published: PublishResult,
   edit: (file: Manifest['files'][number]) => void,
 ): Promise<void> {
   for (const file of manifest.files) edit(file);
   manifest.contentHash = contentHashOf(manifest.files);
   const text = JSON.stringify(manifest);
-  const folder = join(play.repo, 'bundles', published.contentHash);
-  await rename(folder, join(play.repo, 'bundles', manifest.contentHash)).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EINVAL') throw error;
-    },
-  );
-  await writeFile(join(play.repo, 'bundles', manifest.contentHash, 'manifest.json'), text);
   const { releaseId, channel, run } = published;
   const pointer = {
     releaseId,
@@ -326,6 +320,9 @@ async function forge(
     contentHash: manifest.contentHash,
     manifestSha256: sha256(text),
   };
+  const folder = bundleFolder(play.repo, pointer);
+  await rename(published.path, folder);
+  await writeFile(join(folder, 'manifest.json'), text);
   await writeFile(
     join(play.repo, 'channels/stable.json'),
     JSON.stringify({ format: 'edgeloom-channel', formatVersion: 1, ...pointer, signatures: [] }),

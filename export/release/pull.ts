@@ -13,7 +13,7 @@ import { verifyBundle } from '../bundle/verify.ts';
 import { diskFull, type FileSystem, isDiskFull, nodeFileSystem } from './file-system.ts';
 import { prune, readPointer, writePointer } from './install.ts';
 import { withLock } from './lock.ts';
-import { bundleFolder, type Release, readChannel, uniqueSuffix } from './repository.ts';
+import { findBundle, type Release, readChannel, uniqueSuffix } from './repository.ts';
 
 export interface PullLimits {
   /** Of the manifest. @default 4 MiB */
@@ -80,7 +80,7 @@ async function pullRelease(
 ): Promise<PullResult> {
   const { source, outDir } = input;
   const limits = { ...PULL_LIMITS, ...input.limits };
-  const bundle = bundleFolder(source, release.contentHash);
+  const bundle = await findBundle(fs, source, release);
   const { manifest, text } = await readManifest(fs, bundle, release, limits);
 
   const before = await readPointer(fs, outDir, 'current');

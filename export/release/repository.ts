@@ -2,9 +2,9 @@
  * A release repository as a folder that any static host can serve:
  *
  * ```
- * bundles/<contentHash>/…     immutable
- * releases.ndjson             one line a release, only ever appended to
- * channels/<channel>.json     which release a channel points at
+ * bundles/<contentHash>-<first 12 digits of manifestSha256>/…   immutable
+ * releases.ndjson                                               one line a release, only ever appended to
+ * channels/<channel>.json                                       which release a channel points at
  * ```
  */
 import { randomBytes } from 'node:crypto';
@@ -34,8 +34,26 @@ const pointerSchema = releaseSchema.extend({
 });
 
 export const RELEASES_FILE = 'releases.ndjson';
-export const bundleFolder = (repository: string, contentHash: string): string =>
+/** Equal contents may come with another card, report or metrics: each manifest has its own folder. */
+export const bundleFolder = (
+  repository: string,
+  { contentHash, manifestSha256 }: Pick<Release, 'contentHash' | 'manifestSha256'>,
+): string => join(repository, 'bundles', `${contentHash}-${manifestSha256.slice(0, 12)}`);
+/** Where releases lay when folders were named by content hash alone. */
+const earlierBundleFolder = (repository: string, { contentHash }: Release): string =>
   join(repository, 'bundles', contentHash);
+
+/** Folder of a release in the log. */
+export async function findBundle(
+  fs: FileSystem,
+  repository: string,
+  release: Release,
+): Promise<string> {
+  const folder = bundleFolder(repository, release);
+  const earlier = earlierBundleFolder(repository, release);
+  return !(await fs.stat(folder)) && (await fs.stat(earlier)) ? earlier : folder;
+}
+
 const channelPath = (repository: string, channel: string): string =>
   join(repository, 'channels', `${channel}.json`);
 
