@@ -1,4 +1,4 @@
-/** Stage `fuse`: gates from day T + 1, the test on T + 2, and the phone's files. */
+/** Stage `fuse`: gates and the choice of int8 from day T + 1, the phone's files, the report on T + 2. */
 import type { Summary } from '../lib/artifact.ts';
 import { finishMetaFusion } from '../models/metafusion/finish.ts';
 import { metafusionParams } from './runtime/metafusion-params.ts';

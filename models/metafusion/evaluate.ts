@@ -38,12 +38,21 @@ export interface CohortTest {
 }
 
 /** Exposed candidates with the logit of every model, row for row. */
-export interface ScoredRows {
+export interface ScoredRows<Name extends string = Compared> {
   user: Int32Array;
   slate: Int32Array;
   label: Uint8Array;
-  logits: Record<Compared, Float32Array>;
+  logits: Record<Name, Float32Array>;
 }
+
+const eachOf = <Name extends string>(
+  logits: Record<Name, Float32Array>,
+  make: (name: Name) => Float32Array,
+): Record<Name, Float32Array> =>
+  Object.fromEntries((Object.keys(logits) as Name[]).map((name) => [name, make(name)])) as Record<
+    Name,
+    Float32Array
+  >;
 
 export interface GaucReport {
   /** Exposed candidates, slates with both classes decide the GAUC. */
@@ -73,6 +82,14 @@ export async function scoreCohort(
     fusedInt8: await fusedBy(deltaInt8),
     allUsers: await under(allUsers),
   };
+  return labelledRows(day, slates);
+}
+
+/** Picks the exposed candidates out of logits of whole slates, row-major [rows, N]. */
+export function labelledRows<Name extends string>(
+  day: DayRows,
+  slates: Record<Name, Float32Array>,
+): ScoredRows<Name> {
   const { label_mask: mask, label_click: click, slate } = day.columns;
   const width = mask!.shape[1]!;
   const cells: number[] = [];
@@ -84,26 +101,21 @@ export async function scoreCohort(
     user: Int32Array.from(cells, (cell) => day.user[rowOf(cell)]!),
     slate: Int32Array.from(cells, (cell) => slate!.data[rowOf(cell)]!),
     label: Uint8Array.from(cells, (cell) => click!.data[cell]!),
-    logits: Object.fromEntries(
-      COMPARED.map((name) => [name, Float32Array.from(cells, (cell) => slates[name][cell]!)]),
-    ) as Record<Compared, Float32Array>,
+    logits: eachOf(slates, (name) => Float32Array.from(cells, (cell) => slates[name][cell]!)),
   };
 }
 
 /** Joins the rows of several cohorts. */
-export function concatRows(parts: ScoredRows[]): ScoredRows {
-  const ints = (pick: (part: ScoredRows) => Int32Array): Int32Array =>
+export function concatRows<Name extends string>(parts: ScoredRows<Name>[]): ScoredRows<Name> {
+  const ints = (pick: (part: ScoredRows<Name>) => Int32Array): Int32Array =>
     Int32Array.from(parts.flatMap((part) => [...pick(part)]));
   return {
     user: ints((part) => part.user),
     slate: ints((part) => part.slate),
     label: Uint8Array.from(parts.flatMap((part) => [...part.label])),
-    logits: Object.fromEntries(
-      COMPARED.map((name) => [
-        name,
-        Float32Array.from(parts.flatMap((part) => [...part.logits[name]])),
-      ]),
-    ) as Record<Compared, Float32Array>,
+    logits: eachOf(parts[0]?.logits ?? ({} as Record<Name, Float32Array>), (name) =>
+      Float32Array.from(parts.flatMap((part) => [...part.logits[name]])),
+    ),
   };
 }
 
@@ -114,9 +126,9 @@ export function rowsOfUsers(scored: ScoredRows, users: ReadonlySet<number>): Sco
     user: Int32Array.from(kept, (i) => scored.user[i]!),
     slate: Int32Array.from(kept, (i) => scored.slate[i]!),
     label: Uint8Array.from(kept, (i) => scored.label[i]!),
-    logits: Object.fromEntries(
-      COMPARED.map((name) => [name, Float32Array.from(kept, (i) => scored.logits[name][i]!)]),
-    ) as Record<Compared, Float32Array>,
+    logits: eachOf(scored.logits, (name) =>
+      Float32Array.from(kept, (i) => scored.logits[name][i]!),
+    ),
   };
 }
 

@@ -1,4 +1,7 @@
-/** The last step of MetaFusion: gates from T + 1, the test on T + 2, and the files for the phone. */
+/**
+ * The last step of MetaFusion: gates and the choice of int8 from T + 1, the files for the phone, and
+ * the report on T + 2, which decides nothing.
+ */
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { z } from 'zod';
@@ -19,6 +22,7 @@ import {
 import { type MetaFusionConfig, readNamed, writeMetaFusionFiles } from './files.ts';
 import { fusedLayers } from './fused-weights.ts';
 import { fitNormalisation, type GateConfig } from './gate.ts';
+import { type CohortChoice, int8Loss } from './int8-loss.ts';
 import { gatesOfUsers } from './predict.ts';
 import { dequantiseDelta, quantiseDelta } from './quantise.ts';
 import { rerankerParts } from './reranker-parts.ts';
@@ -45,7 +49,7 @@ export interface FinishInput {
   T1: string;
   T2: string;
   gate?: Partial<z.input<typeof gateParams>>;
-  /** Largest GAUC that int8 ΔW may lose before float32 is written instead. @default 0.001 */
+  /** Largest GAUC that int8 ΔW may lose on T + 1 before float32 is written instead. @default 0.001 */
   maxInt8Loss?: number;
   /** Of the user bootstrap. @default 400 */
   replicates?: number;
@@ -77,7 +81,8 @@ export interface MetaFusionMetrics {
   overall: GaucReport | null;
   cohorts: CohortMetrics[];
   gate: { users: number; losses: number[] };
-  int8: { gaucLoss: number; allowed: number; profile: 'int8' | 'float32' };
+  /** Measured on T + 1; null, and float32, when no slate of that day tells. */
+  int8: { gaucLoss: number | null; allowed: number; profile: 'int8' | 'float32' };
   files: MetaFusionConfig['cohorts'];
 }
 
@@ -162,6 +167,18 @@ class Finish {
     );
     this.#owned.push(gate.weights);
 
+    const choices: CohortChoice[] = training.map(({ day, delta }, place) => ({
+      day,
+      delta,
+      deltaInt8: this.#tensors(
+        dequantiseDelta(quantiseDelta(deltas[plan.cohorts[place]!.name]!).tensors),
+      ),
+      gatesOf: gatesOfUsers(gate.weights, gateConfig, place, before.of),
+    }));
+    const allowed = this.#input.maxInt8Loss ?? 0.001;
+    const gaucLoss = await int8Loss(reranker, meta, layers, choices, this.#options);
+    const profile = gaucLoss !== null && gaucLoss <= allowed ? 'int8' : 'float32';
+
     const now = await readUserStats(tensorsDir, T2);
     const allUsers = this.#plus(meta, deltas[ALL_USERS] ?? {});
     const cohorts: CohortMetrics[] = [];
@@ -174,8 +191,8 @@ class Finish {
         cohort,
         day,
         tuned: this.#plus(meta, named),
-        delta: this.#tensors(named),
-        deltaInt8: this.#tensors(dequantiseDelta(quantiseDelta(named).tensors)),
+        delta: choices[place]!.delta,
+        deltaInt8: choices[place]!.deltaInt8,
         gatesOf,
       };
       const scored = await scoreCohort(reranker, meta, allUsers, layers, test, this.#options);
@@ -194,9 +211,6 @@ class Finish {
       });
     }
     const overall = compareGauc(concatRows(scoredParts), seed, replicates) ?? null;
-    const allowed = this.#input.maxInt8Loss ?? 0.001;
-    const gaucLoss = overall ? -overall.differences['fusedInt8 − fused']!.value : 0;
-    const profile = gaucLoss <= allowed ? 'int8' : 'float32';
     const written = await writeMetaFusionFiles(join(outDir, 'metafusion'), {
       reranker: config,
       meta: namedOf(meta),
