@@ -1,10 +1,7 @@
 /** Stage `logs`: the log folder as it stands, referred to in place by the hash of its files. */
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { EdgeloomError } from '../lib/errors.ts';
-import { listFiles } from '../lib/files.ts';
-import { canonicalJson, sha256, sha256File } from '../lib/hash.ts';
+import { hashFolder } from '../lib/hash-folder.ts';
 import { defineStage } from './runtime/stage.ts';
 
 export const logs = defineStage({
@@ -16,7 +13,7 @@ export const logs = defineStage({
   }),
   module: import.meta.url,
   async external({ logsDir }, { signal }) {
-    const paths = await listFiles(logsDir).catch((error: NodeJS.ErrnoException) => {
+    const found = await hashFolder(logsDir, signal).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
       throw new EdgeloomError(
         {
@@ -29,19 +26,8 @@ export const logs = defineStage({
         { cause: error },
       );
     });
-    const files = [];
-    let bytes = 0;
-    for (const path of paths) {
-      signal?.throwIfAborted();
-      const { size } = await stat(join(logsDir, path));
-      files.push({ path, sha256: await sha256File(join(logsDir, path)), bytes: size });
-      bytes += size;
-    }
-    const hash = `sha256:${sha256(canonicalJson(files))}`;
-    return {
-      ref: { uri: `file:${logsDir}`, sha256: hash, rows: 0, bytes },
-      summary: { files: files.length, bytes },
-    };
+    const { sha256, bytes, files } = found;
+    return { ref: { uri: `file:${logsDir}`, sha256, rows: 0, bytes }, summary: { files, bytes } };
   },
   run() {
     throw new Error('logs are referred to in place');

@@ -3,9 +3,9 @@ import { cp, readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { loadStage, stageNames } from '../activities/index.ts';
 import { runStage } from '../activities/runtime/run-stage.ts';
-import { hashFolder } from '../infra/store/folder-store.ts';
 import type { ArtifactRef } from '../lib/artifact.ts';
 import { EdgeloomError } from '../lib/errors.ts';
+import { hashFolder } from '../lib/hash-folder.ts';
 import { sayOnStderr } from './run.ts';
 import { openWorkspace } from './workspace.ts';
 
@@ -39,7 +39,8 @@ async function parseInput(text: string): Promise<[string, ArtifactRef]> {
       exitCode: 2,
     });
   }
-  return [name, { uri: `file:${path}`, rows: 0, ...(await hashFolder(path)) }];
+  const { sha256, bytes } = await hashFolder(path);
+  return [name, { uri: `file:${path}`, rows: 0, sha256, bytes }];
 }
 
 async function parseParams(text: string): Promise<unknown> {

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { processBirth } from './alive.ts';
 import { withLock } from './lock.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'edgeloom-lock-'));
@@ -33,6 +34,20 @@ test('lets go when the work fails', async () => {
 test('displaces a holder whose process is gone', async () => {
   const path = join(folder, 'dead');
   writeFileSync(path, JSON.stringify({ pid: NO_SUCH_PID, host: hostname(), token: 'a' }));
+  expect(await withLock(path, async () => 'in')).toBe('in');
+});
+
+const canTell = processBirth(process.pid) !== undefined;
+test.runIf(canTell)('displaces a holder whose process id is another process’s now', async () => {
+  const path = join(folder, 'reused');
+  const holder = { pid: process.pid, host: hostname(), token: 'a', birth: 'an earlier boot/1' };
+  writeFileSync(path, JSON.stringify(holder));
+  expect(await withLock(path, async () => 'in')).toBe('in');
+});
+
+test.each(['', '{"host":"x'])('displaces a lock that says nothing: %j', async (text) => {
+  const path = join(folder, 'torn');
+  writeFileSync(path, text);
   expect(await withLock(path, async () => 'in')).toBe('in');
 });
 

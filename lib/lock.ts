@@ -4,14 +4,18 @@ import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isAlive } from './alive.ts';
+import { z } from 'zod';
+import { isAlive, processBirth } from './alive.ts';
 import { EdgeloomError } from './errors.ts';
 
-interface Holder {
-  pid: number;
-  host: string;
-  token: string;
-}
+const holderSchema = z.object({
+  pid: z.int().min(1),
+  host: z.string(),
+  token: z.string(),
+  /** See `processBirth`: after a reboot another process may have the id. */
+  birth: z.string().optional(),
+});
+type Holder = z.infer<typeof holderSchema>;
 
 export interface LockOptions {
   signal?: AbortSignal | undefined;
@@ -27,23 +31,47 @@ const REFRESH_MS = 5_000;
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
-async function readHolder(path: string): Promise<{ holder: Holder; ageMs: number } | undefined> {
+interface Seen {
+  /** Null when the file does not say: a disk that was full, or a hand. */
+  holder: Holder | null;
+  ageMs: number;
+}
+
+function parseHolder(text: string): Holder | null {
+  try {
+    return holderSchema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+async function readHolder(path: string): Promise<Seen | undefined> {
   try {
     const [text, info] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
-    return { holder: JSON.parse(text) as Holder, ageMs: Date.now() - info.mtimeMs };
+    return { holder: parseHolder(text), ageMs: Date.now() - info.mtimeMs };
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
 }
 
+/**
+ * A living process of this machine may compute for minutes without a sign; another machine's may not.
+ */
+function isGone({ holder, ageMs }: Seen, host: string, staleMs: number): boolean {
+  if (!holder) return true;
+  if (holder.host !== host) return ageMs > staleMs;
+  if (!isAlive(holder.pid)) return true;
+  return holder.birth !== undefined && holder.birth !== processBirth(holder.pid);
+}
+
 /** Moves a dead holder's lock away; puts it back when it turns out to be another, living one. */
-async function removeStale(path: string, dead: Holder): Promise<void> {
+async function removeStale(path: string, dead: Holder | null): Promise<void> {
   const aside = `${path}.stale-${randomBytes(6).toString('hex')}`;
   try {
     await rename(path, aside);
     const moved = await readHolder(aside);
-    if (moved && moved.holder.token !== dead.token) await link(aside, path);
+    if (moved && moved.holder?.token !== dead?.token) await link(aside, path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== 'ENOENT' && code !== 'EEXIST') throw error;
@@ -65,6 +93,7 @@ export async function withLock<T>(
     pid: process.pid,
     host: hostname(),
     token: randomBytes(12).toString('hex'),
+    birth: processBirth(process.pid),
   };
   const draft = `${path}.${own.token}`;
   await mkdir(dirname(path), { recursive: true });
@@ -76,7 +105,7 @@ export async function withLock<T>(
       if (options.signal?.aborted) {
         throw new EdgeloomError({
           code: 'cancelled',
-          what: 'Cancelled while waiting for another process',
+          what: waited ? 'Cancelled while waiting for another process' : 'Cancelled',
           exitCode: 130,
         });
       }
@@ -88,16 +117,11 @@ export async function withLock<T>(
       }
       const seen = await readHolder(path);
       if (!seen) continue;
-      // A living process of this machine may compute for minutes without a sign; another machine's may not.
-      const gone =
-        seen.holder.host === own.host
-          ? !isAlive(seen.holder.pid)
-          : seen.ageMs > (options.staleMs ?? 60_000);
-      if (gone) {
+      if (isGone(seen, own.host, options.staleMs ?? 60_000)) {
         await removeStale(path, seen.holder);
         continue;
       }
-      if (!waited) options.onWait?.(seen.holder.pid);
+      if (!waited && seen.holder) options.onWait?.(seen.holder.pid);
       waited = true;
       await delay(options.pollMs ?? 200);
     }
@@ -115,6 +139,6 @@ export async function withLock<T>(
   } finally {
     clearInterval(refresh);
     const seen = await readHolder(path);
-    if (seen?.holder.token === own.token) await rm(path, { force: true });
+    if (seen?.holder?.token === own.token) await rm(path, { force: true });
   }
 }

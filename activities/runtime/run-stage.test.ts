@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { FolderStore } from '../../infra/store/folder-store.ts';
 import type { ArtifactRef } from '../../lib/artifact.ts';
+import { hashFolder } from '../../lib/hash-folder.ts';
 import { runStage, type StageInput } from './run-stage.ts';
 import { defineStage, type Machine, type Stage } from './stage.ts';
 
@@ -57,6 +58,32 @@ describe('runStage', () => {
       ref: first.ref,
     });
     expect(await readFile(join(await store.open(second.ref), 'number'), 'utf8')).toBe('42');
+  });
+
+  it('keeps nothing when a folder that is read in place changed meanwhile', async () => {
+    const folder = join(root, 'outside');
+    await mkdir(folder);
+    await writeFile(join(folder, 'number'), '1');
+    const { sha256, bytes } = await hashFolder(folder);
+    const input = call({}, { number: { uri: `file:${folder}`, sha256, bytes, rows: 0 } });
+    await writeFile(join(folder, 'number'), '2');
+    await expect(runStage(store, machine, double, input)).rejects.toMatchObject({
+      code: 'input-changed',
+      where: folder,
+    });
+    await writeFile(join(folder, 'number'), '1');
+    expect(await runStage(store, machine, double, input)).toMatchObject({ reused: false });
+  });
+
+  it('takes a damaged record or artifact for a miss', async () => {
+    const first = await runStage(store, machine, double, call());
+    await writeFile(join(root, 'records', `${first.key}.json`), '{}');
+    await writeFile(join(root, 'latest', 'double.json'), '{}');
+    expect(await runStage(store, machine, double, call())).toMatchObject({ reused: false });
+    const object = await store.open(first.ref);
+    await rm(object, { recursive: true });
+    await writeFile(object, 'a file');
+    expect(await runStage(store, machine, double, call())).toMatchObject({ reused: false });
   });
 
   it('runs again and names the parameter or the input that changed', async () => {

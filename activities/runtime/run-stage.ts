@@ -3,10 +3,14 @@ import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import type { ArtifactRef, StageRecord, Store, Summary } from '../../lib/artifact.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { hashFolder } from '../../lib/hash-folder.ts';
 import { withLock } from '../../lib/lock.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { explainMiss, keyOf, keyParts } from './content-key.ts';
 import type { Machine, Stage } from './stage.ts';
+
+/** How the URI of a folder begins that is read where it is, outside the store. */
+const IN_PLACE = 'file:';
 
 export interface StageInput {
   /** The node of the DAG: the stage's name, with a suffix where a stage runs more than once. */
@@ -121,8 +125,8 @@ async function execute(
   const params = stage.params.parse(input.params);
   const inputs: Record<string, string> = {};
   for (const [name, ref] of Object.entries(input.inputs)) {
-    inputs[name] = ref.uri.startsWith('file:')
-      ? ref.uri.slice('file:'.length)
+    inputs[name] = ref.uri.startsWith(IN_PLACE)
+      ? ref.uri.slice(IN_PLACE.length)
       : await store.open(ref);
   }
   const scratchDir = await store.scratch(key);
@@ -130,6 +134,7 @@ async function execute(
   try {
     const context = { ...options, inputs, outDir, scratchDir, machine };
     const { rows, summary } = await stage.run(context, params);
+    await refuseChangedInputs(input, options.signal);
     const ref = await store.put(outDir, rows);
     const parts = await keyParts(stage, params, input.inputs);
     await store.writeRecord(input.node, { key, parts, ref, summary });
@@ -137,6 +142,24 @@ async function execute(
     return { node: input.node, key, ref, summary, reused: false, reason };
   } finally {
     await rm(outDir, { recursive: true, force: true });
+  }
+}
+
+/**
+ * What is read in place may grow while it is read (a shipper appends to today's file). The result
+ * would then be kept under the key of other bytes.
+ */
+async function refuseChangedInputs(input: StageInput, signal?: AbortSignal): Promise<void> {
+  for (const [name, { uri, sha256 }] of Object.entries(input.inputs)) {
+    if (!uri.startsWith(IN_PLACE)) continue;
+    const folder = uri.slice(IN_PLACE.length);
+    if ((await hashFolder(folder, signal)).sha256 === sha256) continue;
+    throw new EdgeloomError({
+      code: 'input-changed',
+      what: `The ${name} of ${input.node} changed while it was read`,
+      where: folder,
+      fix: 'run again when nothing writes there, or on a copy',
+    });
   }
 }
 

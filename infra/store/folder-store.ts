@@ -8,30 +8,36 @@
  *   staging/               artifacts being written
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
+import { isAlive } from '../../lib/alive.ts';
 import type { ArtifactRef, StageRecord, Store } from '../../lib/artifact.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { listFiles, writeFileAtomic } from '../../lib/files.ts';
-import { canonicalJson, sha256, sha256File } from '../../lib/hash.ts';
+import { hashFolder } from '../../lib/hash-folder.ts';
 
-/** Content hash and size of a folder: the hash of the sorted list of its files' paths, hashes and sizes. */
-export async function hashFolder(folder: string): Promise<{ sha256: string; bytes: number }> {
-  const files: { path: string; sha256: string; bytes: number }[] = [];
-  let bytes = 0;
-  for (const path of await listFiles(folder)) {
-    const { size } = await stat(join(folder, path));
-    files.push({ path, sha256: await sha256File(join(folder, path)), bytes: size });
-    bytes += size;
-  }
-  return { sha256: `sha256:${sha256(canonicalJson(files))}`, bytes };
-}
+/** Long enough for a process of another machine that shares the folder. */
+const ABANDONED_MS = 3_600_000;
 
-async function readJson<T>(path: string): Promise<T | undefined> {
+const recordSchema = z.object({
+  key: z.string(),
+  parts: z.object({
+    stage: z.string(),
+    code: z.string(),
+    params: z.unknown(),
+    inputs: z.record(z.string(), z.string()),
+  }),
+  ref: z.object({ uri: z.string(), sha256: z.string(), rows: z.number(), bytes: z.number() }),
+  summary: z.record(z.string(), z.unknown()),
+});
+
+/** A record that was never written, was cut off by a crash or altered is a miss and not an error. */
+async function readRecordFile(path: string): Promise<StageRecord | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as T;
+    const parsed = recordSchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
+    return parsed.success ? (parsed.data as StageRecord) : undefined;
   } catch (error) {
-    // A record that was never written, or was cut off by a crash, is a miss and not an error.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return;
     throw error;
   }
@@ -81,15 +87,25 @@ export class FolderStore implements Store {
     const path = this.#object(ref);
     try {
       return (await hashFolder(path)).sha256 === ref.sha256;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-      throw error;
+    } catch {
+      // Missing, a file in place of a folder, a link inside, unreadable: not what was put here.
+      return false;
     }
   }
 
   async staging(): Promise<string> {
-    await mkdir(join(this.root, 'staging'), { recursive: true });
-    return join(this.root, 'staging', `${process.pid}-${randomBytes(6).toString('hex')}`);
+    const folder = join(this.root, 'staging');
+    await mkdir(folder, { recursive: true });
+    // What killed processes left may hold raw rows of the quarantine.
+    for (const name of await readdir(folder)) {
+      const pid = Number(/^(\d+)-/.exec(name)?.[1] ?? 0);
+      if (pid === 0) continue;
+      const path = join(folder, name);
+      const found = await stat(path).catch(() => undefined);
+      const old = found !== undefined && Date.now() - found.mtimeMs > ABANDONED_MS;
+      if (old && !isAlive(pid)) await rm(path, { recursive: true, force: true });
+    }
+    return join(folder, `${process.pid}-${randomBytes(6).toString('hex')}`);
   }
 
   async put(staging: string, rows: number): Promise<ArtifactRef> {
@@ -111,7 +127,7 @@ export class FolderStore implements Store {
   }
 
   async readRecord(key: string): Promise<StageRecord | undefined> {
-    return readJson<StageRecord>(join(this.root, 'records', `${fileName(key)}.json`));
+    return readRecordFile(join(this.root, 'records', `${fileName(key)}.json`));
   }
 
   async writeRecord(node: string, record: StageRecord): Promise<void> {
@@ -121,7 +137,7 @@ export class FolderStore implements Store {
   }
 
   async latestRecord(node: string): Promise<StageRecord | undefined> {
-    return readJson<StageRecord>(join(this.root, 'latest', `${fileName(node)}.json`));
+    return readRecordFile(join(this.root, 'latest', `${fileName(node)}.json`));
   }
 
   async scratch(key: string): Promise<string> {
