@@ -110,6 +110,37 @@ describe('lines', () => {
     ]);
     expect(summary.rejectsByReason).toEqual({ 'clock-ahead': 2, 'too-late': 1 });
   });
+
+  test('without a receive time, clocks are judged by the days of the data set', async () => {
+    await logs.remove();
+    logs = await LogFixture.create({ last_date: '2026-03-03', utc_offset_minutes: 480 });
+    const start = Date.UTC(2026, 2, 1, 16);
+    // Two days, one more for time zones, and the hour that a clock may be ahead.
+    const latest = start + 3 * DAY_MS + 3_600_000;
+    const earliest = start - 14 * DAY_MS;
+    const at = (id: string, time: number, received_ts: number | null = null) =>
+      exposureLine(id, { ts: time, started: time, ended: time, received_ts });
+    const lines = [
+      at('a', earliest),
+      at('b', earliest - 1),
+      at('c', latest),
+      '',
+      at('d', latest + 1),
+      at('e', Date.UTC(2100, 0, 1)),
+      // The cloud's clock tells more than the description.
+      at('f', latest + 1, latest + 1),
+      at('g', start - 5 * 3_600_000),
+    ];
+    await logs.write('events/a.ndjson', lines.join('\n'));
+    const summary = await logs.ingest();
+    expect(await logs.rejectedAt()).toEqual([
+      'events/a.ndjson:2 too-late',
+      'events/a.ndjson:5 clock-ahead',
+      'events/a.ndjson:6 clock-ahead',
+    ]);
+    expect(summary).toMatchObject({ rowsIn: 7, stored: 4, rejected: 3 });
+    expect((await logs.rejects())[1]!.detail).toContain('1 ms after what last_date');
+  });
 });
 
 describe('damaged files', () => {

@@ -2,6 +2,7 @@
 import { checkEvent } from '../contracts/check-event.ts';
 import type { Column } from '../contracts/columns.ts';
 import { EVENT_COLUMNS } from '../contracts/columns.ts';
+import type { DatasetDescription } from '../contracts/dataset.ts';
 import { type DeviceEvent, EVENT_TYPES, type EventType } from '../contracts/device-log.ts';
 import type { Settings } from './options.ts';
 import type { RejectReason } from './rejects.ts';
@@ -37,12 +38,24 @@ export class EventSink implements RowSink {
   readonly #keys: UserKeys;
   readonly #settings: Settings;
   readonly #offsetMs: number;
+  /** What `ts` may be where no receive time tells, by the days that the data set says it covers. */
+  readonly #earliestTs: number;
+  readonly #latestTs: number;
 
-  constructor(staging: Staging, keys: UserKeys, settings: Settings, utcOffsetMinutes: number) {
+  constructor(
+    staging: Staging,
+    keys: UserKeys,
+    settings: Settings,
+    dataset: Pick<DatasetDescription, 'utc_offset_minutes' | 'first_date' | 'last_date'>,
+  ) {
     this.#staging = staging;
     this.#keys = keys;
     this.#settings = settings;
-    this.#offsetMs = utcOffsetMinutes * MINUTE_MS;
+    this.#offsetMs = dataset.utc_offset_minutes * MINUTE_MS;
+    const startOf = (date: string): number => Date.parse(`${date}T00:00:00Z`) - this.#offsetMs;
+    this.#earliestTs = startOf(dataset.first_date) - settings.maxLateMs;
+    // A day more than the last: its users may live in other time zones than its description.
+    this.#latestTs = startOf(dataset.last_date) + 2 * DAY_MS + settings.maxAheadMs;
   }
 
   take(row: unknown): Defect | undefined {
@@ -72,13 +85,26 @@ export class EventSink implements RowSink {
   }
 
   #clockDefect(event: DeviceEvent): { reason: RejectReason; detail: string } | undefined {
-    if (event.received_ts == null) return undefined;
+    if (event.received_ts == null) return this.#daysDefect(event.ts);
     const lateMs = event.received_ts - event.ts;
     if (-lateMs > this.#settings.maxAheadMs) {
       return { reason: 'clock-ahead', detail: `ts is ${-lateMs} ms ahead of received_ts` };
     }
     if (lateMs > this.#settings.maxLateMs) {
       return { reason: 'too-late', detail: `received ${lateMs} ms after ts` };
+    }
+    return undefined;
+  }
+
+  /** One line of the year 2100 would be the end of the log, and every decision before it matured. */
+  #daysDefect(ts: number): { reason: RejectReason; detail: string } | undefined {
+    if (ts > this.#latestTs) {
+      const detail = `no received_ts, and ts is ${ts - this.#latestTs} ms after what last_date of dataset.json allows`;
+      return { reason: 'clock-ahead', detail };
+    }
+    if (ts < this.#earliestTs) {
+      const detail = `no received_ts, and ts is ${this.#earliestTs - ts} ms before what first_date of dataset.json allows`;
+      return { reason: 'too-late', detail };
     }
     return undefined;
   }

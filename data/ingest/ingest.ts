@@ -77,10 +77,9 @@ class IngestRun {
   }
 
   async run(): Promise<IngestSummary> {
-    const offset = this.#logs.dataset.utc_offset_minutes;
     const events = await this.#read(
       this.#logs.events,
-      new EventSink(this.#staging, this.#keys, this.#settings, offset),
+      new EventSink(this.#staging, this.#keys, this.#settings, this.#logs.dataset),
     );
     const tables = new Map<TableName, Reading>();
     for (const table of TABLE_NAMES) {

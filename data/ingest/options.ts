@@ -12,9 +12,15 @@ export interface IngestOptions extends RunOptions {
   buckets?: number;
   /** Above this share of rejected rows the run fails and leaves nothing behind. @default 0.01 */
   maxRejectShare?: number;
-  /** A row that arrived later than this after `ts` is rejected, ms. @default 14 days */
+  /**
+   * A row that arrived later than this after `ts` is rejected, ms; without `received_ts`, one that is
+   * older than this before the data set's first day. @default 14 days
+   */
   maxLateMs?: number;
-  /** A row whose `ts` is further than this ahead of `received_ts` is rejected, ms. @default 1 hour */
+  /**
+   * A row whose `ts` is further than this ahead of `received_ts` is rejected, ms; without
+   * `received_ts`, one that is a day and this after the data set's last day. @default 1 hour
+   */
   maxAheadMs?: number;
   /** A longer line is rejected and never held in memory. @default 16 MiB */
   maxLineBytes?: number;
