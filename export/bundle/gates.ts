@@ -1,4 +1,5 @@
 /** What a bundle must hold to be released. Pure: verdicts from measured numbers. */
+import { fewRowsWarning } from '../parity/few-rows.ts';
 import type { Collected } from '../report/collect.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -26,13 +27,15 @@ function parityGate({ parity }: Collected, models: Profiles): Gate {
     ),
   );
   const failed = shipped.filter(({ passed }) => !passed).map(({ path }) => path);
+  const verdict =
+    failed.length === 0
+      ? `${shipped.length} files compute the trained models within their bounds.`
+      : `Out of bounds: ${failed.join(', ')}.`;
+  const warning = fewRowsWarning(shipped);
   return {
     name: 'parity',
     passed: failed.length === 0 && shipped.length > 0,
-    detail:
-      failed.length === 0
-        ? `${shipped.length} files compute the trained models within their bounds.`
-        : `Out of bounds: ${failed.join(', ')}.`,
+    detail: warning ? `${verdict} ${warning}` : verdict,
   };
 }
 

@@ -1,5 +1,6 @@
 /** The model card: what a bundle is, how good, and what it is not for. */
 import type { z } from 'zod';
+import { fewRowsWarning } from '../parity/few-rows.ts';
 import { type Evaluation, type ReportInput, reportInputSchema } from '../report/input.ts';
 import { bytes, count, decimal, interval, percent } from '../report/numbers.ts';
 
@@ -148,13 +149,14 @@ function parity({ parity: reports, manifest }: ReportInput): string {
   const choices = Object.entries(manifest.models).map(
     ([name, { reasons }]) => `- **${name}**: ${reasons.map(escapeMarkdown).join(' ')}`,
   );
+  const warning = fewRowsWarning(Object.values(reports).flatMap(({ files }) => files));
   const measured =
     rows.length === 0
       ? ''
       : `\n\nEvery file against the trained model, on real rows:\n\n${table(
           ['file', 'runtime', 'rows', 'largest difference', 'relative RMS', 'bound'],
           rows,
-        )}`;
+        )}${warning ? `\n\n${escapeMarkdown(warning)}` : ''}`;
   return `## Number formats and parity\n\n${choices.join('\n')}${measured}`;
 }
 

@@ -36,7 +36,10 @@ export async function score(
   return clickAuc(slates, scores);
 }
 
-/** Rows of every entry point, met while the slates are encoded; of steps, an even random share. */
+/**
+ * Up to `perEntry` rows of every entry point, met while the slates are encoded; of steps, an even
+ * random share.
+ */
 export async function stepRows(
   config: RerankerConfig,
   encoders: Encoders,
@@ -60,6 +63,7 @@ export async function stepRows(
       await encodeSlate(config, encoders, slate, (entry, step) => rows[entry].push(step)),
     );
   }
+  rows.rerank = rows.rerank.slice(0, perEntry);
   for (const { entry } of ENCODERS) {
     // A log without a page view still gets its encoder, tried on nothing but zeros.
     if (rows[entry].length === 0) rows[entry].push(zeroCall(entries[entry]));

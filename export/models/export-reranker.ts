@@ -23,6 +23,7 @@ import type { TensorMap } from './entry-point.ts';
 import { entryParity, modelVersion, writePart } from './finish.ts';
 import { type ItemRows, readItemRows, storeItemRows } from './item-rows.ts';
 import { onPhone } from './on-phone.ts';
+import { drawOverDays, slatesForParity } from './parity-rows.ts';
 import { type RerankerEntry, rerankerEntries } from './reranker-entries.ts';
 import { drawSlates, type Slate } from './slates.ts';
 
@@ -33,7 +34,7 @@ export interface ExportRerankerInput extends RunOptions {
   outDir: string;
   /** int8 is calibrated on slates of these days. */
   trainDates: string[];
-  /** Parity and the loss of int8 are measured on this day. */
+  /** The loss of int8 is measured on this day, and parity as far as it has the rows. */
   validDate: string;
   seed: number;
   /** What computes the trained model. @default 'cpu' */
@@ -60,10 +61,12 @@ export interface ExportSummary {
   evaluationRows: number;
 }
 
+/** Slates that are looked through for page views, per row of the parity table. */
+const SEARCHED = 4;
 const ORDER: RerankerEntry[] = ['encodeExposureStep', 'encodePageViewStep', 'rerank'];
 
 /**
- * @throws EdgeloomError `bad-checkpoint`, `bad-tensors`, `no-samples`, `too-few-rows`, `export-lint`,
+ * @throws EdgeloomError `bad-checkpoint`, `bad-tensors`, `no-samples`, `export-lint`,
  *   `parity-failed`, `unsupported-op`
  */
 export async function exportReranker(input: ExportRerankerInput): Promise<ExportSummary> {
@@ -153,11 +156,16 @@ async function exportLoaded(
   }
 
   const slates = await draw(validation, seen.config, seen.weights, evaluated);
-  const parityRows = Math.min(input.parityRows ?? MINIMUM_ROWS, slates.length);
+  const parityRows = input.parityRows ?? MINIMUM_ROWS;
+  const searched = await drawOverDays(
+    { ...input, family: 'rerank' },
+    SEARCHED * parityRows,
+    (dataset, count) => draw(dataset, seen.config, seen.weights, count),
+  );
   const held = await stepRows(
     phone.config,
     onnx,
-    slates.slice(0, parityRows),
+    slatesForParity(searched, parityRows),
     { perEntry: parityRows, seed, entries },
     options,
   );
@@ -169,7 +177,6 @@ async function exportLoaded(
       files,
       rows: held[name],
       tolerances: PARITY_TOLERANCES,
-      minimumRows: held[name].length,
     };
     parity.push(...(await entryParity(run, options)));
   }

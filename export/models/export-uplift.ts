@@ -28,6 +28,7 @@ import type { ExportSummary } from './export-reranker.ts';
 import { entryParity, modelVersion, writePart } from './finish.ts';
 import { type ItemRows, readItemRows, storeItemRows } from './item-rows.ts';
 import { onPhone } from './on-phone.ts';
+import { drawOverDays } from './parity-rows.ts';
 
 export interface ExportUpliftInput extends RunOptions {
   tensorsDir: string;
@@ -35,7 +36,7 @@ export interface ExportUpliftInput extends RunOptions {
   /** Existing folder; becomes a part of a bundle. */
   outDir: string;
   trainDates: string[];
-  /** Parity, the loss of int8 and the threshold are taken from this day. */
+  /** The loss of int8 and the threshold are taken from this day, and parity as far as it has the rows. */
   validDate: string;
   seed: number;
   /** ρ: share of decisions that may become a request. */
@@ -103,12 +104,12 @@ async function exportLoaded(
   const int8 = await compileInt8(compile, entry, graph, calibrationInputs, options);
 
   const decisions = await draw(validation, input.evaluationRows ?? 4000);
-  // A quiet day has fewer decisions than parity wants: then all of them are compared.
-  const parityRows = Math.min(input.parityRows ?? MINIMUM_ROWS, decisions.length);
-  const held = decisions.slice(0, parityRows).map(({ inputs }) => inputs);
+  const days = { ...input, family: 'decisions' } as const;
+  const compared = await drawOverDays(days, input.parityRows ?? MINIMUM_ROWS, draw);
+  const held = compared.map(({ inputs }) => inputs);
   const files = [onnx, float32, int8];
   const parity = await entryParity(
-    { entry, files, rows: held, tolerances: PARITY_TOLERANCES, minimumRows: parityRows },
+    { entry, files, rows: held, tolerances: PARITY_TOLERANCES },
     options,
   );
   const values = {
