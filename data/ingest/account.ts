@@ -7,8 +7,8 @@ import type { Reject } from './rejects.ts';
 
 export interface Balance {
   /**
-   * Rows of the files: lines that are not blank, Parquet rows, and one for what a cut-off or damaged
-   * file no longer gives.
+   * Rows of the files: lines that are not blank, Parquet rows (all that the footer of a damaged file
+   * names), and one for what another cut-off or damaged file no longer gives.
    */
   rowsIn: number;
   stored: number;
@@ -57,6 +57,8 @@ interface ReasonFacts {
   count: number;
   /** Where the first one is, without its text. */
   example: string;
+  /** A file that lost rows and does not say how many. */
+  uncounted?: string;
 }
 
 /** Rejects by file, then by reason. */
@@ -66,12 +68,13 @@ export type RejectFacts = Map<string, Map<string, ReasonFacts>>;
 export async function readRejects(path: string): Promise<RejectFacts> {
   const facts: RejectFacts = new Map();
   for await (const text of createInterface({ input: createReadStream(path) })) {
-    const { file, line, reason, detail } = JSON.parse(text) as Reject;
+    const { file, line, reason, detail, rows = 1 } = JSON.parse(text) as Reject;
     const reasons = facts.get(file) ?? new Map<string, ReasonFacts>();
     facts.set(file, reasons);
-    const known = reasons.get(reason);
-    if (known) known.count++;
-    else reasons.set(reason, { count: 1, example: `${file}:${line} (${detail})` });
+    const known = reasons.get(reason) ?? { count: 0, example: `${file}:${line} (${detail})` };
+    known.count += rows ?? 1;
+    if (rows === null) known.uncounted = file;
+    reasons.set(reason, known);
   }
   return facts;
 }
@@ -83,10 +86,11 @@ export function reasonsOf(
 ): [reason: string, facts: ReasonFacts][] {
   const sums = new Map<string, ReasonFacts>();
   for (const { file } of files) {
-    for (const [reason, { count, example }] of facts.get(file) ?? []) {
-      const known = sums.get(reason);
-      if (known) known.count += count;
-      else sums.set(reason, { count, example });
+    for (const [reason, { count, example, uncounted }] of facts.get(file) ?? []) {
+      const sum = sums.get(reason) ?? { count: 0, example };
+      sum.count += count;
+      if (uncounted !== undefined) sum.uncounted ??= uncounted;
+      sums.set(reason, sum);
     }
   }
   return [...sums].sort(([a, n], [b, m]) => m.count - n.count || (a < b ? -1 : 1));
@@ -95,6 +99,7 @@ export function reasonsOf(
 const percent = (share: number): string => `${(100 * share).toPrecision(3)} %`;
 
 /**
+ * A file that lost an unknown number of rows is above every limit but 1.
  * @throws EdgeloomError `too-many-rejects` with the commonest reasons and a line of each; it quotes no
  *   raw text, because errors travel further than the reject file may
  */
@@ -104,6 +109,15 @@ export function checkRejectShare(
   limit: number,
   reasons: ReturnType<typeof reasonsOf>,
 ): void {
+  const uncounted = reasons.flatMap(([, facts]) => facts.uncounted ?? []);
+  if (uncounted.length > 0 && limit < 1) {
+    throw new EdgeloomError({
+      code: 'too-many-rejects',
+      what: `A Parquet file of ${what} is damaged and no longer says how many rows it had`,
+      where: uncounted.join(', '),
+      fix: 'remove the file from the log folder, or replace it by a whole copy',
+    });
+  }
   if (rejected === 0 || rejected / rowsIn <= limit) return;
   const top = reasons
     .slice(0, 5)

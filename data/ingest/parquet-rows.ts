@@ -13,22 +13,50 @@ export function withoutNulls(value: unknown): unknown {
   );
 }
 
+interface ParquetOptions {
+  tempDir: string;
+  memoryLimitMb: number;
+}
+
+/** A database of its own, so that nothing waits for the one that stages rows. */
+const openDatabase = ({ tempDir, memoryLimitMb }: ParquetOptions): Promise<DuckDBInstance> =>
+  DuckDBInstance.create(':memory:', {
+    memory_limit: `${memoryLimitMb}MB`,
+    threads: '1',
+    temp_directory: tempDir,
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  });
+
+/** Rows that the file's footer names, whether or not they can be read; null without such a footer. */
+export async function parquetRowCount(
+  path: string,
+  options: ParquetOptions,
+): Promise<number | null> {
+  const instance = await openDatabase(options);
+  const connection = await instance.connect();
+  try {
+    const source = `parquet_file_metadata(${sqlText(path)})`;
+    const reader = await connection.runAndReadAll(`select num_rows::double from ${source}`);
+    const rows = Number(reader.getRows()[0]?.[0]);
+    return Number.isSafeInteger(rows) && rows >= 0 ? rows : null;
+  } catch {
+    return null;
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
 /**
- * The rows in the file's order, some at a time, read by a database of its own so that nothing waits
- * for the one that stages rows.
+ * The rows in the file's order, some at a time.
  * @throws DuckDB's error when the file is not whole, possibly after some rows
  */
 export async function* parquetRows(
   path: string,
-  options: { tempDir: string; memoryLimitMb: number },
+  options: ParquetOptions,
 ): AsyncGenerator<string[], void, void> {
-  const instance = await DuckDBInstance.create(':memory:', {
-    memory_limit: `${options.memoryLimitMb}MB`,
-    threads: '1',
-    temp_directory: options.tempDir,
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  });
+  const instance = await openDatabase(options);
   const connection = await instance.connect();
   try {
     const source = `read_parquet(${sqlText(path)}, hive_partitioning = false)`;

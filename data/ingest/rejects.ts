@@ -30,6 +30,11 @@ export interface Reject {
   reason: RejectReason;
   detail: string;
   user_key: string | null;
+  /**
+   * Rows that this one stands for, when it is not one: what a damaged Parquet file no longer gives.
+   * Null when the file does not say how many they were.
+   */
+  rows?: number | null;
   /** Length of the raw row in bytes. */
   bytes: number;
   /** True when `raw` holds the first 64 KiB only. */

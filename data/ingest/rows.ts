@@ -11,7 +11,7 @@ import { gunzip } from './gzip.ts';
 import { type Content, type Ending, Input, readChunks, whole } from './input.ts';
 import { type Line, LineSplitter } from './lines.ts';
 import type { LogFile } from './log-folder.ts';
-import { parquetRows, withoutNulls } from './parquet-rows.ts';
+import { parquetRowCount, parquetRows, withoutNulls } from './parquet-rows.ts';
 import { type RejectReason, type RejectWriter, rawText } from './rejects.ts';
 import { unzstd } from './zstd/frames.ts';
 
@@ -108,8 +108,9 @@ class FilePass {
     return this.#sink.take(prepare(value));
   }
 
-  reject(place: Place, defect: Defect): void {
-    this.account.rejected++;
+  /** @param rows how many rows the reject stands for; null when nobody can tell, counted as one */
+  reject(place: Place, defect: Defect, rows: number | null = 1): void {
+    this.account.rejected += rows ?? 1;
     this.#rejects.add({
       file: this.account.file,
       line: place.number,
@@ -117,14 +118,15 @@ class FilePass {
       reason: defect.reason,
       detail: defect.detail,
       user_key: defect.userKey,
+      ...(rows === 1 ? {} : { rows }),
       ...rawText(place.bytes, place.length),
     });
   }
 
-  /** The one row that stands for what a damaged file no longer gives. */
-  missing(place: Place, ending: Ending): void {
-    this.account.rowsIn++;
-    this.reject(place, { ...damage(ending), userKey: null });
+  /** One reject that stands for what a damaged file no longer gives. */
+  missing(place: Place, ending: Ending, rows: number | null = 1): void {
+    this.account.rowsIn += rows ?? 1;
+    this.reject(place, { ...damage(ending), userKey: null }, rows);
   }
 
   async breathe(): Promise<void> {
@@ -206,7 +208,10 @@ async function readParquet(
     if (!isParquetError(error)) throw error;
     const detail = 'DuckDB cannot read this Parquet file to its end';
     const ending: Ending = { kind: 'corrupt', detail, trustedBytes: 0 };
-    pass.missing({ number: number + 1, offset: null, bytes: Buffer.alloc(0), length: 0 }, ending);
+    const total = await parquetRowCount(join(options.logsDir, file.path), options);
+    const rest = total !== null && total > number ? total - number : null;
+    const place: Place = { number: number + 1, offset: null, bytes: Buffer.alloc(0), length: 0 };
+    pass.missing(place, ending, rest);
     return ending;
   }
 }

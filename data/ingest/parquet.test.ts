@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EXAMPLE_EVENTS } from '../contracts/example-events.ts';
+import { exposureLine, LogFixture } from './ingest-fixture.ts';
+
+let logs: LogFixture;
+beforeEach(async () => {
+  logs = await LogFixture.create();
+});
+afterEach(async () => {
+  await logs.remove();
+});
+
+const good = (from: number, to: number): string =>
+  Array.from({ length: to - from + 1 }, (_, i) => `${exposureLine(`e-${from + i}`)}\n`).join('');
+
+/** Exposures `<name>-0` … as `events/<name>.parquet`, in groups of 2,048 rows. */
+async function writeParquet(name: string, rows: number, columns = ''): Promise<void> {
+  const { ts } = EXAMPLE_EVENTS.exposure;
+  await logs.write('events/.keep', '');
+  await logs.query(
+    `copy (
+       select concat('${name}-', i) as event_id, 'exposure' as type, 1 as schema_version,
+         'u' as user_id, ${ts} + i as ts, 'item' as item_id, ${ts} + i as started${columns}
+       from range(${rows}) as t(i)
+     ) to '$logs/events/${name}.parquet' (format parquet, row_group_size 2048)`,
+  );
+}
+
+const bytesOf = (name: string): Promise<Buffer> =>
+  readFile(join(logs.logsDir, 'events', `${name}.parquet`));
+
+describe('a damaged file', () => {
+  test('loses all rows that its footer names, so that the limit sees them', async () => {
+    await writeParquet('p', 5000);
+    const bytes = await bytesOf('p');
+    // The header of the first page of the third group: rows before it can be read.
+    const [group] = await logs.query<{ at: number }>(
+      `select min(coalesce(dictionary_page_offset, data_page_offset)) as at
+       from parquet_metadata('$logs/events/p.parquet') where row_group_id = 2`,
+    );
+    bytes[group!.at]! ^= 0xff;
+    await logs.write('events/p.parquet', bytes);
+    await logs.write('events/b.ndjson', good(1, 100));
+    const work = logs.ingest({ maxRejectShare: 0.01 }, 'refused');
+    await expect(work).rejects.toMatchObject({
+      code: 'too-many-rejects',
+      message: expect.stringContaining('5000 of 5100 rows') as string,
+    });
+    const summary = await logs.ingest();
+    expect(summary).toMatchObject({ rowsIn: 5100, stored: 100, rejected: 5000, duplicates: 0 });
+    expect(summary.rejectsByReason).toEqual({ 'file-corrupt': 5000 });
+    const rejects = await logs.rejects();
+    // How many rows DuckDB gives before it meets the damage is its own affair.
+    const rest = 5000 - (rejects.length - 1);
+    expect(rejects.at(-1)).toMatchObject({ line: rejects.length, rows: rest, raw: '' });
+  });
+
+  test.each([
+    ['a cut footer', (bytes: Buffer) => bytes.subarray(0, bytes.length - 9)],
+    [
+      'altered bytes in the footer',
+      (bytes: Buffer) => bytes.fill(0xff, bytes.length - 60, bytes.length - 20),
+    ],
+    ['nothing in it', () => Buffer.alloc(0)],
+  ])('with %s fails whatever the limit is, and is named', async (_name, spoil) => {
+    await writeParquet('p', 3);
+    await logs.write('events/p.parquet', spoil(await bytesOf('p')));
+    await logs.write('events/b.ndjson', good(1, 200));
+    const work = logs.ingest({ maxRejectShare: 0.5 });
+    await expect(work).rejects.toMatchObject({
+      code: 'too-many-rejects',
+      where: 'events/p.parquet',
+      fix: expect.stringContaining('remove the file') as string,
+    });
+  });
+});
