@@ -29,22 +29,34 @@ const DETAIL_LENGTH = 300;
 const clip = (text: string): string =>
   text.length > DETAIL_LENGTH ? `${text.slice(0, DETAIL_LENGTH)} …` : text;
 
-/** The defect and a sentence for the first thing that zod finds wrong. Holds no value of the line. */
+/** Where an issue is. The keys of `scores` are the log's own text, so they are not named. */
+function placeOf(path: readonly PropertyKey[]): string {
+  const names = path.map(String);
+  const scores = names.indexOf('scores');
+  if (scores < 0 || scores === names.length - 1) return names.join('.');
+  return `a key of ${names.slice(0, scores + 1).join('.')}`;
+}
+
+/**
+ * The defect and a sentence for the first thing that zod finds wrong. Holds no text of the line, not
+ * even the name of an unknown field: errors and logs quote the sentence, and a name may be personal.
+ */
 export function describeIssue(issue: z.core.$ZodIssue | undefined): {
   defect: 'unknown-field' | 'missing-field' | 'bad-value';
   detail: string;
 } {
   // Only a key `__proto__` of a record passes zod and fails the JSON Schema.
   if (!issue) return { defect: 'unknown-field', detail: '__proto__ is not a name' };
-  const path = issue.path.map(String);
+  const place = placeOf(issue.path);
   if (issue.code === 'unrecognized_keys') {
-    const names = issue.keys.map((key) => [...path, key].join('.'));
-    return { defect: 'unknown-field', detail: clip(`unknown: ${names.slice(0, 5).join(', ')}`) };
+    const { length } = issue.keys;
+    const fields = length === 1 ? 'an unknown field' : `${length} unknown fields`;
+    return { defect: 'unknown-field', detail: place ? `${fields} in ${place}` : fields };
   }
   const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
   return {
     defect: missing ? 'missing-field' : 'bad-value',
-    detail: clip(`${path.join('.')}: ${issue.message}`),
+    detail: clip(`${place}: ${issue.message}`),
   };
 }
 
@@ -59,7 +71,7 @@ function endsBeforeStart(event: DeviceEvent): boolean {
 
 /**
  * @param value what JSON.parse made of a line
- * @returns the same object as an event, or the defect and a sentence without values of the line
+ * @returns the same object as an event, or the defect and a sentence without text of the line
  */
 export function checkEvent(value: unknown): EventCheck {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

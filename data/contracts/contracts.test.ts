@@ -28,7 +28,7 @@ describe('the device log contract', () => {
   });
 
   test.each([
-    ['a misspelt field', { ...exposure, scrol_speed: 3 }, 'unknown-field', 'unknown: scrol_speed'],
+    ['a misspelt field', { ...exposure, scrol_speed: 3 }, 'unknown-field', 'an unknown field'],
     ['another schema version', { ...exposure, schema_version: 2 }, 'schema-version', 'must be 1'],
     ['an unknown type', { ...exposure, type: 'exposures' }, 'unknown-type', 'must be one of'],
     ['a missing id', { ...exposure, item_id: undefined }, 'missing-field', 'item_id'],
@@ -71,6 +71,26 @@ describe('the device log contract', () => {
   test('keeps the values of a refused line out of the explanation', () => {
     const check = checkEvent({ ...exposure, user_id: 'secret'.repeat(100), kind: 'secret' });
     expect(check.detail).not.toContain('secret');
+  });
+
+  const { candidates } = EXAMPLE_EVENTS.request;
+  const scored = (scores: object): object => ({
+    ...EXAMPLE_EVENTS.request,
+    candidates: [{ ...candidates![0]!, scores }],
+  });
+  test.each([
+    [{ ...exposure, visits: 1, 'a@b.example': 1 }, '2 unknown fields'],
+    [
+      { ...EXAMPLE_EVENTS.request, candidates: [{ item_id: 'i', 'a@b.example': 1 }] },
+      'an unknown field in candidates.0',
+    ],
+    [scored({ 'a@b.example': 'high' }), 'a key of candidates.0.scores: '],
+    [scored({ 'a@b.example\n': 1 }), 'a key of candidates.0.scores: '],
+    [scored([]), 'candidates.0.scores: '],
+  ])('keeps names that the contract does not define out of it: %#', (value, detail) => {
+    const check = checkEvent(value);
+    expect(check.detail).toContain(detail);
+    expect(check.detail).not.toContain('example');
   });
 });
 
