@@ -33,7 +33,7 @@ const samples = z.looseObject({
   decisions: z.number().optional(),
   randomisedDecisions: z.number().optional(),
   dates: z.array(z.string()).optional(),
-  crossFileNotes: z.array(z.string()).optional(),
+  notes: z.array(z.string()).optional(),
 });
 
 /** `history.json` of a training. */

@@ -39,6 +39,12 @@ describe('the report', () => {
     expect(text).toContain('0.6640 [0.6520, 0.6760]');
   });
 
+  it('shows the notes that stitching made on the samples', async () => {
+    const notes = ['Impressions are logged for one scene only.'];
+    const text = await renderReport({ ...FULL_REPORT, samples: { notes } });
+    expect(text).toContain('<li>Impressions are logged for one scene only.</li>');
+  });
+
   it('is one file that runs and loads nothing', async () => {
     const text = await renderReport(FULL_REPORT);
     expect(text).not.toMatch(/<script|<link|<img|<iframe|javascript:|@import/i);

@@ -162,7 +162,7 @@ async function data(
       : null,
     stitched.length > 0 ? table('Training samples', columns, stitched) : null,
   ];
-  const notes = (samples?.crossFileNotes ?? []).map((note) => html`<li>${note}</li>\n`);
+  const notes = (samples?.notes ?? []).map((note) => html`<li>${note}</li>\n`);
   return html`<section><h2>Data</h2>
 ${figures(boxes)}${notes.length > 0 ? html`<ul class="plain">${notes}</ul>` : null}</section>\n`;
 }
