@@ -3,19 +3,14 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Client, WorkflowHandle } from '@temporalio/client';
-import {
-  defaultPayloadConverter,
-  WorkflowIdConflictPolicy,
-  WorkflowIdReusePolicy,
-} from '@temporalio/common';
+import type { WorkflowHandle } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { EdgeloomError } from '../lib/errors.ts';
-import { IO_QUEUE } from '../workflows/profiles.ts';
-import { GIT_SHA, RUN_DATE } from '../workflows/search-attributes.ts';
 import type { DailyInput, DailyResult, NodeStatus } from '../workflows/types.ts';
 import { LiveTree } from './live-tree.ts';
 import { completeParams, readDataset, readSettings, windowDates } from './params.ts';
 import { openSession, runUrl } from './session.ts';
+import { startOrJoin } from './start-daily.ts';
 import { openWorkspace, projectRoot, userKeyId } from './workspace.ts';
 
 export interface RunOptions {
@@ -100,22 +95,6 @@ async function activityProgress(handle: WorkflowHandle): Promise<Map<string, str
   return said;
 }
 
-function startDaily(client: Client, input: DailyInput): Promise<WorkflowHandle> {
-  return client.workflow.start('dailyPipeline', {
-    taskQueue: IO_QUEUE,
-    workflowId: `daily/${input.date}`,
-    args: [input],
-    // A date cannot run twice at once; a finished date may run again and reuses what it can.
-    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-    staticSummary: `device logs of ${input.date} → bundle on ${input.channel}`,
-    typedSearchAttributes: [
-      { key: RUN_DATE, value: input.date },
-      { key: GIT_SHA, value: input.gitSha },
-    ],
-  });
-}
-
 /** Runs the pipeline to its end. Ctrl-C cancels the workflow and stops what was started. */
 export async function runDaily(options: RunOptions): Promise<RunReport> {
   const started = Date.now();
@@ -133,10 +112,11 @@ export async function runDaily(options: RunOptions): Promise<RunReport> {
   });
   try {
     const input = await dailyInput(options, session.backend);
-    const handle = await startDaily(session.client, input);
-    const { runId } = await handle.describe();
+    const { handle, runId, joined } = await startOrJoin(session.client, input);
     const webUi = runUrl(session.server, handle.workflowId, runId);
-    options.say(`Workflow ${handle.workflowId}: ${webUi}`);
+    options.say(`${joined ? 'Joined the run of' : 'Workflow'} ${handle.workflowId}: ${webUi}`);
+    if (joined)
+      options.say('It was started elsewhere with equal input; Ctrl-C here ends it there too.');
     const nodes = await follow(handle, options.plain, abort.signal);
     const result = (await handle.result()) as DailyResult;
     const { store, releaseDir } = openWorkspace(options.workspace);
