@@ -55,6 +55,10 @@ export const nodeFileSystem: FileSystem = {
     try {
       await file.writeFile(text);
       await file.sync();
+    } catch (error) {
+      // A full disk must not leave an empty file that counts as written.
+      await rm(path, { force: true });
+      throw error;
     } finally {
       await file.close();
     }
@@ -62,7 +66,7 @@ export const nodeFileSystem: FileSystem = {
   async append(path, text) {
     const file = await open(path, 'a', 0o644);
     try {
-      await file.write(text);
+      await file.appendFile(text);
       await file.sync();
     } finally {
       await file.close();

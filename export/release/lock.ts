@@ -3,17 +3,26 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { isAlive, processBirth } from '../../lib/alive.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { type FileSystem, hasCode } from './file-system.ts';
 import { uniqueSuffix } from './repository.ts';
 
-const ownerSchema = z.object({ host: z.string(), pid: z.int(), nonce: z.string() });
+const ownerSchema = z.object({
+  host: z.string(),
+  pid: z.int().min(1),
+  nonce: z.string(),
+  /** See `processBirth`: after a reboot another process may have the id. */
+  birth: z.string().optional(),
+});
 type Owner = z.infer<typeof ownerSchema>;
 
 /** Locks that this process holds: one with our process id that is not among them is a dead one's. */
 const held = new Set<string>();
 
 const POLL_MS = 50;
+/** A lock that still says nothing after this long was torn by a full disk or a power cut. */
+const TORN_MS = 5_000;
 
 /**
  * Runs `work` while holding `<folder>/.lock`. The lock of a process that died on this machine is
@@ -48,7 +57,7 @@ async function acquire(
   nonce: string,
   { signal, waitMs = 120_000 }: { signal?: AbortSignal | undefined; waitMs?: number },
 ): Promise<void> {
-  const me: Owner = { host: hostname(), pid: process.pid, nonce };
+  const me: Owner = { host: hostname(), pid: process.pid, nonce, birth: processBirth(process.pid) };
   for (let waited = 0; ; waited += POLL_MS) {
     signal?.throwIfAborted();
     try {
@@ -58,7 +67,7 @@ async function acquire(
       if (!hasCode(error, 'EEXIST')) throw error;
     }
     const owner = await readOwner(fs, path);
-    if (owner && isDead(owner)) {
+    if (owner ? isDead(owner) : await isTorn(fs, path)) {
       await takeAway(fs, path, owner);
       continue;
     }
@@ -76,7 +85,12 @@ async function acquire(
   }
 }
 
-/** Null while the file is gone or not written yet. */
+async function isTorn(fs: FileSystem, path: string): Promise<boolean> {
+  const stat = await fs.stat(path);
+  return stat !== null && Date.now() - stat.modifiedMs > TORN_MS;
+}
+
+/** Null while the file is gone, not written yet, or says nothing that can be read. */
 async function readOwner(fs: FileSystem, path: string): Promise<Owner | null> {
   let text: string;
   try {
@@ -85,25 +99,23 @@ async function readOwner(fs: FileSystem, path: string): Promise<Owner | null> {
     if (hasCode(error, 'ENOENT')) return null;
     throw error;
   }
-  if (text === '') return null;
-  const parsed = ownerSchema.safeParse(JSON.parse(text));
-  return parsed.success ? parsed.data : null;
-}
-
-function isDead({ host, pid, nonce }: Owner): boolean {
-  if (host !== hostname()) return false;
-  if (pid === process.pid) return !held.has(nonce);
   try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return hasCode(error, 'ESRCH');
+    return ownerSchema.parse(JSON.parse(text));
+  } catch {
+    return null;
   }
 }
 
+function isDead({ host, pid, nonce, birth }: Owner): boolean {
+  if (host !== hostname()) return false;
+  if (pid === process.pid) return !held.has(nonce);
+  if (!isAlive(pid)) return true;
+  return birth !== undefined && birth !== processBirth(pid);
+}
+
 /** Only the one who claims a dead lock may remove it, so that nobody removes its successor. */
-async function takeAway(fs: FileSystem, path: string, dead: Owner): Promise<void> {
-  const claim = `${path}-of-${dead.nonce}`;
+async function takeAway(fs: FileSystem, path: string, dead: Owner | null): Promise<void> {
+  const claim = `${path}-of-${dead?.nonce ?? 'nobody'}`;
   try {
     await fs.writeNew(claim, '');
   } catch (error) {
@@ -112,6 +124,6 @@ async function takeAway(fs: FileSystem, path: string, dead: Owner): Promise<void
     return;
   }
   const now = await readOwner(fs, path);
-  if (now?.nonce === dead.nonce) await fs.remove(path);
+  if (now?.nonce === dead?.nonce) await fs.remove(path);
   await fs.remove(claim);
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   cp,
   lstat,
+  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -10,10 +11,11 @@ import {
   rm,
   symlink,
   unlink,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256 } from '../../lib/hash.ts';
 import { contentHashOf, type Manifest } from '../bundle/manifest.ts';
@@ -47,7 +49,12 @@ describe('pull', () => {
     expect(await play.currentHash()).toBe(hashes[2]);
     expect((await verifyBundle(join(play.out, 'previous'))).contentHash).toBe(hashes[1]);
     expect(await readdir(join(play.out, 'releases'))).toHaveLength(2);
-    expect((await readdir(play.out)).sort()).toEqual(['current', 'previous', 'releases']);
+    expect((await readdir(play.out)).sort()).toEqual([
+      '.edgeloom-pull',
+      'current',
+      'previous',
+      'releases',
+    ]);
   });
 
   it('does nothing when it is up to date', async () => {
@@ -223,7 +230,7 @@ describe('pull', () => {
       };
       await expect(play.pull(full)).rejects.toMatchObject({ code: 'disk-full' });
       expect(await play.currentHash()).toBe(first.contentHash);
-      expect((await readdir(play.out)).sort()).toEqual(['current', 'releases']);
+      expect((await readdir(play.out)).sort()).toEqual(['.edgeloom-pull', 'current', 'releases']);
       expect((await play.pull()).upToDate).toBe(false);
     },
   );
@@ -286,7 +293,27 @@ describe('pull', () => {
     const results = await Promise.all([play.pull(), play.pull(), play.pull()]);
     expect(results.filter(({ upToDate }) => !upToDate)).toHaveLength(1);
     expect(await play.currentHash()).toBe(manifest.contentHash);
-    expect((await readdir(play.out)).sort()).toEqual(['current', 'releases']);
+    expect((await readdir(play.out)).sort()).toEqual(['.edgeloom-pull', 'current', 'releases']);
+  });
+
+  it('refuses a folder whose releases it did not make, and leaves all of it', async () => {
+    await play.release('one');
+    const notes = join(play.out, 'releases', 'v1', 'notes.txt');
+    await mkdir(dirname(notes), { recursive: true });
+    await writeFile(notes, 'precious');
+    await expect(play.pull()).rejects.toMatchObject({ code: 'not-a-pull-folder' });
+    expect(await readFile(notes, 'utf8')).toBe('precious');
+    expect(await readdir(play.out)).toEqual(['releases']);
+  });
+
+  it('takes over a lock that a full disk left empty', async () => {
+    await play.release('one');
+    await play.pull();
+    const lock = join(play.out, '.lock');
+    await writeFile(lock, '');
+    const longAgo = new Date(Date.now() - 60_000);
+    await utimes(lock, longAgo, longAgo);
+    expect(await play.pull()).toMatchObject({ upToDate: true });
   });
 
   it('takes over the lock of a process that died', async () => {
@@ -299,7 +326,7 @@ describe('pull', () => {
       JSON.stringify({ host: hostname(), pid: child.pid, nonce: 'dead' }),
     );
     expect(await play.pull()).toMatchObject({ upToDate: true });
-    expect((await readdir(play.out)).sort()).toEqual(['current', 'releases']);
+    expect((await readdir(play.out)).sort()).toEqual(['.edgeloom-pull', 'current', 'releases']);
   });
 });
 

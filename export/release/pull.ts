@@ -11,7 +11,7 @@ import {
 } from '../bundle/manifest.ts';
 import { verifyBundle } from '../bundle/verify.ts';
 import { diskFull, type FileSystem, isDiskFull, nodeFileSystem } from './file-system.ts';
-import { prune, readPointer, writePointer } from './install.ts';
+import { markPullFolder, prune, readPointer, requirePullFolder, writePointer } from './install.ts';
 import { withLock } from './lock.ts';
 import { findBundle, type Release, readChannel, uniqueSuffix } from './repository.ts';
 
@@ -58,12 +58,13 @@ export interface PullResult {
  * Pulls the release that a channel points at. The folder's `current` is always a whole, verified
  * release: it changes by one rename, after everything was checked, and the one before is kept.
  * @throws EdgeloomError `no-such-channel`, `bad-channel`, `bad-manifest`, `too-large`,
- *   `tampered` (naming the file), `disk-full`, `busy`
+ *   `tampered` (naming the file), `not-a-pull-folder`, `disk-full`, `busy`
  */
 export async function pull(input: PullInput): Promise<PullResult> {
   const fs = input.fs ?? nodeFileSystem;
   // Before the lock, so that a wrong channel or repository leaves no folder behind.
   const release = await readChannel(fs, input.source, input.channel);
+  await requirePullFolder(fs, input.outDir);
   try {
     return await withLock(fs, input.outDir, input, () => pullRelease(fs, input, release));
   } catch (error) {
@@ -124,6 +125,7 @@ async function admit(
   manifestText: string,
   bundle: string,
 ): Promise<{ target: string; fetchedBytes: number; reusedBytes: number }> {
+  await markPullFolder(fs, input.outDir);
   const { staging, ...counts } = await assemble(fs, input, manifest, manifestText, bundle);
   await verifyBundle(staging);
   const target = await freeName(fs, input.outDir, manifest.releaseId);
