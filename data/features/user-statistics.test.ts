@@ -41,7 +41,7 @@ it('takes fifths of the users who saw something', () => {
   expect(fifths(new Float32Array(2), new Float32Array(2))).toEqual([]);
 });
 
-it('reads only the days before the date', async () => {
+it('reads only what the cloud had received before the date', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'user-statistics-'));
   try {
     const day = (n: number): FixtureEvent[] => {
@@ -53,8 +53,14 @@ it('reads only the days before the date', async () => {
         { type: 'page_view', ...common, started: at + 2, ended: at + 3 },
       ];
     };
+    // Seen on the first day, but heard of on the third: not known before it.
+    const late = NOON + 2 * 86_400_000;
+    const offline: FixtureEvent = {
+      ...{ type: 'exposure', request_id: 'r0', item_id: 'i', received_ts: late },
+      ...{ started: NOON + 5, ended: NOON + 6 },
+    };
     const [lakeDir, samplesDir] = [join(folder, 'lake'), join(folder, 'samples')];
-    await writeLake(lakeDir, { events: [0, 1, 2].flatMap(day) });
+    await writeLake(lakeDir, { events: [...[0, 1, 2].flatMap(day), offline] });
     await stitch({ lakeDir, outDir: samplesDir });
     const before = await userStatistics({ samplesDir, before: '2026-03-04', days: 1 });
     expect(before.userKey).toEqual(['a']);

@@ -1,7 +1,7 @@
 /**
- * What was known of each user strictly before a date: clicks and exposures (cohorts are intervals of
- * their ratio) and the stability statistics U_s of the days just before, from which MetaFusion's gate
- * is computed.
+ * What the cloud knew of each user strictly before a date, by the day on which it received the events:
+ * clicks and exposures (cohorts are intervals of their ratio) and the stability statistics U_s of the
+ * days just before, from which MetaFusion's gate is computed.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { DuckDb } from '../duckdb.ts';
 import { featuresSql, openSamples } from './open-samples.ts';
 
 /**
- * Columns of `stats`, over the active days (days with any event) of the window.
+ * Columns of `stats`, over the active days (days on which any event arrived) of the window.
  *
  * | name | meaning |
  * |---|---|

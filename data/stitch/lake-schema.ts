@@ -9,10 +9,14 @@ const envelope: Columns = {
   device_id: 'VARCHAR',
   session_id: 'VARCHAR',
   ts: 'BIGINT',
+  received_ts: 'BIGINT',
   date: 'DATE',
 };
 
-/** Columns that stitching uses, by event type. Others (clocks of the cloud above all) are never read. */
+/**
+ * Columns that stitching uses, by event type; others are never read. The cloud's clock is for
+ * `user_day` alone: what a device knew does not depend on it.
+ */
 export const EVENT_COLUMNS = {
   request: {
     ...envelope,

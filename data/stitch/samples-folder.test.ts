@@ -83,6 +83,38 @@ describe('the folder', () => {
     });
   });
 
+  it('counts what a user did on the day on which the cloud received it', async () => {
+    const hour = 3_600_000;
+    // China's midnight is 4 h after noon in UTC.
+    const evening = { received_ts: NOON + 3 * hour };
+    const night = { received_ts: NOON + 5 * hour };
+    await stitched(folder, {
+      dataset: { utc_offset_minutes: 480 },
+      events: [
+        page('r', 0, ['a', 'b', 'c'], evening),
+        shown('r', 'a', S, 2 * S, evening),
+        opened('r', 'a', 2 * S, 3 * S, evening),
+        // The phone was offline until the night.
+        shown('r', 'b', 3 * S, 4 * S, night),
+        { type: 'order', request_id: 'r', item_id: 'a', ts: NOON + 5 * S, ...night },
+        // The page view came before its exposure: together they are a click at night.
+        shown('r', 'c', 6 * S, 7 * S, night),
+        opened('r', 'c', 7 * S, 8 * S, evening),
+        // Nothing but the phone's clock.
+        shown('r', 'a', 9 * S, 10 * S, { received_ts: null }),
+      ],
+    });
+    const days = await readSamples(join(folder, 'samples'), 'user_days.parquet');
+    const facts = days.map((row) => [
+      (row.date as Date).toISOString().slice(0, 10),
+      ...[row.requests, row.exposures, row.page_views, row.clicks, row.orders, row.sessions],
+    ]);
+    expect(facts).toEqual([
+      ['2026-03-02', 1, 2, 2, 1, 0, 1],
+      ['2026-03-03', 0, 2, 0, 1, 1, 1],
+    ]);
+  });
+
   it('is not left behind when the work fails or is stopped', async () => {
     await writeLake(join(folder, 'lake'), busy);
     const outDir = join(folder, 'samples');

@@ -1,4 +1,4 @@
--- Grain: one active day of a user among the $days days before a date.  Key: user, day (0 = first).
+-- Grain: one active day of a user (the cloud heard something) among the $days days before a date.  Key: user, day (0 = first).
 -- Parameters: $before (date), $days.  Privacy: user is the place of a pseudonymous key.
 with
 days as (

@@ -1,4 +1,4 @@
--- Grain: one user with any event before a date.  Key: user.
+-- Grain: one user of whom the cloud heard before a date.  Key: user.
 -- Parameters: $before (date).  Privacy: user is the place of a pseudonymous key.
 select
   enum_code(user_key::user_code)::integer as user,

@@ -23,7 +23,7 @@ slate_at as (
 ),
 
 clicks as (
-  select user_key, request_id, item_id, started, min(date) as date
+  select user_key, request_id, item_id, started, min(coalesce(received_ts, ts)) as heard_ts
   from page_views
   where request_id is not null
   group by all
@@ -69,7 +69,7 @@ attributed as (
 ),
 
 clicked as (
-  select e.*, c.started as click_ts, c.date as click_date
+  select e.*, c.started as click_ts, c.heard_ts as click_heard_ts
   from attributed e
   asof left join clicks c
     on e.user_key = c.user_key and e.request_id = c.request_id
@@ -97,7 +97,7 @@ final as (
     e.event_id, e.user_key, coalesce(e.device_id, '') as device, e.session_id, e.date, e.era,
     e.request_id, e.sample_id, e.item_id, e.position, e.started, e.ended, e.count,
     e.scroll_speed, e.scroll_duration_ms, e.scroll_count, e.removed_ts, e.removed_reason,
-    e.click_date,
+    coalesce(e.received_ts, e.ts) as heard_ts, e.click_heard_ts,
     case when $has_page_view then (e.click_ts is not null)::utinyint end as label_click,
     case when $has_play then coalesce(p.ts >= e.started, false)::utinyint end as label_long,
     case when $has_feedback then coalesce(l.ts >= e.started, false)::utinyint end as label_like,

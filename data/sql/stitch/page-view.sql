@@ -10,6 +10,7 @@ final as (
   select
     v.event_id, v.user_key, coalesce(v.device_id, '') as device, v.session_id, v.date,
     v.item_id, v.source, v.started, v.ended, o.ts as bought_ts,
+    coalesce(v.received_ts, v.ts) as heard_ts,
     block_clicks(v.actions, 'cart', $named_blocks::varchar[]) as cart,
     block_clicks(v.actions, 'buy', $named_blocks::varchar[]) as buy,
     block_clicks(v.actions, 'favorite', $named_blocks::varchar[]) as favorite,
