@@ -5,7 +5,7 @@ import { dailyDag, NODES } from '../workflows/dag.ts';
 import type { NodeCall, NodeResult, NodeRunner } from '../workflows/types.ts';
 import { sayOnStderr } from './run.ts';
 import { dailyInput } from './run-daily.ts';
-import { chooseBackend } from './session.ts';
+import { namedBackend } from './session.ts';
 import { openWorkspace } from './workspace.ts';
 
 interface PlanOptions {
@@ -64,7 +64,8 @@ export function complete(lines: Map<string, PlanLine>): PlanLine[] {
 }
 
 export async function plan(options: PlanOptions): Promise<void> {
-  const input = await dailyInput(options, options.backend ?? (await chooseBackend(sayOnStderr)));
+  const { kind } = await namedBackend(options.backend, sayOnStderr);
+  const input = await dailyInput(options, kind);
   const { store } = openWorkspace(options.workspace);
   const { runner, lines } = planner(async (call) => {
     const stage = await loadStage(call.stage);

@@ -1,16 +1,20 @@
 /** Everything a run needs around the workflow: native parts, server, worker; stopped in order. */
 import { Client, Connection } from '@temporalio/client';
 import { findOrStartTemporal, type TemporalServer } from '../infra/temporal/index.ts';
-import { prepareTensorflowOrFallback } from '../infra/tensorflow/index.ts';
+import {
+  prepareTensorflowOrFallback,
+  TENSORFLOW_VERSION,
+  tensorflowEnvironment,
+} from '../infra/tensorflow/index.ts';
 import type { EdgeloomError } from '../lib/errors.ts';
+import { type BackendKind, nativeBackend } from '../models/engine/backend-name.ts';
 import { startWorker, type WorkerHandle } from './worker-process.ts';
 
 export interface Session {
   client: Client;
   server: TemporalServer;
   worker: WorkerHandle;
-  /** `tensorflow` or `cpu`. */
-  backend: string;
+  backend: BackendKind;
   stop(): Promise<void>;
 }
 
@@ -22,19 +26,39 @@ export interface SessionOptions {
   signal?: AbortSignal;
 }
 
-/** `tensorflow` when the native library works here, else `cpu` after a loud warning. */
-export async function chooseBackend(say: (line: string) => void): Promise<string> {
+export interface Backend {
+  /** With all that results depend on: part of content keys. */
+  kind: BackendKind;
+  /** Variables that a process which computes needs at its start. */
+  environment: Record<string, string>;
+}
+
+/** TensorFlow when the native library works here, else `cpu` after a loud warning. */
+export async function chooseBackend(say: (line: string) => void): Promise<Backend> {
   const tensorflow = await prepareTensorflowOrFallback({
     onProgress: ({ message }) => say(`TensorFlow: ${message}`),
   });
-  if (tensorflow.backend === 'tensorflow') return 'tensorflow';
+  if (tensorflow.backend === 'tensorflow') {
+    const { libraryVersion, environment } = tensorflow;
+    return { kind: nativeBackend(libraryVersion), environment };
+  }
   process.stderr.write(`${tensorflow.warning}\n`);
-  return 'cpu';
+  return { kind: 'cpu', environment: {} };
+}
+
+/** A backend as a person names it: `cpu`, `tensorflow` (what is here, set up or not), or one in full. */
+export async function namedBackend(
+  name: string | undefined,
+  say: (line: string) => void,
+): Promise<Backend> {
+  if (name === undefined) return chooseBackend(say);
+  const kind = name === 'tensorflow' ? nativeBackend(TENSORFLOW_VERSION) : (name as BackendKind);
+  return { kind, environment: kind === 'cpu' ? {} : tensorflowEnvironment() };
 }
 
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { workspace, say } = options;
-  const backend = await chooseBackend(say);
+  const { kind: backend, environment } = await chooseBackend(say);
   const server = await findOrStartTemporal({
     workspace,
     onProgress: ({ message }) => say(`Temporal: ${message}`),
@@ -46,6 +70,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       address: server.address,
       namespace: server.namespace,
       workspace,
+      environment,
       onRestart: (reason) => say(`the worker died ${reason}; a new one takes over`),
       ...(options.onWorkerFailure ? { onFailure: options.onWorkerFailure } : {}),
     });

@@ -11,6 +11,8 @@ export interface WorkerOptions {
   address: string;
   namespace: string;
   workspace: string;
+  /** Variables besides this process's own; stage processes inherit them. */
+  environment?: Record<string, string>;
   /** Stages with heavy computation at once; the number of cores, at most 2, unless told. */
   cpuSlots?: number;
   /** Told when a dead worker is replaced. */
@@ -48,7 +50,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerHandle>
   const launch = (onReady: () => void, onExit: (reason: string) => void): void => {
     child = fork(join(projectRoot, 'cli', 'worker.mjs'), [], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...process.env, EDGELOOM_WORKER: settings },
+      env: { ...process.env, ...options.environment, EDGELOOM_WORKER: settings },
       // Its own group: Ctrl-C reaches us first, and we stop things in order.
       detached: true,
     });

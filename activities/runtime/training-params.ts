@@ -1,14 +1,17 @@
 /** Parameters that training stages share. What computes is one of them, and so part of the content key. */
 import { z } from 'zod';
 import { useBackend } from '../../models/engine/backend.ts';
+import { type BackendKind, NATIVE_BACKEND } from '../../models/engine/backend-name.ts';
 import { trainParams } from '../../models/engine/train.ts';
 
 export const backendParam = z
-  .enum(['tensorflow', 'cpu'])
-  .describe('native TensorFlow, or plain JavaScript (slow)');
+  .union([
+    z.literal('cpu'),
+    z.templateLiteral([z.literal('tensorflow'), z.string()]).refine((v) => NATIVE_BACKEND.test(v)),
+  ])
+  .describe('cpu (plain JavaScript, slow), or TensorFlow: `tensorflow[-gpu]@<version>/<threads>`');
 
-export const startBackend = (backend: z.infer<typeof backendParam>): Promise<void> =>
-  useBackend(backend);
+export const startBackend = (backend: BackendKind): Promise<void> => useBackend(backend);
 
 /** Only what is given: each model has defaults of its own, which the engine's defaults must not cover. */
 export const trainingParam = z

@@ -1,2 +1,7 @@
 /** TensorFlow for Node: what other parts may use. */
-export { prepareTensorflow, prepareTensorflowOrFallback } from './prepare.ts';
+export { TENSORFLOW_VERSION } from './platforms.ts';
+export {
+  prepareTensorflow,
+  prepareTensorflowOrFallback,
+  tensorflowEnvironment,
+} from './prepare.ts';

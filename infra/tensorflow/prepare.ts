@@ -54,10 +54,14 @@ export interface TensorflowFallback {
 /** Variables that the process which loads TensorFlow needs: NVIDIA's libraries open each other by name. */
 export function gpuEnvironment(layout: Layout): Record<string, string> {
   if (!layout.platform.gpu) return {};
-  const before = layout.env.LD_LIBRARY_PATH;
-  const folders = [join(layout.deps, 'lib'), ...(before ? [before] : [])];
-  return { LD_LIBRARY_PATH: folders.join(':') };
+  const own = join(layout.deps, 'lib');
+  // Processes inherit it, so that it may be there already.
+  const before = (layout.env.LD_LIBRARY_PATH ?? '').split(':').filter((p) => p && p !== own);
+  return { LD_LIBRARY_PATH: [own, ...before].join(':') };
 }
+
+/** The same for this machine, whether TensorFlow is set up or not. */
+export const tensorflowEnvironment = (): Record<string, string> => gpuEnvironment(findLayout());
 
 function ready(layout: Layout, did: TensorflowReady['did']): TensorflowReady {
   return {
