@@ -25,7 +25,7 @@ import { type ItemRows, readItemRows, storeItemRows } from './item-rows.ts';
 import { onPhone } from './on-phone.ts';
 import { drawOverDays, slatesForParity } from './parity-rows.ts';
 import { type RerankerEntry, rerankerEntries } from './reranker-entries.ts';
-import { drawSlates, type Slate } from './slates.ts';
+import { drawSlates, type Slate, untilJudged } from './slates.ts';
 
 export interface ExportRerankerInput extends RunOptions {
   tensorsDir: string;
@@ -43,7 +43,7 @@ export interface ExportRerankerInput extends RunOptions {
   calibrationRows?: number;
   /** Rows of the parity table. @default 500 */
   parityRows?: number;
-  /** Slates that AUC is measured on. @default 500 */
+  /** Slates that AUC is measured on. @default as many as hold 6,000 exposed candidates, at most 1,500 */
   evaluationRows?: number;
 }
 
@@ -52,7 +52,7 @@ export interface ExportSummary {
   model: string;
   version: string;
   profile: string;
-  /** AUC or the like, of the trained model, its float32 and its int8 files. */
+  /** AUC or the like, of the trained model on exact item rows, and of its files on the rows that ship. */
   trained: number | null;
   float32: number | null;
   int8: number | null;
@@ -61,6 +61,9 @@ export interface ExportSummary {
   evaluationRows: number;
 }
 
+/** AUC is measured on slates with this many exposed candidates, if that many slates hold them. */
+const ENOUGH_JUDGED = 6000;
+const MAX_EVALUATED = 1500;
 /** Slates that are looked through for page views, per row of the parity table. */
 const SEARCHED = 4;
 const ORDER: RerankerEntry[] = ['encodeExposureStep', 'encodePageViewStep', 'rerank'];
@@ -97,7 +100,6 @@ async function exportLoaded(
   const model = 'reranker';
   const version = await modelVersion(input.checkpointDir, model, config);
   const rows = await readItemRows(input.tensorsDir, config.fields, weights);
-  const evaluated = input.evaluationRows ?? 500;
   const phone = onPhone(config, weights, rows);
   const compile: CompileInput = { model, outDir, weights: phone.weights };
   const entries = rerankerEntries(phone.config, phone.weights);
@@ -114,22 +116,19 @@ async function exportLoaded(
     w: TensorMap,
     count: number,
   ): Promise<Slate[]> => drawSlates(dataset, c, w, count, seed, options);
+  // Labels do not depend on the weights, so that every draw keeps the same slates.
+  const judged = async (c: RerankerConfig, w: TensorMap): Promise<Slate[]> => {
+    const { evaluationRows } = input;
+    const slates = await draw(validation, c, w, evaluationRows ?? MAX_EVALUATED);
+    return evaluationRows === undefined ? untilJudged(slates, ENOUGH_JUDGED) : slates;
+  };
   const onnx = runnersOf(ORDER.map((name) => floats[name].onnx));
-  const exact = await score(
-    phone.config,
-    onnx,
-    await draw(validation, config, weights, evaluated),
-    options,
-  );
+  // One row per item on both sides: what remains is the loss by number formats.
+  const exact = await score(phone.config, onnx, await judged(phone.config, phone.weights), options);
   const stored = await settleRows(input, version, rows, exact.auc, async (decoded) => {
     const on = onPhone(config, weights, decoded);
     try {
-      return await score(
-        phone.config,
-        onnx,
-        await draw(validation, on.config, on.weights, evaluated),
-        options,
-      );
+      return await score(phone.config, onnx, await judged(on.config, on.weights), options);
     } finally {
       on.weights['embedding/item']!.dispose();
     }
@@ -155,7 +154,6 @@ async function exportLoaded(
     );
   }
 
-  const slates = await draw(validation, seen.config, seen.weights, evaluated);
   const parityRows = input.parityRows ?? MINIMUM_ROWS;
   const searched = await drawOverDays(
     { ...input, family: 'rerank' },
@@ -183,12 +181,12 @@ async function exportLoaded(
   const quantised = await score(
     phone.config,
     runnersOf(ORDER.map((name) => int8[name])),
-    slates,
+    await judged(seen.config, seen.weights),
     options,
   );
   const choice: ProfileChoice = chooseProfile({
     metric: 'AUC',
-    float32: stored.auc,
+    trained: exact.auc,
     int8: quantised.auc,
     rows: quantised.rows,
     int8Parity: parity.every(({ profile, passed }) => profile !== 'int8' || passed),

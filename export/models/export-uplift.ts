@@ -18,7 +18,7 @@ import {
   upliftConfig,
 } from '../../models/uplift/model.ts';
 import { MINIMUM_ROWS, PARITY_TOLERANCES } from '../parity/check.ts';
-import { chooseProfile } from '../quantize/choose.ts';
+import { chooseProfile, mayShareRows } from '../quantize/choose.ts';
 import { readShardIndex } from '../shards/index-file.ts';
 import { openShards } from '../shards/open.ts';
 import { type CompileInput, compileFloat, compileInt8 } from './compile-entry.ts';
@@ -49,7 +49,7 @@ export interface ExportUpliftInput extends RunOptions {
   calibrationRows?: number;
   /** Rows of the parity table. @default 500 */
   parityRows?: number;
-  /** Decisions that the loss of int8 and the threshold are taken from. @default 4000 */
+  /** Decisions that the loss of int8 and the threshold are taken from. @default 10,000 */
   evaluationRows?: number;
 }
 
@@ -85,27 +85,38 @@ async function exportLoaded(
   const options = { signal, onProgress };
   const version = await modelVersion(input.checkpointDir, MODEL, config);
   const rows = await readItemRows(input.tensorsDir, config.fields, weights);
-  const stored = await itemRows(input, rows, version);
-  const phone = onPhone(config, weights, stored.decoded);
-  const entry: EntryPoint = {
-    name: 'decide',
-    inputs: float32Inputs(decideShapes(phone.config)),
-    run: (inputs) => ({
-      uplift: decide(phone.config, phone.weights, inputs as unknown as DecideInputs),
-    }),
+  const draw = (dataset: Dataset, c: UpliftConfig, w: TensorMap, count: number) =>
+    drawDecisions(dataset, c, w, count, seed, options);
+  const evaluated = input.evaluationRows ?? 10_000;
+  const aucWith = async (table: ItemRows): Promise<number | null> => {
+    const on = onPhone(config, weights, table);
+    try {
+      const decisions = await draw(validation, on.config, on.weights, evaluated);
+      return await trainedAuc(decideEntry(on.config, on.weights), decisions, options);
+    } finally {
+      on.weights['embedding/item']!.dispose();
+    }
   };
+  // One row per item on both sides: what remains is the loss by number formats.
+  const trained = await aucWith(rows);
+  const stored = await itemRows(input, rows, version, async (decoded) => {
+    const auc = await aucWith(decoded);
+    return trained === null || auc === null ? null : trained - auc;
+  });
+  const phone = onPhone(config, weights, stored.decoded);
+  const entry = decideEntry(phone.config, phone.weights);
   const compile: CompileInput = { model: MODEL, outDir, weights: phone.weights };
   onProgress?.({ message: 'compiling decide' });
   const { graph, onnx, float32 } = await compileFloat(compile, entry);
-  const draw = (dataset: Dataset, count: number) =>
-    drawDecisions(dataset, phone.config, phone.weights, count, seed, options);
-  const calibration = await draw(training, input.calibrationRows ?? 256);
+  const drawn = (dataset: Dataset, count: number) =>
+    draw(dataset, phone.config, phone.weights, count);
+  const calibration = await drawn(training, input.calibrationRows ?? 256);
   const calibrationInputs = calibration.map(({ inputs }) => inputs);
   const int8 = await compileInt8(compile, entry, graph, calibrationInputs, options);
 
-  const decisions = await draw(validation, input.evaluationRows ?? 4000);
+  const decisions = await drawn(validation, evaluated);
   const days = { ...input, family: 'decisions' } as const;
-  const compared = await drawOverDays(days, input.parityRows ?? MINIMUM_ROWS, draw);
+  const compared = await drawOverDays(days, input.parityRows ?? MINIMUM_ROWS, drawn);
   const held = compared.map(({ inputs }) => inputs);
   const files = [onnx, float32, int8];
   const parity = await entryParity(
@@ -119,7 +130,7 @@ async function exportLoaded(
   const measured = treatedAuc(decisions, values.float32);
   const choice = chooseProfile({
     metric: 'AUC of orders among the decisions that asked',
-    float32: measured.auc,
+    trained,
     int8: treatedAuc(decisions, values.int8).auc,
     rows: measured.rows,
     int8Parity: parity.every(({ profile, passed }) => profile !== 'int8' || passed),
@@ -142,7 +153,6 @@ async function exportLoaded(
     },
     options,
   );
-  const trained = await trainedAuc(entry, decisions, options);
   for (const file of files) await file.model.dispose();
   phone.weights['embedding/item']!.dispose();
   return {
@@ -160,6 +170,12 @@ async function exportLoaded(
   };
 }
 
+const decideEntry = (config: UpliftConfig, weights: TensorMap): EntryPoint => ({
+  name: 'decide',
+  inputs: float32Inputs(decideShapes(config)),
+  run: (inputs) => ({ uplift: decide(config, weights, inputs as unknown as DecideInputs) }),
+});
+
 interface StoredRows {
   files: string[];
   decoded: ItemRows;
@@ -167,19 +183,28 @@ interface StoredRows {
   embeddings: { model: string; modelVersion: string; width: number; dtype: string };
 }
 
-/** The reranker's rows where both models were trained on the same tables, else own ones. */
+/**
+ * The reranker's rows where both models were trained on the same tables and int8 rows cost this one
+ * no more than they may, else own ones.
+ */
 async function itemRows(
   input: ExportUpliftInput,
   rows: ItemRows,
   version: string,
+  lossOn: (decoded: ItemRows) => Promise<number | null>,
 ): Promise<StoredRows> {
   const shared = input.rerankerPart && (await sharedRows(input.rerankerPart, rows));
-  if (shared) return shared;
+  const why = shared ? ': the int8 rows of the reranker cost it too much AUC' : '';
+  if (shared) {
+    const { dtype } = shared.embeddings;
+    const loss = dtype === 'int8' ? await lossOn(shared.decoded) : null;
+    if (mayShareRows(dtype, loss)) return shared;
+  }
   const dtype = 'float16';
   const place = { outDir: input.outDir, model: MODEL, modelVersion: version, dtype } as const;
   return {
     ...(await storeItemRows(rows, place, input)),
-    reason: 'Its item rows are its own, float16.',
+    reason: `Its item rows are its own, float16${why}.`,
     embeddings: { model: MODEL, modelVersion: version, width: rows.width, dtype },
   };
 }

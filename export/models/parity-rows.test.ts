@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Dataset } from '../../models/engine/dataset.ts';
 import { TEST_DATES, writeExportTensors } from './fixture.ts';
 import { type Days, drawOverDays, slatesForParity } from './parity-rows.ts';
+import { untilJudged } from './slates.ts';
 
 const PER_DAY = 20;
 let days: Days;
@@ -66,5 +67,20 @@ describe('rows of parity', () => {
     // Two slates have 6 exposures and 1 page view: the next one with a page view is enough.
     expect(slatesForParity([a, b, c, d, e], 2)).toEqual([a, b, d]);
     expect(slatesForParity([a, c], 2)).toEqual([a, c]);
+  });
+});
+
+describe('slates that AUC is measured on', () => {
+  it('end when enough candidates were exposed', () => {
+    const slates = [
+      [1, 1],
+      [0, 1],
+      [1, 1],
+      [1, 0],
+    ].map((mask) => ({
+      labelMask: Float32Array.from(mask),
+    }));
+    expect(untilJudged(slates, 4)).toEqual(slates.slice(0, 3));
+    expect(untilJudged(slates, 100)).toEqual(slates);
   });
 });

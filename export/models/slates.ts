@@ -51,6 +51,16 @@ export async function drawSlates(
   return slates;
 }
 
+/** The first slates that together hold `count` exposed candidates; all when they hold fewer. */
+export function untilJudged<S extends Pick<Slate, 'labelMask'>>(slates: S[], count: number): S[] {
+  let judged = 0;
+  const last = slates.findIndex(({ labelMask }) => {
+    judged += labelMask.reduce((sum, value) => sum + value, 0);
+    return judged >= count;
+  });
+  return last < 0 ? slates : slates.slice(0, last + 1);
+}
+
 function readBatch(
   config: RerankerConfig,
   weights: TensorMap,

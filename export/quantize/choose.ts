@@ -1,13 +1,14 @@
 /** Which number format of a TFLite file ships. */
 
-/** An int8 file may lose this much of the float file's metric, and no more. */
+/** All that is int8, files and item rows, may together lose this much of the trained model's metric. */
 export const MAX_METRIC_LOSS = 0.001;
 
 export interface ProfileEvidence {
   /** Name of the metric, higher is better: "AUC". */
   metric: string;
-  /** Of the float file; null where it is undefined, as an AUC on rows of one class is. */
-  float32: number | null;
+  /** Of the trained model with exact item rows; null where undefined, as for rows of one class. */
+  trained: number | null;
+  /** Of the int8 files on item rows as they ship. */
   int8: number | null;
   /** Rows that the metric was measured on. */
   rows: number;
@@ -21,7 +22,7 @@ export interface ProfileEvidence {
 
 export interface ProfileChoice {
   profile: 'float32' | 'int8';
-  /** float32 − int8; null where it cannot be measured. */
+  /** trained − int8; null where it cannot be measured. */
   loss: number | null;
   /** In sentences, for the manifest and the card. */
   reasons: string[];
@@ -29,17 +30,19 @@ export interface ProfileChoice {
 
 /** int8 ships unless something speaks against it; every such thing is a reason. */
 export function chooseProfile(evidence: ProfileEvidence): ProfileChoice {
-  const { metric, float32, int8, rows, int8Parity, int8Lint } = evidence;
+  const { metric, trained, int8, rows, int8Parity, int8Lint } = evidence;
   const maxLoss = evidence.maxLoss ?? MAX_METRIC_LOSS;
   const against: string[] = [];
   if (!int8Lint) against.push('the int8 file breaks a rule of the format');
   if (!int8Parity) against.push('the int8 file does not keep its parity bound');
-  const measured = usable(float32) && usable(int8) && rows > 0;
-  const loss = measured ? float32 - int8 : null;
+  const measured = usable(trained) && usable(int8) && rows > 0;
+  const loss = measured ? trained - int8 : null;
   if (loss === null) {
     against.push(`${metric} could not be measured on ${rows} rows, so the loss of int8 is unknown`);
   } else if (loss > maxLoss) {
-    against.push(`int8 loses ${loss.toFixed(5)} ${metric} on ${rows} rows; ${maxLoss} is allowed`);
+    against.push(
+      `int8 loses ${loss.toFixed(5)} ${metric} against the trained model on ${rows} rows; ${maxLoss} is allowed`,
+    );
   }
   if (against.length > 0) {
     return { profile: 'float32', loss, reasons: against.map((why) => `float32 ships: ${why}.`) };
@@ -49,9 +52,17 @@ export function chooseProfile(evidence: ProfileEvidence): ProfileChoice {
     profile: 'int8',
     loss,
     reasons: [
-      `int8 ships: it ${change} ${metric} on ${rows} rows; a loss of ${maxLoss} is allowed.`,
+      `int8 ships: it ${change} ${metric} against the trained model on ${rows} rows; a loss of ${maxLoss} is allowed.`,
     ],
   };
+}
+
+/**
+ * Whether item rows that another model brings may be shared: float16 ones always, int8 ones when the
+ * loss is known and allowed.
+ */
+export function mayShareRows(dtype: string, loss: number | null): boolean {
+  return dtype !== 'int8' || (loss !== null && loss <= MAX_METRIC_LOSS);
 }
 
 const usable = (value: number | null): value is number => value !== null && Number.isFinite(value);
