@@ -2,7 +2,14 @@
 import type { z } from 'zod';
 import { fewRowsWarning } from '../parity/few-rows.ts';
 import { type Evaluation, type ReportInput, reportInputSchema } from '../report/input.ts';
-import { bytes, count, decimal, interval, percent } from '../report/numbers.ts';
+import { bytes, count, decimal, interval } from '../report/numbers.ts';
+import {
+  metafusionVerdict,
+  rerankerVerdict,
+  UPLIFT_DIFFERENCES,
+  upliftRuleSentence,
+  upliftVerdict,
+} from '../report/verdicts.ts';
 
 type Shapes = ReportInput['entries'][string][string]['inputs'];
 
@@ -35,6 +42,8 @@ function table(head: string[], rows: string[][]): string {
   const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
+
+const sentence = (text: string | null): string => escapeMarkdown(text ?? '');
 
 function head({ manifest, date }: ReportInput): string {
   const { dataset, releaseId, contentHash, models } = manifest;
@@ -87,7 +96,8 @@ function metricTable({ models }: Evaluation): string {
   );
 }
 
-function reranker({ reranker: metrics }: ReportInput): string {
+function reranker(input: ReportInput): string {
+  const { reranker: metrics } = input;
   if (!metrics) return '';
   const differences = Object.entries(metrics.differences).flatMap(([name, by]) =>
     by.gauc ? [`- ${escapeMarkdown(name)}: ${interval(by.gauc)} GAUC`] : [],
@@ -100,28 +110,33 @@ resampled users.
 
 ${metricTable(metrics)}
 
-${differences.length > 0 ? `Paired differences:\n\n${differences.join('\n')}\n\n` : ''}Calibration error of the reranker: ${interval(calibration)}.`;
+${differences.length > 0 ? `Paired differences:\n\n${differences.join('\n')}\n\n` : ''}Calibration error of the reranker: ${interval(calibration)}.
+
+${sentence(rerankerVerdict(input))}`;
 }
 
-function uplift({ uplift: metrics }: ReportInput): string {
+function uplift(input: ReportInput): string {
+  const { uplift: metrics } = input;
   if (!metrics) return '';
   const rows = Object.entries(metrics.scores).map(([name, { qini }]) => [
     escapeMarkdown(name),
     interval(qini),
   ]);
-  const { threshold, budget } = metrics;
-  const rule =
-    threshold && budget
-      ? `\n\nA budget of ${percent(budget.asked)} of the decisions; the test day used ${percent(budget.used)}.`
-      : '';
+  const differences = UPLIFT_DIFFERENCES.flatMap((name) => {
+    const difference = metrics.differences[name];
+    return difference ? [`- ${escapeMarkdown(name)}: ${interval(difference)} Qini`] : [];
+  });
+  const paired = differences.length > 0 ? `Paired differences:\n\n${differences.join('\n')}` : '';
+  const texts = [paired, sentence(upliftVerdict(input)), sentence(upliftRuleSentence(input))];
   return `## Request uplift
 
 ${count(metrics.rows)} randomised decisions${metrics.testDate ? ` of ${metrics.testDate}` : ''}. Normalised Qini:
 
-${table(['order of decisions', 'Qini'], rows)}${rule}`;
+${[table(['order of decisions', 'Qini'], rows), ...texts].filter(Boolean).join('\n\n')}`;
 }
 
-function metafusion({ metafusion: metrics }: ReportInput): string {
+function metafusion(input: ReportInput): string {
+  const { metafusion: metrics } = input;
   if (!metrics) return '';
   const rows = metrics.cohorts.map(({ name, fineTune, fused }) => [
     escapeMarkdown(name),
@@ -132,7 +147,9 @@ function metafusion({ metafusion: metrics }: ReportInput): string {
 
 Gain in GAUC over the meta model, per cohort of users.
 
-${table(['cohort', 'fine-tuned', 'fused'], rows)}`;
+${table(['cohort', 'fine-tuned', 'fused'], rows)}
+
+${sentence(metafusionVerdict(input))}`;
 }
 
 function parity({ parity: reports, manifest }: ReportInput): string {

@@ -24,6 +24,13 @@ async function read<T>(...path: string[]): Promise<T> {
 
 export type Collected = Omit<ReportInput, 'date' | 'manifest'>;
 
+/** `<model>/config.json` of an export, as far as it is shown. */
+interface PhoneConfig {
+  entries: Collected['entries'][string];
+  /** Of a model that decides by a threshold. */
+  rule?: Collected['upliftRule'];
+}
+
 /** `metrics.json` of `evaluate-reranker`, as far as it is shown. */
 interface RerankerFile {
   testDate: string;
@@ -72,14 +79,12 @@ export async function collectReport(folders: StageFolders): Promise<Collected> {
   }
   const parity: Collected['parity'] = {};
   const entries: Collected['entries'] = {};
+  let upliftRule: Collected['upliftRule'];
   for (const [model, folder] of Object.entries(folders.exports)) {
     parity[model] = await read(folder, 'parity.json');
-    const config = await read<{ entries: Collected['entries'][string] }>(
-      folder,
-      model,
-      'config.json',
-    );
+    const config = await read<PhoneConfig>(folder, model, 'config.json');
     entries[model] = config.entries;
+    upliftRule ??= config.rule;
   }
   const metrics = await read<RerankerFile>(folders.rerankerMetrics, 'metrics.json');
   const calibration = await readCalibration(
@@ -97,13 +102,19 @@ export async function collectReport(folders: StageFolders): Promise<Collected> {
     ...(folders.metafusion
       ? { metafusion: metafusionSection(await read(folders.metafusion, 'metrics.json')) }
       : {}),
+    ...(upliftRule ? { upliftRule } : {}),
     parity,
     entries,
   };
 }
 
 /** The part of the metrics that travels in the manifest: values with intervals, no curves. */
-export function manifestMetrics({ reranker, uplift, metafusion }: Collected): Manifest['metrics'] {
+export function manifestMetrics({
+  reranker,
+  uplift,
+  upliftRule,
+  metafusion,
+}: Collected): Manifest['metrics'] {
   return {
     ...(reranker
       ? {
@@ -124,6 +135,7 @@ export function manifestMetrics({ reranker, uplift, metafusion }: Collected): Ma
               Object.entries(uplift.scores).map(([name, { qini }]) => [name, { qini }]),
             ),
             differences: uplift.differences,
+            ...(upliftRule ? { rule: upliftRule } : {}),
           },
         }
       : {}),

@@ -151,10 +151,13 @@ export const FULL_REPORT: ReportInput = {
     ate: about(0.012, 0.004),
     scores: {
       uplift: { qini: about(0.11, 0.06) },
-      greedy_treated: { qini: about(0.05, 0.06) },
+      greedy: { qini: about(0.05, 0.06) },
       random: { qini: about(0.001, 0.05) },
     },
-    differences: { 'uplift − random': about(0.1, 0.07) },
+    differences: {
+      'uplift − random': about(0.1, 0.07),
+      'uplift − greedy': about(0.06, 0.05),
+    },
     curve: Array.from(
       { length: 101 },
       (_, i) => [i / 100, 0.012 * Math.sqrt(i / 100)] as [number, number],
@@ -162,6 +165,7 @@ export const FULL_REPORT: ReportInput = {
     threshold: { threshold: 0.213, budget: 0.2 },
     budget: { asked: 0.2, used: 0.19 },
   },
+  upliftRule: { threshold: 0.5163, budget: 0.2, used: 0.1999, rows: 4000 },
   metafusion: {
     testDate: '2022-04-30',
     cohorts: [0, 1, 2, 3].map((i) => ({

@@ -79,8 +79,16 @@ const upliftMetrics = z.looseObject({
   scores: z.record(z.string(), z.looseObject({ qini: estimate })),
   differences: z.record(z.string(), estimate).default({}),
   curve: z.array(z.tuple([z.number(), z.number()])).optional(),
-  threshold: z.looseObject({ threshold: number, budget: z.number() }).optional(),
+  /** The evaluation's own threshold, of the trained model: not the one that ships. */
   budget: z.looseObject({ asked: z.number(), used: z.number() }).optional(),
+});
+
+/** `rule` of `uplift/config.json`: what the phone asks by. */
+const upliftRule = z.looseObject({
+  threshold: z.number(),
+  budget: z.number(),
+  used: z.number(),
+  rows: z.number(),
 });
 
 /** `metrics.json` of MetaFusion: gains in GAUC over the meta model, per cohort. */
@@ -111,6 +119,7 @@ export const reportInputSchema = z.object({
   trainings: z.record(z.string(), history).default({}),
   reranker: rerankerMetrics.optional(),
   uplift: upliftMetrics.optional(),
+  upliftRule: upliftRule.optional(),
   metafusion: metafusionMetrics.optional(),
   /** Per model and entry point, as `config.json` of the export states them. */
   entries: z

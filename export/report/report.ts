@@ -15,6 +15,13 @@ import { type Evaluation, type ReportInput, reportInputSchema, skipReason } from
 import { bytes, count, decimal, interval, percent } from './numbers.ts';
 import { Plotter } from './plot.ts';
 import { STYLE } from './style.ts';
+import {
+  metafusionVerdict,
+  rerankerVerdict,
+  UPLIFT_DIFFERENCES,
+  upliftRuleSentence,
+  upliftVerdict,
+} from './verdicts.ts';
 
 /** Metrics in the order of the comparison table; the first three have plots. */
 const METRICS = ['gauc', 'auc', 'ndcg@10', 'gaucUser', 'map@10', 'logLoss', 'ece'];
@@ -63,6 +70,8 @@ const style = html([STYLE] as unknown as TemplateStringsArray);
 
 const figures = (parts: (Markup | null)[]): Markup =>
   html`<div class="grid">${parts.filter((part) => part !== null)}</div>\n`;
+
+const paragraph = (text: string | null): Markup => (text ? html`<p>${text}</p>\n` : html``);
 
 const skipped = (what: string, reason: string | undefined): Markup =>
   html`<p class="note-box">${what} was skipped. ${reason ?? 'The run gave no reason.'}</p>\n`;
@@ -225,7 +234,7 @@ async function reranker(input: ReportInput, plotter: Plotter): Promise<Markup> {
       : ` ${percent(ranked)} of the rows are in slates with both outcomes, which is where GAUC is defined.`;
   return html`<section><h2>Reranker</h2>
 <p>${count(metrics.rows)} exposed candidates${day} by ${count(metrics.users)} users.${share}</p>
-${figures(plots)}
+${paragraph(rerankerVerdict(input))}${figures(plots)}
 ${metricTable('All rows, with 95 % intervals over users', metrics)}${scenes}</section>\n`;
 }
 
@@ -234,18 +243,17 @@ async function uplift(input: ReportInput, plotter: Plotter): Promise<Markup> {
   if (!metrics) {
     return html`<section><h2>Request uplift</h2>\n${skipped('Request uplift', skipReason(input, 'uplift'))}</section>\n`;
   }
-  const { threshold, budget, ate } = metrics;
+  const { ate } = metrics;
   const points = Object.entries(metrics.scores).map(([name, { qini }]) => ({ name, ...qini }));
-  const rule =
-    threshold && budget
-      ? html`<p>The phone asks when its uplift is above ${decimal(threshold.threshold)}: a budget of
-${percent(budget.asked)} of the decisions, of which the test day used ${percent(budget.used)}.</p>\n`
-      : null;
+  const differences = UPLIFT_DIFFERENCES.flatMap((name) => {
+    const difference = metrics.differences[name];
+    return difference ? [{ name, ...difference }] : [];
+  });
   return html`<section><h2>Request uplift</h2>
 <p>${count(metrics.rows)} randomised decisions${metrics.testDate ? ` of ${metrics.testDate}` : ''}${
     ate ? `; asking always adds ${interval(ate, 5)} orders per decision` : ''
   }.</p>
-${rule}${figures([
+${paragraph(upliftVerdict(input))}${paragraph(upliftRuleSentence(input))}${figures([
   await qiniFigure(plotter, input),
   await intervalFigure(plotter, {
     title: 'Normalised Qini',
@@ -253,6 +261,13 @@ ${rule}${figures([
       'Against greedy and random orders of the same decisions, 95 % intervals over users.',
     axis: 'normalised Qini',
     points,
+    zero: true,
+  }),
+  await intervalFigure(plotter, {
+    title: 'Differences in Qini',
+    description: 'Paired over the same users; beyond the dashed line is a difference.',
+    axis: 'difference in normalised Qini',
+    points: differences,
     zero: true,
   }),
 ])}</section>\n`;
@@ -264,7 +279,7 @@ async function metafusion(input: ReportInput, plotter: Plotter): Promise<Markup>
     const reason = skipReason(input, 'metafusion') ?? skipReason(input, 'cohort');
     return html`<section><h2>MetaFusion</h2>\n${skipped('MetaFusion', reason)}</section>\n`;
   }
-  return html`<section><h2>MetaFusion</h2>\n${figures([await cohortFigure(plotter, input)])}</section>\n`;
+  return html`<section><h2>MetaFusion</h2>\n${paragraph(metafusionVerdict(input))}${figures([await cohortFigure(plotter, input)])}</section>\n`;
 }
 
 function parity({ parity: reports, manifest }: ReportInput): Markup {
