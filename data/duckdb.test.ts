@@ -73,6 +73,19 @@ it('stops a running statement when told, and starts none afterwards', async () =
   stoppable.close();
 });
 
+it('says what to do when a statement needs more memory than there is', async () => {
+  const small = await DuckDb.open({ tempDir, memoryLimitMb: 20, threads: 1 });
+  // A list cannot be spilled.
+  const big = "select list(range || 'some more text for each row') as l from range(5000000)";
+  await expect(small.createTable('big', big)).rejects.toMatchObject({
+    code: 'out-of-memory',
+    message: expect.stringMatching(/^Out of memory: DuckDB had 20 MB and 1 threads/),
+    where: `big; spilling to ${tempDir}`,
+    fix: expect.stringContaining('memoryLimitMb'),
+  });
+  small.close();
+});
+
 it('cannot reach the network or install anything', async () => {
   await expect(db.rows("select * from 'https://example.invalid/a.parquet'")).rejects.toThrow();
 });

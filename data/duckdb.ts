@@ -5,6 +5,7 @@ import {
   type DuckDBValue,
   listValue,
 } from '@duckdb/node-api';
+import { EdgeloomError } from '../lib/errors.ts';
 import type { RunOptions } from '../lib/progress.ts';
 import { Batch } from './duckdb-columns.ts';
 
@@ -37,7 +38,8 @@ const plain = (value: unknown): unknown => {
 
 /**
  * One private in-memory database. Statements run one after another; `signal` interrupts the running
- * one, and progress is reported every second while one runs.
+ * one, and progress is reported every second while one runs. A statement that passes the memory limit
+ * and cannot spill throws EdgeloomError `out-of-memory`.
  */
 export class DuckDb {
   readonly #instance: DuckDBInstance;
@@ -122,12 +124,30 @@ export class DuckDb {
       return await work();
     } catch (error) {
       signal?.throwIfAborted();
+      if (/^Out of Memory/i.test((error as Error).message)) {
+        throw outOfMemory(error as Error, message, this.#options);
+      }
       throw error;
     } finally {
       if (beat) clearInterval(beat);
       signal?.removeEventListener('abort', interrupt);
     }
   }
+}
+
+/** DuckDB's own text advises statements that nobody can give here; its first line says what was full. */
+function outOfMemory(error: Error, message: string, options: DuckDbOptions): EdgeloomError {
+  const limit = `${options.memoryLimitMb ?? 1000} MB and ${options.threads ?? 2} threads`;
+  return new EdgeloomError(
+    {
+      code: 'out-of-memory',
+      // Begins as DuckDB's does: readers of damaged files tell by that that the file is not to blame.
+      what: `Out of memory: DuckDB had ${limit}, which was not enough (${error.message.split('\n')[0]})`,
+      where: `${message}; spilling to ${options.tempDir}`,
+      fix: 'give the stage more memory (memoryLimitMb) or fewer threads, and free disk where it spills',
+    },
+    { cause: error },
+  );
 }
 
 /** DuckDB refuses values for parameters that a statement does not name. */
