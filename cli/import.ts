@@ -5,7 +5,7 @@ import { importEbnerd } from '../data/importers/ebnerd.ts';
 import type { ImportOptions } from '../data/importers/import-options.ts';
 import { importKuairand } from '../data/importers/kuairand.ts';
 import type { ImportSummary } from '../data/importers/log-writer.ts';
-import { EdgeloomError } from '../lib/errors.ts';
+import { interruptible } from './interrupt.ts';
 
 interface Flags {
   out?: string;
@@ -49,33 +49,22 @@ async function runImporter(
 ): Promise<void> {
   const outDir = resolve(flags.out ?? `.edgeloom/logs/${name}`);
   const live = process.stderr.isTTY && !flags.json;
-  const stop = new AbortController();
-  const onInterrupt = (): void => stop.abort();
-  process.once('SIGINT', onInterrupt);
-  try {
-    const summary = await importer({
+  const summary = await interruptible('The import was cancelled; nothing was written', (signal) =>
+    importer({
       sourceDir: resolve(directory),
       outDir,
       from: flags.from,
       to: flags.to,
-      signal: stop.signal,
+      signal,
       onProgress: ({ message }) => {
         if (live) process.stderr.write(`\r\u001b[K${message}`);
       },
-    });
-    if (live) process.stderr.write('\r\u001b[K');
-    process.stdout.write(
-      flags.json ? `${JSON.stringify({ out: outDir, ...summary })}\n` : tell(outDir, summary),
-    );
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    throw new EdgeloomError(
-      { code: 'cancelled', what: 'The import was cancelled; nothing was written', exitCode: 130 },
-      { cause: error },
-    );
-  } finally {
-    process.off('SIGINT', onInterrupt);
-  }
+    }),
+  );
+  if (live) process.stderr.write('\r\u001b[K');
+  process.stdout.write(
+    flags.json ? `${JSON.stringify({ out: outDir, ...summary })}\n` : tell(outDir, summary),
+  );
 }
 
 export function registerImport(program: Command): void {

@@ -3,8 +3,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EdgeloomError } from '../lib/errors.ts';
+import type { Progress } from '../lib/progress.ts';
 import { NULL_WORLDS, type NullWorld, worldParams } from '../simulator/params.ts';
 import { simulate } from '../simulator/simulate.ts';
+import { interruptible } from './interrupt.ts';
 
 interface Flags {
   out: string;
@@ -83,15 +85,14 @@ export function registerSimulate(program: Command): void {
       }
       let shown = 0;
       const live = process.stderr.isTTY && !flags.json;
-      const summary = await simulate(
-        { params: parsed.data, out, truth },
-        {
-          onProgress({ message, fraction = 0 }) {
-            if (!live || (fraction < 1 && fraction - shown < 0.01)) return;
-            shown = fraction;
-            process.stderr.write(`\r\u001b[K${Math.round(100 * fraction)} %  ${message}`);
-          },
-        },
+      const onProgress = ({ message, fraction = 0 }: Progress): void => {
+        if (!live || (fraction < 1 && fraction - shown < 0.01)) return;
+        shown = fraction;
+        process.stderr.write(`\r\u001b[K${Math.round(100 * fraction)} %  ${message}`);
+      };
+      const told = 'The simulation was cancelled; nothing was written';
+      const summary = await interruptible(told, (signal) =>
+        simulate({ params: parsed.data, out, truth }, { signal, onProgress }),
       );
       if (live) process.stderr.write('\n');
       if (flags.json) {
