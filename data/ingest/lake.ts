@@ -1,10 +1,12 @@
 /** Writes staged rows as the lake's Parquet files, every file in a total order. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { listFiles } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { EVENT_COLUMNS, TABLE_COLUMNS, type TableName } from '../contracts/columns.ts';
 import { EVENT_TYPES, type EventType } from '../contracts/device-log.ts';
 import { type DuckDb, sqlText } from '../duckdb.ts';
+import { fileLiteral } from '../file-literal.ts';
 import { eventTable } from './event-sink.ts';
 import { stagedTable, TABLE_KEYS } from './table-sink.ts';
 
@@ -77,12 +79,12 @@ export interface StoredCounts {
 /** Counts what is in the files that were written, not what was meant to be. */
 export async function countStored(db: DuckDb, lakeDir: string): Promise<StoredCounts> {
   const counts: StoredCounts = { total: 0, byType: {}, byDate: {} };
-  const files = sqlText(join(lakeDir, 'type=*', 'date=*', 'bucket=*', '*.parquet'));
-  const found = await db.row<{ n: number }>(`select count(*) as n from glob(${files})`);
-  if (found.n === 0) return counts;
+  const files = (await listFiles(lakeDir)).filter((path) => /^type=.*\.parquet$/.test(path));
+  if (files.length === 0) return counts;
+  const list = files.map((path) => fileLiteral(join(lakeDir, path))).join(', ');
   const rows = await db.rows<{ type: string; date: string; n: number }>(
     `select type, strftime(date, '%Y-%m-%d') as date, count(*) as n
-     from read_parquet(${files}, hive_partitioning = false, union_by_name = true)
+     from read_parquet([${list}], hive_partitioning = false, union_by_name = true)
      group by type, date order by type, date`,
   );
   for (const { type, date, n } of rows) {
@@ -95,6 +97,6 @@ export async function countStored(db: DuckDb, lakeDir: string): Promise<StoredCo
 }
 
 export async function countTable(db: DuckDb, lakeDir: string, table: TableName): Promise<number> {
-  const path = sqlText(join(lakeDir, 'tables', `${table}.parquet`));
+  const path = fileLiteral(join(lakeDir, 'tables', `${table}.parquet`));
   return (await db.row<{ n: number }>(`select count(*) as n from read_parquet(${path})`)).n;
 }

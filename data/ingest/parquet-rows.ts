@@ -1,6 +1,6 @@
 /** Rows of a Parquet file as JSON text, so that they pass the same checks as lines do. */
 import { DuckDBInstance } from '@duckdb/node-api';
-import { sqlText } from '../duckdb.ts';
+import { fileLiteral } from '../file-literal.ts';
 
 /** Drops null fields at every depth: in a file with one column per field, null means absent. */
 export function withoutNulls(value: unknown): unknown {
@@ -36,7 +36,7 @@ export async function parquetRowCount(
   const instance = await openDatabase(options);
   const connection = await instance.connect();
   try {
-    const source = `parquet_file_metadata(${sqlText(path)})`;
+    const source = `parquet_file_metadata(${fileLiteral(path)})`;
     const reader = await connection.runAndReadAll(`select num_rows::double from ${source}`);
     const rows = Number(reader.getRows()[0]?.[0]);
     return Number.isSafeInteger(rows) && rows >= 0 ? rows : null;
@@ -59,7 +59,7 @@ export async function* parquetRows(
   const instance = await openDatabase(options);
   const connection = await instance.connect();
   try {
-    const source = `read_parquet(${sqlText(path)}, hive_partitioning = false)`;
+    const source = `read_parquet(${fileLiteral(path)}, hive_partitioning = false)`;
     const result = await connection.stream(`select to_json(r)::varchar from ${source} r`);
     for (;;) {
       const chunk = await result.fetchChunk();

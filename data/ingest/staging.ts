@@ -8,9 +8,11 @@
  */
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EdgeloomError } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { type Column, columnList } from '../contracts/columns.ts';
 import { DuckDb, sqlText } from '../duckdb.ts';
+import { fileLiteral } from '../file-literal.ts';
 import { RowBuffer } from './row-buffer.ts';
 
 const BATCH_BYTES = 16 * 2 ** 20;
@@ -59,8 +61,19 @@ export class Staging {
     this.#workDir = workDir;
   }
 
+  /** @throws EdgeloomError `bad-output-path` */
   static async open(options: StagingOptions): Promise<Staging> {
     const { workDir } = options;
+    // DuckDB puts the name of its log before the mark, as in an address: the folder would not exist.
+    if (workDir.includes('?')) {
+      throw new EdgeloomError({
+        code: 'bad-output-path',
+        what: 'DuckDB cannot keep a database in a folder with a question mark in its path',
+        where: workDir,
+        fix: 'choose an output folder without one',
+        exitCode: 2,
+      });
+    }
     const db = await DuckDb.open({ ...options, tempDir: join(workDir, 'spill') });
     const staging = new Staging(db, workDir);
     await db.run(`attach ${sqlText(join(workDir, 'staging.duckdb'))} as staging`);
@@ -146,7 +159,7 @@ export class Staging {
       const objectBytes = Math.max(MIN_OBJECT_BYTES, rows.longestRow + 1);
       const types = columns.map((column) => `${sqlText(inJson(column))}: ${sqlText(column.type)}`);
       const read =
-        `read_json(${sqlText(path)}, format = 'newline_delimited', ` +
+        `read_json(${fileLiteral(path)}, format = 'newline_delimited', ` +
         `maximum_object_size = ${objectBytes}, columns = {${types.join(', ')}})`;
       const selected = columns.map((column) => `"${inJson(column)}"`).join(', ');
       await this.db.run(
