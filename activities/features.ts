@@ -10,9 +10,25 @@ import { featuresConfig } from '../data/features/config.ts';
 import type { StitchSummary } from '../data/stitch/stitch.ts';
 import type { Summary } from '../lib/artifact.ts';
 import { EdgeloomError } from '../lib/errors.ts';
+import { SafetensorsFile } from '../lib/safetensors.ts';
 import { metafusionPlan } from '../models/metafusion/plan.ts';
 import { upliftPlan } from '../models/uplift/plan.ts';
 import { defineStage } from './runtime/stage.ts';
+
+/** Decisions of the window whose arm was drawn: the log may hold more days than the window. */
+async function randomisedDecisions(tensorsDir: string, dates: readonly string[]): Promise<number> {
+  let count = 0;
+  for (const date of dates) {
+    const file = await SafetensorsFile.open(join(tensorsDir, 'decisions', `${date}.safetensors`));
+    try {
+      const { data } = await file.read('propensity');
+      for (const propensity of data) if (propensity > 0 && propensity < 1) count += 1;
+    } finally {
+      await file.close();
+    }
+  }
+  return count;
+}
 
 export const features = defineStage({
   name: 'features',
@@ -48,7 +64,7 @@ export const features = defineStage({
       onProgress,
     });
     const plans = {
-      uplift: upliftPlan({ randomisedDecisions: stitched.randomisedDecisions, dates }),
+      uplift: upliftPlan({ randomisedDecisions: await randomisedDecisions(outDir, dates), dates }),
       metafusion: metafusionPlan(dates),
     };
     const { rows, users, items, absent } = built;
