@@ -11,7 +11,7 @@ import { LiveTree } from './live-tree.ts';
 import { completeParams, readDataset, readSettings, windowDates } from './params.ts';
 import { openSession, runUrl } from './session.ts';
 import { startOrJoin } from './start-daily.ts';
-import { openWorkspace, projectRoot, userKeyId } from './workspace.ts';
+import { findUserKeyId, openWorkspace, projectRoot, userKeyId } from './workspace.ts';
 
 export interface RunOptions {
   workspace: string;
@@ -51,19 +51,28 @@ export async function gitSha(): Promise<string> {
   }
 }
 
-/** Input of the workflow, from the command's options and the log folder. */
+// No key has this id: `plan` and the first look at the options write nothing.
+const NO_KEY_YET = 'not made yet';
+
+/**
+ * Input of the workflow, from the command's options and the log folder.
+ * @param say told when the key of user ids is made; without it, none is made
+ */
 export async function dailyInput(
   options: Pick<
     RunOptions,
     'workspace' | 'logs' | 'date' | 'days' | 'config' | 'channel' | 'force'
   >,
   backend: string,
+  say?: (line: string) => void,
 ): Promise<DailyInput> {
   const logsDir = resolve(options.logs);
   const dataset = await readDataset(logsDir);
   const date = options.date ?? dataset.last_date;
   const params = completeParams(await readSettings(options.config), {
-    userKeyId: await userKeyId(options.workspace, dataset),
+    userKeyId: say
+      ? await userKeyId(options.workspace, dataset, say)
+      : ((await findUserKeyId(options.workspace, dataset)) ?? NO_KEY_YET),
     backend,
   });
   return {
@@ -111,7 +120,7 @@ export async function runDaily(options: RunOptions): Promise<RunReport> {
     signal: abort.signal,
   });
   try {
-    const input = await dailyInput(options, session.backend);
+    const input = await dailyInput(options, session.backend, options.say);
     const { handle, runId, joined } = await startOrJoin(session.client, input);
     const webUi = runUrl(session.server, handle.workflowId, runId);
     options.say(`${joined ? 'Joined the run of' : 'Workflow'} ${handle.workflowId}: ${webUi}`);

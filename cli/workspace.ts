@@ -66,21 +66,37 @@ async function readUserKey(root: string, id: string): Promise<Uint8Array> {
   }
 }
 
-/** The id of the workspace's key; the key is made on first use. The id is a hash of the key, not the key. */
-export async function userKeyId(root: string, dataset: DatasetDescription): Promise<string> {
+/** The id of the workspace's key, which is a hash of the key, not the key; undefined before the first use. */
+export async function findUserKeyId(
+  root: string,
+  dataset: DatasetDescription,
+): Promise<string | undefined> {
   if (dataset.kind === 'simulated') return SIMULATED_KEY_ID;
-  const idFile = join(root, 'keys', 'current');
   try {
-    return (await readFile(idFile, 'utf8')).trim();
+    return (await readFile(join(root, 'keys', 'current'), 'utf8')).trim();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
   }
+}
+
+/** Like `findUserKeyId`, but makes the key on first use and says so. */
+export async function userKeyId(
+  root: string,
+  dataset: DatasetDescription,
+  say: (line: string) => void,
+): Promise<string> {
+  const found = await findUserKeyId(root, dataset);
+  if (found) return found;
+  const idFile = join(root, 'keys', 'current');
   const key = randomBytes(32);
   const id = createHash('sha256').update(key).digest('hex').slice(0, 16);
   await mkdir(join(root, 'keys'), { recursive: true, mode: 0o700 });
   await writeOnce(keyPath(root, id), key.toString('hex'));
   const won = await writeOnce(idFile, id);
-  return won ? id : userKeyId(root, dataset);
+  if (!won) return userKeyId(root, dataset, say);
+  say(`A secret key for user ids was made: ${keyPath(root, id)} (keep it with the data)`);
+  return id;
 }
 
 /** Creates a file readable by its owner only; false when it exists already. */
