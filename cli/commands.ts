@@ -49,6 +49,8 @@ export function registerPipeline(program: Command): void {
     .command('stage')
     .description('run one stage without Temporal')
     .argument('[name]', 'name of the stage; without it, the stages are listed')
+    .helpOption(false)
+    .option('-h, --help', 'with a name: the inputs and parameters of that stage')
     .option(
       '--input <name=ref>',
       'an input: a folder, or sha256:… of the store (repeatable)',
@@ -60,7 +62,10 @@ export function registerPipeline(program: Command): void {
     .option('--workspace <dir>', 'the pipeline’s folder', workspacePath, workspacePath())
     .option('--json', 'print one JSON object on stdout')
     .addHelpText('after', `\nNodes of the daily DAG: ${NODES.join(', ')}`)
-    .action(async (name, options) => (await import('./stage.ts')).stage(name, options));
+    .action(async (name, options, command: Command) => {
+      if (options.help && !name) return command.help();
+      await (await import('./stage.ts')).stage(name, options);
+    });
 
   program
     .command('dev')

@@ -1,4 +1,5 @@
 /** `edgeloom stage NAME`: one stage in this process, without Temporal. */
+import { spawnSync } from 'node:child_process';
 import { cp, readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { loadStage, stageNames } from '../activities/index.ts';
@@ -6,7 +7,9 @@ import { runStage } from '../activities/runtime/run-stage.ts';
 import type { ArtifactRef } from '../lib/artifact.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import { hashFolder } from '../lib/hash-folder.ts';
+import { ProgressLines } from './progress-lines.ts';
 import { sayOnStderr } from './run.ts';
+import { completeStageParams, describeParams } from './stage-params.ts';
 import { openWorkspace } from './workspace.ts';
 
 interface StageOptions {
@@ -16,6 +19,7 @@ interface StageOptions {
   force?: boolean;
   workspace: string;
   json?: boolean;
+  help?: boolean;
 }
 
 async function parseInput(text: string): Promise<[string, ArtifactRef]> {
@@ -70,11 +74,41 @@ async function listStages(): Promise<void> {
   }
 }
 
+/** `edgeloom stage NAME --help`: what the stage reads and takes. */
+async function explainStage(name: string): Promise<void> {
+  const found = await loadStage(name);
+  const inputs = found.inputs.map((input) => `--input ${input}=FOLDER`).join(' ') || 'none';
+  process.stdout.write(
+    `${name}: ${found.describe}\n\nInputs: ${inputs}\n${describeParams(found)}\n`,
+  );
+}
+
+/** The loader reads library paths once, when a process starts: this command starts again with them. */
+function startAgain(environment: Record<string, string>): never {
+  const { status } = spawnSync(process.execPath, process.argv.slice(1), {
+    stdio: 'inherit',
+    env: { ...process.env, ...environment },
+  });
+  process.exit(status ?? 130);
+}
+
 export async function stage(name: string | undefined, options: StageOptions): Promise<void> {
   if (!name) return listStages();
+  if (options.help) return explainStage(name);
   const found = await loadStage(name);
   const { store, machine } = openWorkspace(options.workspace);
   const inputs = Object.fromEntries(await Promise.all((options.input ?? []).map(parseInput)));
+  const folderOf = async (ref: ArtifactRef): Promise<string> =>
+    ref.uri.startsWith('file:') ? ref.uri.slice('file:'.length) : store.open(ref);
+  const { params, environment } = await completeStageParams(
+    found,
+    await parseParams(options.params),
+    { inputs, workspace: options.workspace, folderOf, say: sayOnStderr },
+  );
+  if (Object.entries(environment).some(([variable, value]) => process.env[variable] !== value)) {
+    startAgain(environment);
+  }
+  const progress = new ProgressLines(process.stderr);
   const abort = new AbortController();
   process.once('SIGINT', () =>
     abort.abort(new EdgeloomError({ code: 'cancelled', what: 'Cancelled', exitCode: 130 })),
@@ -83,16 +117,14 @@ export async function stage(name: string | undefined, options: StageOptions): Pr
     store,
     machine,
     found,
-    { node: name, params: await parseParams(options.params), inputs },
+    { node: name, params, inputs },
     {
       force: options.force ?? false,
       signal: abort.signal,
-      onProgress: ({ message }) => sayOnStderr(message),
+      onProgress: ({ message }) => progress.say(message),
     },
-  );
-  const path = result.ref.uri.startsWith('file:')
-    ? result.ref.uri.slice(5)
-    : await store.open(result.ref);
+  ).finally(() => progress.end());
+  const path = await folderOf(result.ref);
   if (options.out)
     await cp(path, resolve(options.out), { recursive: true, errorOnExist: true, force: false });
   const report = { ...result, path };
