@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { writeAll } from '../write-all.ts';
 
 export interface ColumnSpec {
   dtype: 'F32' | 'I32';
@@ -72,8 +73,14 @@ export class TensorFile<Name extends string> {
     await mkdir(dirname(path), { recursive: true });
     const temporary = `${path}.partial-${randomBytes(6).toString('hex')}`;
     const file = await open(temporary, 'wx', 0o644);
-    await file.write(prefix, 0, prefix.length, 0);
-    return new TensorFile(path, temporary, file, columns, rows, buffers);
+    const tensors = new TensorFile(path, temporary, file, columns, rows, buffers);
+    try {
+      await writeAll(file, prefix, 0, path);
+    } catch (error) {
+      await tensors.abandon();
+      throw error;
+    }
+    return tensors;
   }
 
   /** Writes the first `count` rows of the buffers and zeroes them. */
@@ -84,7 +91,7 @@ export class TensorFile<Name extends string> {
     for (const { name, start, width: perRow } of this.#columns) {
       const buffer = this.buffers[name];
       const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, count * perRow * 4);
-      await this.#file.write(bytes, 0, bytes.length, start + this.#done * perRow * 4);
+      await writeAll(this.#file, bytes, start + this.#done * perRow * 4, this.#path);
       buffer.fill(0);
     }
     this.#done += count;

@@ -7,6 +7,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { EventDefect } from '../contracts/check-event.ts';
+import { writeAll } from '../write-all.ts';
 import { KEPT_BYTES } from './lines.ts';
 
 export type RejectReason =
@@ -64,17 +65,19 @@ const FLUSH_CHARACTERS = 1 << 20;
 
 export class RejectWriter {
   readonly #file: FileHandle;
+  readonly #path: string;
   #pending: string[] = [];
   #pendingCharacters = 0;
   #bytes = 0;
   #closed = false;
 
-  private constructor(file: FileHandle) {
+  private constructor(file: FileHandle, path: string) {
     this.#file = file;
+    this.#path = path;
   }
 
   static async create(path: string): Promise<RejectWriter> {
-    return new RejectWriter(await open(path, 'wx', 0o600));
+    return new RejectWriter(await open(path, 'wx', 0o600), path);
   }
 
   add(reject: Reject): void {
@@ -93,7 +96,7 @@ export class RejectWriter {
     const data = Buffer.from(this.#pending.join(''), 'utf8');
     this.#pending = [];
     this.#pendingCharacters = 0;
-    await this.#file.write(data, 0, data.length, this.#bytes);
+    await writeAll(this.#file, data, this.#bytes, this.#path);
     this.#bytes += data.length;
   }
 

@@ -13,6 +13,7 @@ import type { RunOptions } from '../../lib/progress.ts';
 import { type Column, columnList } from '../contracts/columns.ts';
 import { DuckDb, sqlText } from '../duckdb.ts';
 import { fileLiteral } from '../file-literal.ts';
+import { writeAll } from '../write-all.ts';
 import { RowBuffer } from './row-buffer.ts';
 
 const BATCH_BYTES = 16 * 2 ** 20;
@@ -27,7 +28,11 @@ const inJson = ({ name }: Column): string => (name === 'user_key' ? 'user_id' : 
 async function writePieces(path: string, pieces: readonly Buffer[]): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
-    for (const piece of pieces) await file.write(piece);
+    let at = 0;
+    for (const piece of pieces) {
+      await writeAll(file, piece, at, path);
+      at += piece.length;
+    }
   } finally {
     await file.close();
   }
