@@ -223,6 +223,8 @@ describe('dates', () => {
 
   test.each([
     [{ from: '25 April' }, 'bad-date'],
+    [{ to: '2022-02-31' }, 'bad-date'],
+    [{ from: '2022-13-01' }, 'bad-date'],
     [{ from: '2023-01-01' }, 'no-rows-in-dates'],
   ])('%j is refused, and nothing is written', async (dates, code) => {
     await write('log.csv', [{ user: 1, video: 1, at: 0 }]);
@@ -230,6 +232,40 @@ describe('dates', () => {
     await expect(work).rejects.toMatchObject({ code });
     expect(await readdir(fixture.root)).toEqual(['logs']);
   });
+});
+
+test('rows without user, video, time or play time are left out and counted', async () => {
+  const good = csvLine({ user: 1, video: 1, at: 1, play: 5 });
+  const without = (column: number, value = ''): string =>
+    good
+      .split(',')
+      .map((cell, i) => (i === column ? value : cell))
+      .join(',');
+  const bad = [without(0), without(1), without(4), without(4, '1650812741'), without(12, '-1')];
+  const late = csvLine({ user: 1, video: 2, at: 86_400_000 });
+  await fixture.write(
+    'source/log.csv',
+    `${[HEADER, good, ...bad, without(12), late].join('\n')}\n`,
+  );
+  const summary = await importKuairand({
+    ...{ sourceDir: sourceDir(), outDir: outDir(), to: '2022-04-25' },
+  });
+  expect(summary).toMatchObject({
+    ...{ rowsRead: 8, rowsUnusable: 6, rowsOutsideDates: 1 },
+    events: { exposure: 1, play: 1 },
+  });
+  await fixture.ingest({ logsDir: outDir(), maxRejectShare: 0 });
+});
+
+test('a file with times in seconds is refused by name', async () => {
+  await write('good.csv', [{ user: 1, video: 1, at: 0 }]);
+  const seconds = csvLine({ user: 1, video: 2, at: 0 }).replace(String(MIDNIGHT), '1650812741');
+  await fixture.write('source/seconds.csv', `${HEADER}\n${seconds}\n`);
+  const work = importKuairand({ sourceDir: sourceDir(), outDir: outDir() });
+  await expect(work).rejects.toMatchObject({
+    ...{ code: 'bad-time-unit', where: 'seconds.csv', exitCode: 2 },
+  });
+  expect(await readdir(fixture.root)).toEqual(['logs']);
 });
 
 test.each([

@@ -6,6 +6,7 @@
  * derived, and what is left null, is in README.md.
  */
 
+import { EdgeloomError } from '../../lib/errors.ts';
 import type { DatasetDescription } from '../contracts/dataset.ts';
 import type { DuckDb } from '../duckdb.ts';
 import type { ImportOptions } from './import-options.ts';
@@ -61,14 +62,47 @@ function recognise(files: readonly SourceFile[]): Source {
   return source;
 }
 
-async function loadRows(db: DuckDb, logs: readonly SourceFile[]): Promise<number> {
+// What the contract takes for a time, 2001-09-09 … 2286-11-20: seconds and microseconds fall outside.
+const IN_RANGE = 'time_ms between 1000000000000 and 9999999999999';
+
+/** Rows from which the contract's events cannot be made. */
+const UNUSABLE = `coalesce(user_id, '') = '' or coalesce(video_id, '') = ''
+  or time_ms is null or not (${IN_RANGE}) or play_time_ms is null or play_time_ms < 0`;
+
+/** @throws EdgeloomError `bad-time-unit` for files of which no time can be one in milliseconds */
+async function checkTimeUnit(db: DuckDb, logs: readonly SourceFile[]): Promise<void> {
+  const wrong = await db.rows<{ file_no: number }>(
+    `select file_no from source_row where time_ms is not null
+     group by file_no having count(*) filter (where ${IN_RANGE}) = 0 order by file_no`,
+  );
+  if (wrong.length === 0) return;
+  throw new EdgeloomError({
+    code: 'bad-time-unit',
+    what: 'No time of the file lies between 2001 and 2286 when time_ms is taken as milliseconds',
+    where: wrong.map(({ file_no }) => logs[file_no]!.path).join(', '),
+    fix: 'give time_ms in milliseconds since 1970: times in seconds are multiplied by 1000',
+    exitCode: 2,
+  });
+}
+
+/** Fills `source_row` with the rows that can be used, and counts the others. */
+async function loadRows(
+  db: DuckDb,
+  logs: readonly SourceFile[],
+): Promise<{ rowsRead: number; rowsUnusable: number }> {
   const columns = { ...LOG_COLUMNS, ...COMPARED_COLUMNS };
   const parts = logs.map(
     (file, index) =>
       `select *, ${index} as file_no, row_number() over () as row_no from (${selectTyped(file, columns)})`,
   );
   await unreadable(logs, () => db.createTable('source_row', parts.join('\nunion all\n')));
-  return (await db.row<{ n: number }>('select count(*) as n from source_row')).n;
+  await checkTimeUnit(db, logs);
+  const counts = await db.row<{ rowsRead: number; rowsUnusable: number }>(
+    `select count(*) as "rowsRead", count(*) filter (where ${UNUSABLE}) as "rowsUnusable"
+     from source_row`,
+  );
+  if (counts.rowsUnusable > 0) await db.run(`delete from source_row where ${UNUSABLE}`);
+  return counts;
 }
 
 /** Surplus rows of exposures logged more than once: equal in every published column, or not. */
@@ -162,7 +196,7 @@ const importer: Importer<Source> = {
   },
   logColumns: 'user_id, video_id, time_ms, is_click, play_time_ms and tab',
   run: async (db, writer, source, days) => {
-    const rowsRead = await loadRows(db, source.logs);
+    const { rowsRead, rowsUnusable } = await loadRows(db, source.logs);
     await writer.make('exposure_row', 'kuairand-exposure-row', { offset_ms: OFFSET_MS, ...days });
     const dates = await coveredDates(db);
     const copies = await countCopies(db);
@@ -172,14 +206,14 @@ const importer: Importer<Source> = {
     await writer.writeEvents('play', 'kuairand-play');
     await writer.writeEvents('feedback', 'kuairand-feedback');
     await writeTables(writer, source);
-    const rowsOutsideDates = rowsRead - writer.events.exposure!;
-    return { rowsRead, rowsOutsideDates, copies, dataset: description(dates) };
+    const rowsOutsideDates = rowsRead - rowsUnusable - writer.events.exposure!;
+    return { rowsRead, rowsOutsideDates, rowsUnusable, copies, dataset: description(dates) };
   },
 };
 
 /**
- * @throws EdgeloomError `source-not-found`, `unreadable-source`, `no-source-log`, `no-rows-in-dates`,
- *   `output-not-empty`; nothing is left behind then
+ * @throws EdgeloomError `source-not-found`, `unreadable-source`, `no-source-log`, `bad-time-unit`,
+ *   `bad-date`, `no-rows-in-dates`, `output-not-empty`; nothing is left behind then
  */
 export function importKuairand(options: ImportOptions): Promise<ImportSummary> {
   return runImport(importer, options);

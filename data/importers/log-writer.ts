@@ -42,6 +42,8 @@ export interface ImportSummary {
   rowsRead: number;
   /** Rows left out because they are outside the dates asked for. */
   rowsOutsideDates: number;
+  /** Rows left out because they lack what every event needs, or hold what the contract refuses. */
+  rowsUnusable: number;
   /** Surplus rows of exposures that were logged more than once: ingest will count them as duplicates. */
   copies: { exact: number; other: number };
   /** Events written, by type. */

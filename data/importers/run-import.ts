@@ -6,7 +6,7 @@ import { createFolderAtomic } from '../../lib/files.ts';
 import { DuckDb } from '../duckdb.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
 import type { ImportOptions } from './import-options.ts';
-import { dayOf, type ImportSummary, LogWriter } from './log-writer.ts';
+import { dateOf, dayOf, type ImportSummary, LogWriter } from './log-writer.ts';
 import { type SourceFile, sourceFiles } from './source-files.ts';
 
 /** Business days since 1970-01-01, both included. */
@@ -30,15 +30,24 @@ export interface Importer<Source> {
     writer: LogWriter,
     source: Source,
     days: Days,
-  ): Promise<Pick<ImportSummary, 'rowsRead' | 'rowsOutsideDates' | 'copies' | 'dataset'>>;
+  ): Promise<
+    Pick<ImportSummary, 'rowsRead' | 'rowsOutsideDates' | 'copies' | 'dataset'> &
+      Partial<Pick<ImportSummary, 'rowsUnusable'>>
+  >;
 }
 
 const FAR_DAY = 1_000_000;
 
+// Date.parse takes 2022-02-31 for 3 March: a date is one that comes back as it was written.
+function isDate(text: string): boolean {
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? dayOf(text) : Number.NaN;
+  return Number.isFinite(day) && dateOf(day) === text;
+}
+
 function daysOf({ from, to }: ImportOptions): Days {
   for (const date of [from, to]) {
     if (date === undefined) continue;
-    if (/^\d{4}-\d{2}-\d{2}$/.test(date) && Number.isFinite(dayOf(date))) continue;
+    if (isDate(date)) continue;
     throw new EdgeloomError({
       code: 'bad-date',
       what: `${date} is not a date`,
@@ -105,6 +114,7 @@ export async function runImport<Source>(
         },
         rowsRead: facts.rowsRead,
         rowsOutsideDates: facts.rowsOutsideDates,
+        rowsUnusable: facts.rowsUnusable ?? 0,
         copies: facts.copies,
         events: writer.events,
         tables: writer.tables,
