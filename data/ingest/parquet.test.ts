@@ -77,6 +77,32 @@ describe('a damaged file', () => {
   });
 });
 
+describe('cells', () => {
+  test.each(['nan', 'inf', '-inf'])('%s is a bad value of its field', async (value) => {
+    await writeParquet(
+      'p',
+      2,
+      `, if(i = 1, '${value}'::double, 2.5) as scroll_speed, 'NaN "inf' as app_version`,
+    );
+    expect(await logs.ingest()).toMatchObject({ rowsIn: 2, stored: 1, rejected: 1 });
+    const [reject] = await logs.rejects();
+    expect(reject).toMatchObject({ line: 2, reason: 'bad-value' });
+    expect(reject!.detail).toContain('scroll_speed');
+    expect(reject!.user_key).not.toBeNull();
+    expect(
+      await logs.query("select app_version as v from '$lake/type=exposure/*/*/*.parquet'"),
+    ).toEqual([{ v: 'NaN "inf' }]);
+  });
+
+  test('of a column named r do not replace the row', async () => {
+    await writeParquet('p', 1, ", {'event_id': 'other'} as r");
+    await logs.ingest();
+    const [reject] = await logs.rejects();
+    expect(reject).toMatchObject({ reason: 'unknown-field', detail: 'an unknown field' });
+    expect(reject!.raw).toContain('"event_id":"p-0"');
+  });
+});
+
 describe('paths', () => {
   test('with brackets, stars and question marks are files, not patterns', async () => {
     await writeParquet('ab', 3);

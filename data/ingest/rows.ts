@@ -11,7 +11,7 @@ import { gunzip } from './gzip.ts';
 import { type Content, type Ending, Input, readChunks, whole } from './input.ts';
 import { type Line, LineSplitter } from './lines.ts';
 import type { LogFile } from './log-folder.ts';
-import { parquetRowCount, parquetRows, withoutNulls } from './parquet-rows.ts';
+import { parquetRowCount, parquetRows, withNumbers, withoutNulls } from './parquet-rows.ts';
 import { type RejectReason, type RejectWriter, rawText } from './rejects.ts';
 import { unzstd } from './zstd/frames.ts';
 
@@ -196,7 +196,7 @@ async function readParquet(
         pass.account.rowsIn++;
         const defect = distrust
           ? { ...damage(distrust), userKey: null }
-          : pass.json(text, withoutNulls);
+          : pass.json(withNumbers(text), withoutNulls);
         if (defect) pass.reject(place, defect);
       }
       await pass.breathe();
