@@ -4,7 +4,9 @@ import { NODES } from '../workflows/dag.ts';
 import { workspacePath } from './workspace.ts';
 
 const dateOption = (text: string): string => {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || Number.isNaN(Date.parse(`${text}T00:00:00Z`))) {
+  // 2026-02-31 parses, as 3 March.
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  if (Number.isNaN(day) || new Date(day).toISOString().slice(0, 10) !== text) {
     throw new InvalidArgumentError('a date is YYYY-MM-DD');
   }
   return text;

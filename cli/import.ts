@@ -18,14 +18,16 @@ const count = (n: number): string => n.toLocaleString('en-US');
 
 /** What a person wants to know after an import, line by line. */
 function tell(out: string, summary: ImportSummary): string {
-  const { rowsRead, rowsOutsideDates, copies, events, tables, files, dataset } = summary;
+  const { rowsRead, rowsOutsideDates, rowsUnusable, copies, events, tables, files, dataset } =
+    summary;
   const listed = (counts: Record<string, number>): string =>
     Object.entries(counts)
       .map(([name, n]) => `${name} ${count(n)}`)
       .join(', ');
   const lines = [
     `${count(rowsRead)} source rows, ${dataset.first_date} to ${dataset.last_date}` +
-      (rowsOutsideDates > 0 ? `, ${count(rowsOutsideDates)} of them outside the dates` : ''),
+      (rowsOutsideDates > 0 ? `, ${count(rowsOutsideDates)} of them outside the dates` : '') +
+      (rowsUnusable > 0 ? `, ${count(rowsUnusable)} without user, item or time left out` : ''),
     `events: ${listed(events)}`,
     `tables: ${listed(tables) || 'none'}`,
   ];

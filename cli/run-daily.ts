@@ -3,8 +3,9 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { WorkflowHandle } from '@temporalio/client';
+import { ServiceError, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
+import { checkChannelName } from '../export/release/repository.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import type { DailyInput, DailyResult, NodeStatus } from '../workflows/types.ts';
 import { LiveTree } from './live-tree.ts';
@@ -69,6 +70,7 @@ export async function dailyInput(
   const logsDir = resolve(options.logs);
   const dataset = await readDataset(logsDir);
   const date = options.date ?? dataset.last_date;
+  checkChannelName(options.channel);
   const params = completeParams(await readSettings(options.config), {
     userKeyId: say
       ? await userKeyId(options.workspace, dataset, say)
@@ -108,9 +110,13 @@ async function activityProgress(handle: WorkflowHandle): Promise<Map<string, str
 export async function runDaily(options: RunOptions): Promise<RunReport> {
   const started = Date.now();
   const abort = new AbortController();
-  const onInterrupt = (): void => abort.abort();
-  process.once('SIGINT', onInterrupt);
-  process.once('SIGTERM', onInterrupt);
+  const onInterrupt = (): void => {
+    if (abort.signal.aborted)
+      options.say('Ending: waiting until all that was started has stopped.');
+    abort.abort();
+  };
+  // Kept until the end: a second Ctrl-C must not leave a server and a worker behind.
+  for (const name of ENDING_SIGNALS) process.on(name, onInterrupt);
   // Wrong options should be known before anything is started.
   await dailyInput(options, 'unknown');
   const session = await openSession({
@@ -141,12 +147,12 @@ export async function runDaily(options: RunOptions): Promise<RunReport> {
       nodes,
     };
   } finally {
-    process.removeListener('SIGINT', onInterrupt);
-    process.removeListener('SIGTERM', onInterrupt);
     await session.stop();
+    for (const name of ENDING_SIGNALS) process.off(name, onInterrupt);
   }
 }
 
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const CANCEL_GRACE_MS = 20_000;
 
 /** Asks the workflow to end and waits for it; ends it by force when nobody answers. */
@@ -187,9 +193,8 @@ async function follow(
     try {
       nodes = await handle.query<NodeStatus[]>('progress');
       tree.update(nodes, await activityProgress(handle));
-    } catch (error) {
-      // Queries fail while a worker is being replaced; the workflow itself goes on.
-      if (ended && !signal.aborted) throw error;
+    } catch {
+      // Queries fail while a worker is being replaced; the workflow's own outcome is what counts.
     }
   };
   try {
@@ -220,6 +225,17 @@ function cancelled(handle: WorkflowHandle, reason: unknown): EdgeloomError {
 }
 
 function failed(error: unknown, nodes: NodeStatus[], handle: WorkflowHandle): EdgeloomError {
+  if (error instanceof ServiceError) {
+    return new EdgeloomError(
+      {
+        code: 'temporal-lost',
+        what: `The Temporal server stopped answering during ${handle.workflowId}`,
+        where: error.cause instanceof Error ? error.cause.message : error.message,
+        fix: 'run the same command again: the server is started anew and finished stages are reused',
+      },
+      { cause: error },
+    );
+  }
   const broken = nodes.filter(({ state }) => state === 'failed');
   const what = broken.map(({ node, reason }) => `${node}: ${reason}`).join('\n') || String(error);
   return new EdgeloomError(

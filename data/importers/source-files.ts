@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { listFiles } from '../../lib/files.ts';
-import { type DuckDb, sqlText } from '../duckdb.ts';
+import type { DuckDb } from '../duckdb.ts';
+import { fileLiteral } from '../file-literal.ts';
 
 export interface SourceFile {
   /** Relative to the source folder. */
@@ -13,9 +14,10 @@ export interface SourceFile {
 }
 
 function relationOf(path: string): string | undefined {
-  if (/\.parquet$/.test(path)) return `read_parquet(${sqlText(path)}, hive_partitioning = false)`;
+  if (/\.parquet$/.test(path))
+    return `read_parquet(${fileLiteral(path)}, hive_partitioning = false)`;
   if (/\.csv(\.gz)?$/.test(path)) {
-    return `read_csv(${sqlText(path)}, header = true, all_varchar = true, delim = ',', quote = '"')`;
+    return `read_csv(${fileLiteral(path)}, header = true, all_varchar = true, delim = ',', quote = '"')`;
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 /** The lake as stitching reads it: one relation per event type and table, typed even when empty. */
-import { sqlText } from '../duckdb.ts';
+import { fileLiteral } from '../file-literal.ts';
 
 type Columns = Record<string, string>;
 
@@ -123,7 +123,7 @@ export function viewSql(name: string, columns: Columns, files: readonly string[]
     .join(', ');
   const view = `create or replace temp view "${name}" as\n`;
   if (files.length === 0) return `${view}select ${empty} where false`;
-  const list = files.map(sqlText).join(', ');
+  const list = files.map(fileLiteral).join(', ');
   // An event's date stands in its path, whether or not the file holds it too.
   const dated = files.every((file) => file.includes('/date='));
   const partitions = dated
