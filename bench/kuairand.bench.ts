@@ -9,10 +9,11 @@ import { compareRerankers, comparisonLines } from './reranker-comparison.ts';
 import { tensorsFromLogs } from './tensors-from-logs.ts';
 import type { Bench, BenchLine } from './types.ts';
 
-/** Tabs with 1,000 rows or more on 30 April whose click rate is not constant. */
+/**
+ * Tabs with 1,000 rows or more on 30 April whose click rate is not constant. Half of tab 6's 1,326
+ * rows repeat another one: 661 exposures.
+ */
 const TABS = ['1', '0', '6', '4'];
-/** Half of tab 6's 1,326 rows repeat another one: 661 exposures. */
-const MIN_TAB_EXPOSURES = 500;
 
 export const bench: Bench = {
   name: 'kuairand',
@@ -36,8 +37,7 @@ export const bench: Bench = {
     const tensorsDir = values.tensors ?? (await tensorsFromLogs(logs, workDir));
     const say = (line: string) => process.stderr.write(`${line}\n`);
     const models = ['reranker', 'dnn'];
-    const params = { minGroupRows: MIN_TAB_EXPOSURES };
-    const { metrics } = await compareRerankers(tensorsDir, workDir, models, say, params);
+    const { metrics } = await compareRerankers(tensorsDir, workDir, models, say);
     const lines: BenchLine[] = comparisonLines(
       metrics.overall,
       'KuaiRand-Pure slice, 30 April, all tabs',

@@ -24,7 +24,6 @@ export async function compareRerankers(
   workDir: string,
   models: string[],
   say: (line: string) => void,
-  params: Partial<EvaluateParams> = {},
 ): Promise<Comparison> {
   await useBackend('tensorflow');
   const { trainDates, validDate, testDate } = splitDates(await datesOf(tensorsDir, 'rerank'));
@@ -44,7 +43,7 @@ export async function compareRerankers(
   }
   const outDir = join(workDir, 'evaluation');
   return {
-    metrics: await evaluateReranker({ tensorsDir, testDate, checkpoints, outDir, params }),
+    metrics: await evaluateReranker({ tensorsDir, testDate, checkpoints, outDir }),
     seconds,
   };
 }

@@ -19,7 +19,7 @@ import { loadModel } from './registry.ts';
 export const evaluateParams = z.strictObject({
   replicates: z.int().min(2).default(1000).describe('user resamples behind every interval'),
   seed: z.int().default(1).describe('of the resamples and of the order of ties'),
-  minGroupRows: z.int().min(1).default(1000).describe('scenes with fewer test rows are left out'),
+  minGroupRows: z.int().min(1).default(500).describe('scenes with fewer test rows are left out'),
   batchSize: z.int().min(1).default(256),
   label: z
     .enum(['label_click', 'label_long', 'label_like'])

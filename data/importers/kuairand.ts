@@ -180,6 +180,7 @@ const description = (dates: { first: string; last: string }): DatasetDescription
   notes: [
     'Imported from KuaiRand. A request is derived: it stands 1 ms before the first exposure of a user’s day within one tab.',
     'The source has no position, request, scroll, device, session or receive time; they are null.',
+    'The published slices hold the videos of a pool only: a user’s feed has gaps, slates are thin, and exposures are not randomised.',
     'Feedback carries the time of its exposure. A click is a click in two-column tabs and a valid play in single-column tabs.',
   ],
   citation: 'Gao et al., KuaiRand, CIKM 2022, doi 10.1145/3511808.3557624',
