@@ -2,11 +2,7 @@
 import { join } from 'node:path';
 import { useBackend } from '../models/engine/backend.ts';
 import { datesOf } from '../models/engine/dataset.ts';
-import {
-  type EvaluateParams,
-  evaluateReranker,
-  type RerankerMetrics,
-} from '../models/evaluate-reranker.ts';
+import { evaluateReranker, type RerankerMetrics } from '../models/evaluate-reranker.ts';
 import type { EvaluationReport } from '../models/metrics/evaluate.ts';
 import { trainModel } from '../models/train-model.ts';
 import { splitDates } from './tensors-from-logs.ts';
