@@ -34,7 +34,7 @@ export function upliftPlan(
   if (summary.randomisedDecisions < minDecisions) {
     return {
       ok: false,
-      reason: `The log has ${summary.randomisedDecisions} randomised request decisions; uplift needs ${minDecisions}.`,
+      reason: `The window has ${summary.randomisedDecisions} randomised request decisions; uplift needs ${minDecisions}.`,
     };
   }
   if (dates.length < 3) {
