@@ -2,6 +2,7 @@
  * Stage `features`: samples → fitted features and tensors. It has seen the data, so it also says which
  * of the optional branches the data can carry.
  */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -15,11 +16,19 @@ import { metafusionPlan } from '../models/metafusion/plan.ts';
 import { upliftPlan } from '../models/uplift/plan.ts';
 import { defineStage } from './runtime/stage.ts';
 
-/** Decisions of the window whose arm was drawn: the log may hold more days than the window. */
-async function randomisedDecisions(tensorsDir: string, dates: readonly string[]): Promise<number> {
+/**
+ * Decisions of the window whose arm was drawn: the log may hold more days than the window. A day
+ * without decisions has no file.
+ */
+export async function randomisedDecisions(
+  tensorsDir: string,
+  dates: readonly string[],
+): Promise<number> {
   let count = 0;
   for (const date of dates) {
-    const file = await SafetensorsFile.open(join(tensorsDir, 'decisions', `${date}.safetensors`));
+    const path = join(tensorsDir, 'decisions', `${date}.safetensors`);
+    if (!existsSync(path)) continue;
+    const file = await SafetensorsFile.open(path);
     try {
       const { data } = await file.read('propensity');
       for (const propensity of data) if (propensity > 0 && propensity < 1) count += 1;
