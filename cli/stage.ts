@@ -1,11 +1,12 @@
 /** `edgeloom stage NAME`: one stage in this process, without Temporal. */
 import { spawnSync } from 'node:child_process';
-import { cp, readFile, stat } from 'node:fs/promises';
+import { cp, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { loadStage, stageNames } from '../activities/index.ts';
 import { runStage } from '../activities/runtime/run-stage.ts';
 import type { ArtifactRef } from '../lib/artifact.ts';
 import { EdgeloomError } from '../lib/errors.ts';
+import { statIfThere } from '../lib/files.ts';
 import { hashFolder } from '../lib/hash-folder.ts';
 import { ProgressLines } from './progress-lines.ts';
 import { sayOnStderr } from './run.ts';
@@ -34,7 +35,7 @@ async function parseInput(text: string): Promise<[string, ArtifactRef]> {
   }
   if (value.startsWith('sha256:')) return [name, { uri: value, sha256: value, rows: 0, bytes: 0 }];
   const path = resolve(value);
-  const found = await stat(path).catch(() => undefined);
+  const found = await statIfThere(path);
   if (!found?.isDirectory()) {
     throw new EdgeloomError({
       code: 'input-not-found',

@@ -1,6 +1,7 @@
 /** Writing that leaves either the old state or the whole new one. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { EdgeloomError } from './errors.ts';
 
@@ -70,4 +71,15 @@ export async function listFiles(folder: string): Promise<string[]> {
     found.push(path);
   }
   return found.sort();
+}
+
+/** What a path is; undefined when nothing is there. Other failures (no access, a bad disk) are thrown. */
+export async function statIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }

@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { isAlive } from '../../lib/alive.ts';
 import type { ArtifactRef, StageRecord, Store } from '../../lib/artifact.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
-import { listFiles, writeFileAtomic } from '../../lib/files.ts';
+import { listFiles, statIfThere, writeFileAtomic } from '../../lib/files.ts';
 import { hashFolder } from '../../lib/hash-folder.ts';
 
 /** Long enough for a process of another machine that shares the folder. */
@@ -101,7 +101,7 @@ export class FolderStore implements Store {
       const pid = Number(/^(\d+)-/.exec(name)?.[1] ?? 0);
       if (pid === 0) continue;
       const path = join(folder, name);
-      const found = await stat(path).catch(() => undefined);
+      const found = await statIfThere(path);
       const old = found !== undefined && Date.now() - found.mtimeMs > ABANDONED_MS;
       if (old && !isAlive(pid)) await rm(path, { recursive: true, force: true });
     }

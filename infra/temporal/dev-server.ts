@@ -1,11 +1,12 @@
 /** Starting the development server as a process of its own and waiting until it serves. */
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive } from '../../lib/alive.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { statIfThere } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { cancelled } from '../shared/command.ts';
 import { probeServer } from './connect.ts';
@@ -31,7 +32,7 @@ const PROBE_MS = 5_000;
 export async function spawnDevServer(options: DevServerOptions): Promise<number> {
   await mkdir(dirname(options.databaseFile), { recursive: true });
   await mkdir(dirname(options.logFile), { recursive: true });
-  const old = await stat(options.logFile).catch(() => undefined);
+  const old = await statIfThere(options.logFile);
   if (old && old.size > LOG_LIMIT_BYTES) await rename(options.logFile, `${options.logFile}.1`);
   const log = await open(options.logFile, 'a');
   try {

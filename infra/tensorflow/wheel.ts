@@ -1,8 +1,9 @@
 /** Getting a pinned wheel with pip, and taking what is needed out of it. */
-import { copyFile, mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { statIfThere } from '../../lib/files.ts';
 import { sha256File } from '../../lib/hash.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import type { Environment } from '../shared/cache.ts';
@@ -26,7 +27,7 @@ async function folderBytes(folder: string): Promise<number> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     // pip moves its temporary files while we look.
-    const info = await stat(join(entry.parentPath, entry.name)).catch(() => undefined);
+    const info = await statIfThere(join(entry.parentPath, entry.name));
     total += info?.size ?? 0;
   }
   return total;
