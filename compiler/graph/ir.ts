@@ -126,15 +126,26 @@ export interface Port {
   value: ValueId;
 }
 
-export interface Graph {
+/** What nodes of every dialect have: the portable operations above, TensorFlow's in `tensorflow/`. */
+export interface AnyNode {
+  op: string;
+  inputs: readonly ValueId[];
+  outputs: readonly ValueId[];
+}
+
+/** A graph in any dialect. */
+export interface GraphOf<N extends AnyNode, V> {
   name: string;
   /** Indexed by id. */
-  values: readonly Value[];
+  values: readonly V[];
   /** Each node comes after the nodes it reads. */
-  nodes: readonly Node[];
+  nodes: readonly N[];
   inputs: readonly Port[];
   outputs: readonly Port[];
 }
+
+/** A graph of portable operations with fixed shapes: what phones' files are made of. */
+export type Graph = GraphOf<Node, Value>;
 
 export const elementCount = (shape: Shape): number => shape.reduce((n, size) => n * size, 1);
 

@@ -13,10 +13,10 @@
  * nothing and the last state of a padded sequence is the state after its last real step.
  */
 import * as tf from '@tensorflow/tfjs';
+import { nativeBackend } from '../../compiler/trace/raw-op.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Tensors } from '../engine/types.ts';
 import { glorotUniform } from './initializers.ts';
-import { nativeBackend } from './native.ts';
 import { nativeGru } from './native-gru.ts';
 
 export interface GruWeights {
@@ -116,8 +116,7 @@ export function gru(
   h0?: tf.Tensor2D,
 ): tf.Tensor3D {
   const start = h0 ?? tf.zeros<tf.Rank.R2>([x.shape[0], w.stateBias.shape[0]]);
-  const native = nativeBackend();
-  return native ? nativeGru(native, x, mask, w, start) : plainGru(x, mask, w, start);
+  return nativeBackend() ? nativeGru(x, mask, w, start) : plainGru(x, mask, w, start);
 }
 
 /** {@link gru} in plain tfjs ops on any backend, differentiated by tfjs itself. */

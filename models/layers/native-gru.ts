@@ -9,9 +9,9 @@
  * gradients only the one passed on to h is left.
  */
 import * as tf from '@tensorflow/tfjs';
+import { rawOp } from '../../compiler/trace/raw-op.ts';
 import type { GruWeights } from './gru.ts';
 import { product } from './mat-mul.ts';
-import { type NativeBackend, runFloatOp } from './native.ts';
 
 /** The sigmoid saturates from about 17 on; the rest is far above what real gate inputs reach. */
 const CLOSED = 1e4;
@@ -24,10 +24,10 @@ interface Step {
   c: tf.Tensor2D;
 }
 const TENSORS_PER_STEP = 5;
+const FLOAT = { T: { dtype: 'float32' } } as const;
 
 /** Same contract as `gru` of gru.ts. */
 export function nativeGru(
-  backend: NativeBackend,
   x: tf.Tensor3D,
   mask: tf.Tensor2D,
   w: GruWeights,
@@ -40,7 +40,7 @@ export function nativeGru(
   const gatesRow = tf.concat([tf.zeros([1, units]), tf.fill([1, units], CLOSED)], 1);
   const gatesKernel = insertRow(w.gatesKernel, inputs, gatesRow as tf.Tensor2D);
   const stateKernel = insertRow(w.stateKernel, inputs, tf.zeros([1, units]));
-  return sequenceOp(backend)(
+  return sequence(
     withPadding,
     h0,
     gatesKernel,
@@ -60,30 +60,28 @@ function insertRow(kernel: tf.Tensor2D, at: number, row: tf.Tensor2D): tf.Tensor
 }
 
 /** (x [B, T, D], h0 [B, H], gates kernel, gates bias, state kernel, state bias) → states [B, T, H]. */
-function sequenceOp(backend: NativeBackend) {
-  return tf.customGrad((...inputs) => {
-    const save = inputs.pop() as unknown as (tensors: tf.Tensor[]) => void;
-    const [x, h0, ...kernels] = inputs as tf.Tensor[];
-    const [gatesKernel, gatesBias, stateKernel, stateBias] = kernels;
-    const cellWeights = [gatesKernel!, stateKernel!, gatesBias!, stateBias!];
-    const saved: tf.Tensor[] = [...cellWeights];
-    const states: tf.Tensor[] = [];
-    let h = h0!;
-    for (const xt of tf.unstack(x!, 1)) {
-      const [r, u, c, next] = runFloatOp(backend, 'GRUBlockCell', [xt, h, ...cellWeights], 4);
-      saved.push(xt, h, r!, u!, c!);
-      h = next!;
-      states.push(h);
-    }
-    save(saved);
-    return {
-      value: tf.stack(states, 1),
-      gradFunc: (dy: tf.Tensor, tensors: tf.Tensor[]) => backward(backend, dy, tensors),
-    };
-  });
-}
+const sequence = tf.customGrad((...inputs) => {
+  const save = inputs.pop() as unknown as (tensors: tf.Tensor[]) => void;
+  const [x, h0, ...kernels] = inputs as tf.Tensor[];
+  const [gatesKernel, gatesBias, stateKernel, stateBias] = kernels;
+  const cellWeights = [gatesKernel!, stateKernel!, gatesBias!, stateBias!];
+  const saved: tf.Tensor[] = [...cellWeights];
+  const states: tf.Tensor[] = [];
+  let h = h0!;
+  for (const xt of tf.unstack(x!, 1)) {
+    const [r, u, c, next] = rawOp('GRUBlockCell', FLOAT, [xt, h, ...cellWeights], 4);
+    saved.push(xt, h, r!, u!, c!);
+    h = next!;
+    states.push(h);
+  }
+  save(saved);
+  return {
+    value: tf.stack(states, 1),
+    gradFunc: (dy: tf.Tensor, tensors: tf.Tensor[]) => backward(dy, tensors),
+  };
+});
 
-function backward(backend: NativeBackend, dy: tf.Tensor, tensors: tf.Tensor[]): tf.Tensor[] {
+function backward(dy: tf.Tensor, tensors: tf.Tensor[]): tf.Tensor[] {
   const cellWeights = tensors.slice(0, 4);
   const steps: Step[] = [];
   for (let i = 4; i < tensors.length; i += TENSORS_PER_STEP) {
@@ -99,7 +97,7 @@ function backward(backend: NativeBackend, dy: tf.Tensor, tensors: tf.Tensor[]): 
     const { x, before, r, u, c } = steps[t]!;
     const dNext = dh ? tf.add(dh, dStates[t]!) : dStates[t]!;
     const operands = [x, before, ...cellWeights, r, u, c, dNext];
-    const [dx, dBefore, dCandidate, dGate] = runFloatOp(backend, 'GRUBlockCellGrad', operands, 4);
+    const [dx, dBefore, dCandidate, dGate] = rawOp('GRUBlockCellGrad', FLOAT, operands, 4);
     dh = dBefore!;
     dInputs[t] = dx!;
     dCandidates[t] = dCandidate as tf.Tensor2D;
