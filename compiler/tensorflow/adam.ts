@@ -55,7 +55,7 @@ export function stepScalars(
 ): StepScalars {
   const d = new NodeArithmetic(defs, `${scope}/scalar`, 'float64');
   const f = new NodeArithmetic(defs, `${scope}/scalar`, 'float32');
-  const done = defs.read(scope, step);
+  const done = defs.read(step);
   const before = d.cast(done, step.type);
   const one = d.number(1);
   const t = d.add(before, one);
@@ -128,7 +128,7 @@ export function exactUpdate({
 }: UpdateInput): string[] {
   const f = new NodeArithmetic(defs, scope, 'float32');
   const { weight, m, v } = slots;
-  const read = (variable: TfVariable) => defs.read(scope, variable);
+  const read = (variable: TfVariable) => defs.read(variable);
   const decayed = (value: string, beta: number, addend: string) =>
     f.add(f.mul(value, f.number(beta)), f.mul(addend, f.number(1 - beta)));
   const newM = decayed(read(m), BETA1, gradient);
@@ -160,9 +160,8 @@ export function fastUpdate({
   const { weight, m, v } = slots;
   let before = barrier;
   if (scalars.kept !== undefined) {
-    const old = defs.read(`${scope}/decay`, weight, [barrier]);
-    const kept = f.mul(old, scalars.kept);
-    before = `^${defs.write(`${scope}/decay/write/${weight.name}`, weight, kept)}`;
+    const kept = f.mul(defs.read(weight), scalars.kept);
+    before = `^${defs.write(`${scope}/decay/${weight.name}`, weight, kept, [barrier])}`;
   }
   const zero = f.number(0);
   const apply = defs.add(

@@ -5,7 +5,14 @@ import type { AdamOptions } from './adam.ts';
 import { checkedBatch } from './check-batch.ts';
 import type { TfGraph } from './ir.ts';
 import { gradientName } from './lazy-tables.ts';
-import { type AdamForm, buildProgram, type Program } from './program.ts';
+import {
+  type AdamForm,
+  buildProgram,
+  functionOutput,
+  functionPart,
+  type Program,
+  stepPart,
+} from './program.ts';
 import {
   type BatchInputs,
   indexLimits,
@@ -83,28 +90,29 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
   const loss = withGradients(weights, gradientName, (batch, given) =>
     options.loss(batch, { ...frozen, ...given }),
   );
-  const record = (what: string, run: (batch: Tensors) => Tensors) =>
-    recordFunction({ name: `${name} ${what}`, inputs, symbols, weights: all, run, exact });
-  const train = record('loss', loss);
-  const graphs = Object.fromEntries(
-    Object.entries(functions).map(([what, run]) => [
-      what,
-      record(what, (batch) => run(batch, all)),
-    ]),
-  );
+  const run = (batch: Tensors): Tensors => {
+    const outputs = loss(batch);
+    for (const [what, compute] of Object.entries(functions)) {
+      for (const [output, tensor] of Object.entries(compute(batch, all))) {
+        outputs[functionOutput(what, output)] = tensor;
+      }
+    }
+    return outputs;
+  };
+  const graph = recordFunction({ name, inputs, symbols, weights: all, run, exact });
   const recorded = performance.now();
   const shapes = (tensors: Tensors) =>
     Object.fromEntries(Object.entries(tensors).map(([key, { shape }]) => [key, shape]));
   const program = buildProgram({
-    train,
-    functions: graphs,
+    graph,
+    functions: Object.keys(functions),
     trained: shapes(weights),
     frozen: shapes(frozen),
     adam: options.adam ?? 'fast',
     options,
   });
   const written = performance.now();
-  const signatures = ['train', ...Object.keys(graphs), 'assign', 'weights', 'state'];
+  const signatures = ['train', ...Object.keys(functions), 'assign', 'weights', 'state'];
   if (Object.keys(frozen).length > 0) signatures.push('frozen');
   if (program.lazy.length > 0) signatures.push('settle');
   const session = await Session.load(program.bytes, signatures);
@@ -116,14 +124,7 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
     writeMs: written - recorded,
     loadMs: performance.now() - written,
   };
-  const compiled = new CompiledTraining(
-    name,
-    session,
-    program,
-    { train, ...graphs },
-    options,
-    info,
-  );
+  const compiled = new CompiledTraining(name, session, program, graph, options, info);
   compiled.assignFrozen(frozen);
   compiled.assign(weights);
   return compiled;
@@ -135,7 +136,8 @@ export class CompiledTraining {
   readonly #name: string;
   readonly #session: Session;
   readonly #keys: Program['keys'];
-  readonly #graphs: Readonly<Record<string, TfGraph>>;
+  /** Inputs of each signature that takes a batch. */
+  readonly #inputs: Record<string, readonly string[]>;
   readonly #rules: Parameters<typeof checkedBatch>[2];
   readonly #shapes: Readonly<Record<string, readonly number[]>>;
   /** Rows of lazy tables may be behind. */
@@ -146,29 +148,29 @@ export class CompiledTraining {
     name: string,
     session: Session,
     program: Program,
-    graphs: Readonly<Record<string, TfGraph>>,
-    { inputs, symbols = {}, weights, frozen = {} }: CompileOptions,
+    graph: TfGraph,
+    { inputs, symbols = {}, weights, frozen = {}, functions = {} }: CompileOptions,
     info: CompileInfo,
   ) {
     this.#name = name;
     this.#session = session;
     this.#keys = program.keys;
-    this.#graphs = graphs;
     this.info = info;
-    const limits: Record<string, number> = {};
-    for (const graph of Object.values(graphs)) {
-      for (const [input, limit] of Object.entries(indexLimits(graph))) {
-        limits[input] = Math.min(limits[input] ?? limit, limit);
-      }
-    }
-    this.#rules = { inputs, symbols, limits };
+    const read = (part: TfGraph) => part.inputs.map((port) => port.name);
+    this.#inputs = { train: read(stepPart(graph)) };
+    for (const what of Object.keys(functions)) this.#inputs[what] = read(functionPart(graph, what));
+    this.#rules = { inputs, symbols, limits: indexLimits(graph) };
     const all = Object.entries({ ...frozen, ...weights });
     this.#shapes = Object.fromEntries(all.map(([key, { shape }]) => [key, [...shape]]));
   }
 
   #checked(signature: string, batch: Tensors): Tensors {
-    const names = this.#graphs[signature]!.inputs.map(({ name }) => name);
-    return checkedBatch(batch, names, this.#rules, `${this.#name}, ${signature}`);
+    return checkedBatch(
+      batch,
+      this.#inputs[signature]!,
+      this.#rules,
+      `${this.#name}, ${signature}`,
+    );
   }
 
   /**

@@ -82,9 +82,9 @@ class Emitter {
   }
 
   #leaf(value: TfValue): string {
-    const { defs, scope, variables } = this.#input;
+    const { defs, variables } = this.#input;
     if (value.provided !== undefined) return value.provided;
-    if (value.weight !== undefined) return defs.read(scope, variables.get(value.weight)!);
+    if (value.weight !== undefined) return defs.read(variables.get(value.weight)!);
     if (value.data) return defs.constant(value.dtype, value.shape as number[], value.data);
     if (value.symbolic) return this.#symbolicConstant(value, value.symbolic);
     throw new RangeError(`nothing computes ${value.name}`);

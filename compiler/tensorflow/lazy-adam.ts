@@ -157,7 +157,7 @@ export function settleTable(
   scalars: StepScalars,
 ): string[] {
   const f = new NodeArithmetic(defs, scope, 'float32');
-  const read = (variable: TfVariable) => defs.read(scope, variable);
+  const read = (variable: TfVariable) => defs.read(variable);
   const stored = { weight: read(weight), m: read(m), v: read(v) };
   const [rows] = last.shape as [number];
   const now = broughtUp(f, stored, weight.shape.length, read(last), scalars.before, scalars);

@@ -99,11 +99,11 @@ export class NodeDefs {
     return { name, type, shape };
   }
 
-  /** The variable's value at some time before the scope's writes; one node a scope. */
-  read(scope: string, { name, type }: TfVariable, after: readonly string[] = []): string {
-    const node = `${scope}/read/${name}`;
+  /** The variable's value before any write of the call; one node serves every signature. */
+  read({ name, type }: TfVariable): string {
+    const node = `read/${name}`;
     if (this.has(node)) return node;
-    return this.add(node, 'ReadVariableOp', [name, ...after], { dtype: typeAttr(type) });
+    return this.add(node, 'ReadVariableOp', [name], { dtype: typeAttr(type) });
   }
 
   write(node: string, { name, type }: TfVariable, value: string, after: readonly string[] = []) {
@@ -112,27 +112,6 @@ export class NodeDefs {
 
   signature(name: string, inputs: Record<string, End>, outputs: Record<string, End>): void {
     this.#signatures[name] = { inputs: infoOf(inputs), outputs: infoOf(outputs) };
-  }
-
-  /** Every variable starts as zeros; what else it holds is assigned. */
-  initialise(variables: readonly TfVariable[]): void {
-    const writes = variables.map((variable) => {
-      const { name, type, shape } = variable;
-      const zero = this.constant(type, [], zeroOf(type));
-      const zeros = this.add(`init/zeros/${name}`, 'Fill', [this.ints(shape), zero], {
-        T: typeAttr(type),
-        index_type: typeAttr('int32'),
-      });
-      return `^${this.write(`init/write/${name}`, variable, zeros)}`;
-    });
-    const all = this.add('init/all', 'NoOp', writes);
-    // TensorFlow's loader looks for this name; the operation has no output, hence no ":0".
-    this.#signatures.__saved_model_init_op = {
-      inputs: {},
-      outputs: {
-        __saved_model_init_op: { name: all, dtype: TF_TYPE.float32, tensorShape: shapeProto(null) },
-      },
-    };
   }
 
   encode(): Uint8Array {
@@ -151,11 +130,4 @@ function infoOf(ends: Record<string, End>): Record<string, TensorInfoProto> {
       },
     ]),
   );
-}
-
-function zeroOf(type: TfTypeName): Numbers {
-  if (type === 'int64') return BigInt64Array.of(0n);
-  if (type === 'float64') return Float64Array.of(0);
-  if (type === 'int32') return Int32Array.of(0);
-  return type === 'bool' ? Uint8Array.of(0) : Float32Array.of(0);
 }

@@ -7,6 +7,8 @@
  *   assign    weights, moments, step → ok         frozen   frozen weights → ok
  *   weights   → weights                           state    → moments, step
  *   settle    → ok; brings lazy tables up to date (only when there are any)
+ *
+ * Variables hold nothing until they are assigned.
  */
 import type { ValueId } from '../graph/ir.ts';
 import {
@@ -24,13 +26,17 @@ import type { TfGraph } from './ir.ts';
 import { type LazySlots, lazyRows, lazyUpdate, settleTable } from './lazy-adam.ts';
 import { gradientName, type LazyTable, lazyTables } from './lazy-tables.ts';
 import { type End, NodeDefs, type TfVariable, typeAttr } from './node-defs.ts';
+import { partOf } from './part.ts';
 
 export type AdamForm = 'exact' | 'fast' | 'lazy';
 
 export interface ProgramInput {
-  /** Outputs `loss` and `gradient/<weight>` for each trained weight. */
-  train: TfGraph;
-  functions: Readonly<Record<string, TfGraph>>;
+  /**
+   * Outputs `loss`, `gradient/<weight>` for each trained weight and `<function>/<output>`: one graph, so
+   * that what they have in common is there once.
+   */
+  graph: TfGraph;
+  functions: readonly string[];
   /** Shapes of what is trained, and of what is only read. */
   trained: Readonly<Record<string, readonly number[]>>;
   frozen: Readonly<Record<string, readonly number[]>>;
@@ -56,6 +62,28 @@ export function buildProgram(input: ProgramInput): Program {
 
 const FLOAT = { T: typeAttr('float32') };
 
+interface Emitted {
+  scope: string;
+  graph: TfGraph;
+  nodeOf(value: ValueId): string;
+}
+
+/** The graph's output that is a function's. */
+export const functionOutput = (name: string, output: string): string => `${name}/${output}`;
+
+const outputOf = (name: string, port: string): string | undefined =>
+  port.startsWith(`${name}/`) ? port.slice(name.length + 1) : undefined;
+
+const isOfStep = (output: string): boolean =>
+  output === 'loss' || output.startsWith(gradientName(''));
+
+/** What one step computes. */
+export const stepPart = (graph: TfGraph): TfGraph => partOf(graph, isOfStep);
+
+/** What a function computes. */
+export const functionPart = (graph: TfGraph, name: string): TfGraph =>
+  partOf(graph, (output) => outputOf(name, output) !== undefined);
+
 class ProgramBuilder {
   readonly #input: ProgramInput;
   readonly #defs = new NodeDefs();
@@ -65,15 +93,17 @@ class ProgramBuilder {
   /** Every weight, for graphs that read them. */
   readonly #weights = new Map<string, TfVariable>();
   readonly #step: TfVariable;
-  readonly #graph: TfGraph;
+  /** Of the step, when it works on rows of tables; the functions then have a graph of their own. */
+  readonly #train: TfGraph;
   readonly #lazy: readonly LazyTable[];
 
   constructor(input: ProgramInput) {
     this.#input = input;
-    const { trained, frozen, adam } = input;
+    const { trained, frozen, adam, graph } = input;
     const names = Object.keys(trained);
-    const found = adam === 'lazy' ? lazyTables(input.train, names, 'train') : undefined;
-    this.#graph = found?.graph ?? input.train;
+    const train = stepPart(graph);
+    const found = adam === 'lazy' ? lazyTables(train, names, 'train') : undefined;
+    this.#train = found?.graph ?? train;
     this.#lazy = found?.tables ?? [];
     names.forEach((name, i) => {
       const variable = (kind: string) =>
@@ -96,18 +126,18 @@ class ProgramBuilder {
   }
 
   build(): Program {
-    this.#train();
-    for (const [name, graph] of Object.entries(this.#input.functions)) this.#function(name, graph);
+    const shared = this.#lazy.length === 0 ? this.#emit('graph', this.#input.graph) : undefined;
+    this.#stepSignature(shared ?? this.#emit('train', this.#train));
+    this.#functions(
+      shared ??
+        this.#emit(
+          'graph',
+          partOf(this.#input.graph, (name) => !isOfStep(name)),
+        ),
+    );
     if (this.#lazy.length > 0) this.#settle();
     this.#assign();
     this.#read();
-    const variables = [...this.#slots.values()].flatMap(({ weight, m, v }) => [weight, m, v]);
-    this.#defs.initialise([
-      ...variables,
-      ...this.#last.values(),
-      ...this.#frozen.values(),
-      this.#step,
-    ]);
     const keyOf = ({ name }: TfVariable) => name.replace('/', '');
     return {
       bytes: this.#defs.encode(),
@@ -129,18 +159,21 @@ class ProgramBuilder {
     return { ...this.#slots.get(weight)!, last: this.#last.get(weight)! };
   }
 
-  #train(): void {
+  #emit(scope: string, graph: TfGraph): Emitted {
+    const variables = this.#weights;
+    return { scope, graph, nodeOf: emitGraph({ defs: this.#defs, scope, graph, variables }) };
+  }
+
+  #stepSignature(emitted: Emitted): void {
     const defs = this.#defs;
     const { adam, options } = this.#input;
     const scope = 'train';
-    const graph = this.#graph;
-    const nodeOf = emitGraph({ defs, scope, graph, variables: this.#weights });
     const output = (name: string): string =>
-      nodeOf(graph.outputs.find((port) => port.name === name)!.value);
+      emitted.nodeOf(emitted.graph.outputs.find((port) => port.name === name)!.value);
     const scalars = stepScalars(defs, scope, this.#step, options);
     const rows = new Map(
       this.#lazy.map(({ weight, inputs, names }) => {
-        const indices = inputs.map((input) => `${scope}/in/${input}`);
+        const indices = inputs.map((input) => `${emitted.scope}/in/${input}`);
         const slots = this.#lazySlots(weight);
         const own = `${scope}/rows/${slots.weight.name}`;
         return [weight, lazyRows(defs, own, slots, indices, names, scalars)];
@@ -165,7 +198,7 @@ class ProgramBuilder {
     });
     const done = this.#advance(scalars, writes, barrier);
     const result = defs.add(`${scope}/out/loss`, 'Identity', [loss, `^${done}`], FLOAT);
-    defs.signature(scope, this.#inputsOf(scope, graph), {
+    defs.signature(scope, this.#inputsOf(emitted.scope, stepPart(this.#input.graph)), {
       loss: { node: result, type: 'float32', shape: [] },
     });
   }
@@ -183,16 +216,20 @@ class ProgramBuilder {
     );
   }
 
-  #function(name: string, graph: TfGraph): void {
+  #functions({ scope, graph, nodeOf }: Emitted): void {
     const defs = this.#defs;
-    const nodeOf = emitGraph({ defs, scope: name, graph, variables: this.#weights });
-    const end = (port: { name: string; value: ValueId }): [string, End] => {
-      const { dtype, shape } = graph.values[port.value]!;
-      const out = `${name}/out/${port.name}`;
-      const node = defs.add(out, 'Identity', [nodeOf(port.value)], { T: typeAttr(dtype) });
-      return [port.name, { node, type: dtype, shape: openShape(shape) }];
-    };
-    defs.signature(name, this.#inputsOf(name, graph), Object.fromEntries(graph.outputs.map(end)));
+    for (const name of this.#input.functions) {
+      const part = functionPart(this.#input.graph, name);
+      const ends = graph.outputs.flatMap((port): [string, End][] => {
+        const own = outputOf(name, port.name);
+        if (own === undefined) return [];
+        const { dtype, shape } = graph.values[port.value]!;
+        const out = [nodeOf(port.value)];
+        const node = defs.add(`${name}/out/${own}`, 'Identity', out, { T: typeAttr(dtype) });
+        return [[own, { node, type: dtype, shape: openShape(shape) }]];
+      });
+      defs.signature(name, this.#inputsOf(scope, part), Object.fromEntries(ends));
+    }
   }
 
   #settle(): void {
@@ -261,24 +298,17 @@ class ProgramBuilder {
 
   #read(): void {
     const defs = this.#defs;
-    const out = (scope: string, variables: TfVariable[]) =>
+    const out = (variables: TfVariable[]) =>
       Object.fromEntries(
         variables.map((variable) => {
           const { name, shape } = variable;
-          const node = defs.read(scope, variable);
+          const node = defs.read(variable);
           return [name.replace('/', ''), { node, type: 'float32', shape } satisfies End];
         }),
       );
     const slots = [...this.#slots.values()];
-    defs.signature(
-      'weights',
-      {},
-      out(
-        'weights',
-        slots.map(({ weight }) => weight),
-      ),
-    );
-    const narrow = defs.add('state/step', 'Cast', [defs.read('state', this.#step)], {
+    defs.signature('weights', {}, out(slots.map(({ weight }) => weight)));
+    const narrow = defs.add('state/step', 'Cast', [defs.read(this.#step)], {
       SrcT: typeAttr('int64'),
       DstT: typeAttr('int32'),
     });
@@ -286,10 +316,7 @@ class ProgramBuilder {
       'state',
       {},
       {
-        ...out(
-          'state',
-          slots.flatMap(({ m, v }) => [m, v]),
-        ),
+        ...out(slots.flatMap(({ m, v }) => [m, v])),
         step: { node: narrow, type: 'int32', shape: [] },
       },
     );

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { ValueId } from '../graph/ir.ts';
 import { type Assignment, evaluate, fitterFor, type SymbolicShape } from '../graph/symbolic.ts';
+import { withFusedGradients } from '../trace/fused-gradients.ts';
 import { recordNative } from '../trace/native-recorder.ts';
 import { gatheredWeight } from './emit.ts';
 import type { TfGraph, TfNode } from './ir.ts';
@@ -42,13 +43,10 @@ export function recordFunction(input: FunctionInput): TfGraph {
   const fitter = fitterFor(Object.fromEntries(names.map((symbol) => [symbol, symbols[symbol]])));
   const at = (sizes: Assignment, locate?: number) => {
     const batch = standIns(inputs, sizes);
+    const body = () =>
+      recordNative({ inputs: batch, weights, run, ...(locate === undefined ? {} : { locate }) });
     try {
-      return recordNative({
-        inputs: batch,
-        weights,
-        run,
-        ...(locate === undefined ? {} : { locate }),
-      });
+      return exact ? body() : withFusedGradients(body);
     } finally {
       tf.dispose(batch);
     }
@@ -68,7 +66,7 @@ export function recordFunction(input: FunctionInput): TfGraph {
     ),
     locate: (operation) => at(fitter.probes[0]!, operation).where,
   });
-  return withoutUnusedInputs(optimiseTraining(graph, exact));
+  return optimiseTraining(graph, exact);
 }
 
 /** The loss and its gradient with respect to the trained weights, as one function. */
@@ -119,14 +117,6 @@ function standIns(inputs: BatchInputs, sizes: Assignment): Tensors {
           );
   }
   return tensors;
-}
-
-function withoutUnusedInputs(graph: TfGraph): TfGraph {
-  const read = new Set([
-    ...graph.nodes.flatMap(({ inputs }) => inputs),
-    ...graph.outputs.map(({ value }) => value),
-  ]);
-  return { ...graph, inputs: graph.inputs.filter(({ value }) => read.has(value)) };
 }
 
 /** Rows of the table that each input's numbers point into, for inputs that are indexes. */

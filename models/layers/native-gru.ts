@@ -33,55 +33,57 @@ export function nativeGru(
   w: GruWeights,
   h0: tf.Tensor2D,
 ): tf.Tensor3D {
-  const [batch, steps, inputs] = x.shape;
-  const units = w.stateBias.shape[0];
-  const padding = tf.sub(1, mask).reshape([batch, steps, 1]);
-  const withPadding = tf.concat([x, padding], 2);
-  const gatesRow = tf.concat([tf.zeros([1, units]), tf.fill([1, units], CLOSED)], 1);
-  const gatesKernel = insertRow(w.gatesKernel, inputs, gatesRow as tf.Tensor2D);
-  const stateKernel = insertRow(w.stateKernel, inputs, tf.zeros([1, units]));
   return sequence(
-    withPadding,
+    x,
+    mask,
     h0,
-    gatesKernel,
+    w.gatesKernel,
     w.gatesBias,
-    stateKernel,
+    w.stateKernel,
     w.stateBias,
   ) as tf.Tensor3D;
 }
 
-function insertRow(kernel: tf.Tensor2D, at: number, row: tf.Tensor2D): tf.Tensor2D {
-  const [rows, columns] = kernel.shape;
-  return tf.concat([
-    tf.slice(kernel, [0, 0], [at, columns]),
-    row,
-    tf.slice(kernel, [at, 0], [rows - at, columns]),
-  ]) as tf.Tensor2D;
+/** [mask's complement, x]: padding stands first, so that kernels get their row on top. */
+function withPadding(x: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
+  const [batch, steps] = mask.shape;
+  return tf.concat([tf.sub(1, mask).reshape([batch, steps, 1]), x], 2) as tf.Tensor3D;
 }
 
-/** (x [B, T, D], h0 [B, H], gates kernel, gates bias, state kernel, state bias) → states [B, T, H]. */
+const withoutRow = (kernel: tf.Tensor): tf.Tensor =>
+  tf.slice(kernel, [1, 0], [kernel.shape[0]! - 1, kernel.shape[1]!]);
+
+/** (x [B, T, D], mask [B, T], h0 [B, H], gates kernel, gates bias, state kernel, state bias) → states [B, T, H]. */
 const sequence = tf.customGrad((...inputs) => {
   const save = inputs.pop() as unknown as (tensors: tf.Tensor[]) => void;
-  const [x, h0, ...kernels] = inputs as tf.Tensor[];
+  const [x, mask, h0, ...kernels] = inputs as tf.Tensor[];
   const [gatesKernel, gatesBias, stateKernel, stateBias] = kernels;
-  const cellWeights = [gatesKernel!, stateKernel!, gatesBias!, stateBias!];
+  const units = stateBias!.shape[0]!;
+  const gatesRow = tf.concat([tf.zeros([1, units]), tf.fill([1, units], CLOSED)], 1);
+  const cellWeights = [
+    tf.concat([gatesRow, gatesKernel!]),
+    tf.concat([tf.zeros([1, units]), stateKernel!]),
+    gatesBias!,
+    stateBias!,
+  ];
   const saved: tf.Tensor[] = [...cellWeights];
   const states: tf.Tensor[] = [];
   let h = h0!;
-  for (const xt of tf.unstack(x!, 1)) {
+  for (const xt of tf.unstack(withPadding(x as tf.Tensor3D, mask as tf.Tensor2D), 1)) {
     const [r, u, c, next] = rawOp('GRUBlockCell', FLOAT, [xt, h, ...cellWeights], 4);
     saved.push(xt, h, r!, u!, c!);
     h = next!;
     states.push(h);
   }
-  save(saved);
+  save([mask!, ...saved]);
   return {
     value: tf.stack(states, 1),
-    gradFunc: (dy: tf.Tensor, tensors: tf.Tensor[]) => backward(dy, tensors),
+    gradFunc: (dy: tf.Tensor, [given, ...tensors]: tf.Tensor[]) => backward(dy, given!, tensors),
   };
 });
 
-function backward(dy: tf.Tensor, tensors: tf.Tensor[]): tf.Tensor[] {
+/** Gradients in the order of {@link sequence}'s inputs; nothing is known of the mask's. */
+function backward(dy: tf.Tensor, mask: tf.Tensor, tensors: tf.Tensor[]): tf.Tensor[] {
   const cellWeights = tensors.slice(0, 4);
   const steps: Step[] = [];
   for (let i = 4; i < tensors.length; i += TENSORS_PER_STEP) {
@@ -109,23 +111,18 @@ function backward(dy: tf.Tensor, tensors: tf.Tensor[]): tf.Tensor[] {
   const allBefore = all((s) => s.before);
   const dGate = tf.concat(dGates) as tf.Tensor2D;
   const dCandidate = tf.concat(dCandidates) as tf.Tensor2D;
-  const gatesInput = tf.concat([allX, allBefore], 1) as tf.Tensor2D;
-  const stateInput = tf.concat(
-    [
-      allX,
-      tf.mul(
-        allBefore,
-        all((s) => s.r),
-      ),
-    ],
-    1,
-  ) as tf.Tensor2D;
+  const reset = tf.mul(
+    allBefore,
+    all((s) => s.r),
+  );
+  const dx = tf.stack(dInputs, 1);
   return [
-    tf.stack(dInputs, 1),
+    tf.slice(dx, [0, 0, 1], [dx.shape[0]!, dx.shape[1]!, dx.shape[2]! - 1]),
+    tf.zerosLike(mask),
     dh!,
-    product(gatesInput, dGate, true),
+    withoutRow(product(tf.concat([allX, allBefore], 1), dGate, true)),
     tf.sum(dGate, 0),
-    product(stateInput, dCandidate, true),
+    withoutRow(product(tf.concat([allX, reset], 1), dCandidate, true)),
     tf.sum(dCandidate, 0),
   ];
 }
