@@ -8,6 +8,7 @@ import {
   unsupported,
   type Value,
 } from '../graph/ir.ts';
+import { lowerGru } from './gru.ts';
 import type { Attribute, OnnxDType } from './proto.ts';
 
 export interface OnnxEmitter {
@@ -177,6 +178,7 @@ export const onnxLowerings: Table = {
     emit.node('MatMul', operands, {}, results);
   },
   dense,
+  gru: lowerGru,
   sum: ({ emit, node, names, results }) => {
     const { axes, keepDims } = node.attributes;
     emit.node('ReduceSum', [...names, emit.ints(axes)], { keepdims: Number(keepDims) }, results);

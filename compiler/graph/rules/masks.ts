@@ -112,5 +112,11 @@ export function maskRules(graph: Graph, names: readonly string[]): readonly Rule
     return undefined;
   };
 
-  return names.length > 0 ? [blendToSelect, penaltyToSelect] : [];
+  const gruMaskToChoice: Rule = (node, { builder }) => {
+    if (node.op !== 'gru' || node.attributes.mask !== 'blend') return undefined;
+    if (!masks.has(builder, at(node.inputs, 6))) return undefined;
+    return [builder.emit('gru', node.inputs, { mask: 'choice' })];
+  };
+
+  return names.length > 0 ? [blendToSelect, penaltyToSelect, gruMaskToChoice] : [];
 }

@@ -76,10 +76,22 @@ const notEqualToZeroOfCast: Rule = (node, { builder }) => {
   return threshold === 0 && same && builder.get(zero).data?.length === 1 ? [origin] : undefined;
 };
 
+/** A constant mask of a recurrence that keeps every step, or holds 0 and 1 only. */
+const constantGruMask: Rule = (node, { builder }) => {
+  if (node.op !== 'gru' || node.attributes.mask !== 'blend') return undefined;
+  const mask = at(node.inputs, 6);
+  if (uniformConstant(builder, mask) === 1) {
+    return [builder.emit('gru', node.inputs.slice(0, 6), { mask: 'none' })];
+  }
+  const binary = builder.get(mask).data?.every((m) => m === 0 || m === 1) === true;
+  return binary ? [builder.emit('gru', node.inputs, { mask: 'choice' })] : undefined;
+};
+
 export const recogniseRules: readonly Rule[] = [
   softmaxFromParts,
   sigmoidFromParts,
   addOfNegated,
   interpolation,
   notEqualToZeroOfCast,
+  constantGruMask,
 ];
