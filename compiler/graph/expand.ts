@@ -1,6 +1,12 @@
 /** Composite operations as the ordinary ones that compute the same, for targets without them. */
 import type { GraphBuilder } from './builder.ts';
-import { type GruMatrices, type GruNode, gruMatrices, withPaddingColumn } from './gru.ts';
+import {
+  GRU_INPUT,
+  type GruMatrices,
+  type GruNode,
+  gruMatrices,
+  withPaddingColumn,
+} from './gru.ts';
 import { at, type Graph, type Node, type Shape, type ValueId, valueById } from './ir.ts';
 import { optimise, standardRules } from './optimise.ts';
 import type { Rule } from './rules/rule.ts';
@@ -29,10 +35,10 @@ export function projectInputs(
       activation: 'none',
     });
   const matrices = gruMatrices(node.inputs.map((id) => builder.get(id)));
-  const x = at(node.inputs, 0);
+  const x = at(node.inputs, GRU_INPUT.x);
   const kind = node.attributes.mask;
   if (kind === 'none') return { steps: { series: dense(x, matrices) }, matrices };
-  const mask = at(node.inputs, 6);
+  const mask = at(node.inputs, GRU_INPUT.mask);
   if (kind === 'choice' && padding === 'column') {
     const [batch, steps] = builder.shape(mask) as [number, number];
     const off = builder.emit('subtract', [builder.scalar(1), mask], {});
@@ -91,8 +97,8 @@ export function unrollSteps(
 }
 
 const gruStates = (builder: GraphBuilder, { inputs }: GruNode): Shape => {
-  const [batch, steps] = builder.shape(at(inputs, 0)) as [number, number];
-  return [batch, steps, at(builder.shape(at(inputs, 1)), 1)];
+  const [batch, steps] = builder.shape(at(inputs, GRU_INPUT.x)) as [number, number];
+  return [batch, steps, at(builder.shape(at(inputs, GRU_INPUT.h0)), 1)];
 };
 
 export interface ExpandOptions {
@@ -118,7 +124,7 @@ export function expandComposites(graph: Graph, options: ExpandOptions = {}): Gra
   const expandGru: Rule = (node, { builder }) => {
     if (node.op !== 'gru' || !only(node, gruStates(builder, node))) return undefined;
     const { steps, matrices } = projectInputs(builder, node, padding);
-    const states = unrollSteps(builder, steps, at(node.inputs, 1), matrices);
+    const states = unrollSteps(builder, steps, at(node.inputs, GRU_INPUT.h0), matrices);
     return [builder.emit('pack', states, { axis: 1 })];
   };
   return optimise(graph, [expandGru, ...standardRules]);

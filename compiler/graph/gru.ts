@@ -1,6 +1,9 @@
 /** The weights of a `gru` operation in the form that products of targets take. */
 import { at, type Node, type TypedArray, type Value } from './ir.ts';
 
+/** Positions of the inputs; kernels and biases, which must be constants, lie between. */
+export const GRU_INPUT = { x: 0, h0: 1, weights: [2, 3, 4, 5], mask: 6 } as const;
+
 export type GruNode = Extract<Node, { op: 'gru' }>;
 
 /**
@@ -33,8 +36,9 @@ const joined = (...parts: readonly TypedArray[]): Float32Array =>
 
 /** @param inputs the values that the node reads. @throws TypeError when a weight is not constant */
 export function gruMatrices(inputs: readonly Value[]): GruMatrices {
-  const [x, h0, ...weights] = inputs as [Value, Value, ...Value[]];
-  const [gatesKernel, gatesBias, stateKernel, stateBias] = weights.slice(0, 4).map((weight) => {
+  const [x, h0] = inputs as [Value, Value];
+  const [gatesKernel, gatesBias, stateKernel, stateBias] = GRU_INPUT.weights.map((position) => {
+    const weight = at(inputs, position);
     if (!weight.data) throw new TypeError(`gru: the weight ${weight.name} is not constant`);
     return weight.data;
   }) as [TypedArray, TypedArray, TypedArray, TypedArray];

@@ -171,6 +171,9 @@ export function valueById(graph: Pick<Graph, 'values'>, id: ValueId): Value {
   return value;
 }
 
+/** True for a constant of zeros. */
+export const isZero = ({ data }: Value): boolean => data?.every((x) => x === 0) === true;
+
 /** Reads `items[index]` where the index is known to be inside. @throws RangeError otherwise */
 export function at<T>(items: ArrayLike<T>, index: number): T {
   const item = items[index];

@@ -1,6 +1,12 @@
 /** A recurrence as ONNX's own GRU operator (opset 17). */
-import { type GruMatrices, type GruNode, gruMatrices, withPaddingColumn } from '../graph/gru.ts';
-import { at, type Shape, type Value } from '../graph/ir.ts';
+import {
+  GRU_INPUT,
+  type GruMatrices,
+  type GruNode,
+  gruMatrices,
+  withPaddingColumn,
+} from '../graph/gru.ts';
+import { at, isZero, type Shape } from '../graph/ir.ts';
 import type { OnnxCall, OnnxEmitter } from './lower.ts';
 
 /** Blocks of rows [reset, update, candidate] in ONNX's order: update, reset, candidate. */
@@ -35,28 +41,26 @@ function swapped(emit: OnnxEmitter, name: string, [a = 1, b = 1, ...rest]: Shape
   return emit.node('Transpose', [name], { perm: [1, 0, 2] });
 }
 
-const isZero = ({ data }: Value): boolean => data?.every((x) => x === 0) === true;
-
 /**
  * ONNX has sequence lengths but no masks. A mask of 0 and 1 becomes a column of the input that
  * closes the update gate on padding, so gaps and empty rows are right too.
  */
 export function lowerGru({ emit, node, inputs, names, results }: OnnxCall<GruNode>): void {
-  const [batch, steps] = at(inputs, 0).shape as [number, number, number];
+  const [batch, steps] = at(inputs, GRU_INPUT.x).shape as [number, number, number];
   const masked = node.attributes.mask !== 'none';
   const plain = gruMatrices(inputs);
   const matrices = masked ? withPaddingColumn(plain) : plain;
-  let x = at(names, 0);
+  let x = at(names, GRU_INPUT.x);
   if (masked) {
     const one = emit.tensor('float32', [], Float32Array.of(1));
-    const off = emit.node('Sub', [one, at(names, 6)]);
+    const off = emit.node('Sub', [one, at(names, GRU_INPUT.mask)]);
     const column = emit.node('Unsqueeze', [off, emit.ints([2])]);
     x = emit.node('Concat', [x, column], { axis: 2 });
   }
   const series = swapped(emit, x, [batch, steps, matrices.width]);
-  const h0 = isZero(at(inputs, 1))
+  const h0 = isZero(at(inputs, GRU_INPUT.h0))
     ? []
-    : ['', emit.node('Unsqueeze', [at(names, 1), emit.ints([0])])];
+    : ['', emit.node('Unsqueeze', [at(names, GRU_INPUT.h0), emit.ints([0])])];
   const { units } = matrices;
   const states = emit.node('GRU', [series, ...weights(emit, matrices), ...h0], {
     hidden_size: units,

@@ -1,6 +1,7 @@
 /** Each operation of the graph as ONNX nodes (opset 17). */
 import {
   at,
+  isZero,
   type Node,
   type OpName,
   type Shape,
@@ -59,8 +60,6 @@ function transposed(emit: OnnxEmitter, name: string, rank: number): string {
   const perm = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
   return emit.node('Transpose', [name], { perm });
 }
-
-const isZero = (value: Value): boolean => value.data?.every((x) => x === 0) === true;
 
 const dense: Lowering<'dense'> = ({ emit, node, inputs, names, results }) => {
   const [x, w, b] = inputs as [Value, Value, Value];

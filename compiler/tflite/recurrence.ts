@@ -7,7 +7,7 @@
  *     body       S steps over series[turn] → h, states[turn]; turn + 1
  */
 import { GraphBuilder } from '../graph/builder.ts';
-import type { GruNode } from '../graph/gru.ts';
+import { GRU_INPUT, type GruNode } from '../graph/gru.ts';
 import { at, type Graph, valueById } from '../graph/ir.ts';
 import { TfliteEmitter } from './emitter.ts';
 import { type Loop, loopOf, resultGraph, seriesGraph, turnGraph } from './loop-graphs.ts';
@@ -119,7 +119,7 @@ export function lowerRecurrence(
     series: emit.temporary('FLOAT32', loop.series),
     states,
   };
-  const h0 = emit.native(at(node.inputs, 1));
+  const h0 = emit.native(at(node.inputs, GRU_INPUT.h0));
   const condition = emit.function(conditionOf(loop));
   const body = emit.function(bodyOf(loop, lower));
   const carried = listed({ turn: emit.ints([0]), h: h0, series, states: empty });

@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
+import { GRU_INPUT } from '../graph/gru.ts';
 import {
   at,
   type CompositeOp,
@@ -51,7 +52,7 @@ export interface RecordOptions {
 }
 
 /** Positions of the inputs that must be constants of the graph: kernels and biases. */
-const CONSTANT_INPUTS: Record<CompositeOp, readonly number[]> = { gru: [2, 3, 4, 5] };
+const CONSTANT_INPUTS: Record<CompositeOp, readonly number[]> = { gru: GRU_INPUT.weights };
 
 const DTYPES = new Set(['float32', 'int32', 'bool']);
 
