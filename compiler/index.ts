@@ -25,19 +25,18 @@ export { type OnnxOptions, toOnnx } from './onnx/write.ts';
 export { loadTflite } from './runtimes/litert.ts';
 export { loadOnnx } from './runtimes/onnxruntime.ts';
 export type { LoadedModel } from './runtimes/runtime.ts';
-export type { AdamOptions } from './tensorflow/adam.ts';
 export {
+  type AdamForm,
+  type AdamOptions,
+  type BatchInput,
+  type BatchInputs,
   type CompiledTraining,
   type CompileInfo,
   type CompileOptions,
   compileTraining,
   type GraphFunction,
   type OptimizerState,
-} from './tensorflow/compile-training.ts';
-export type { AdamForm } from './tensorflow/program.ts';
-export type { BatchInput, BatchInputs } from './tensorflow/record-training.ts';
-export type { Schedule } from './tensorflow/schedule.ts';
-export { lintTflite } from './tflite/lint.ts';
-export { type TfliteOptions, toTflite } from './tflite/write.ts';
-export { nativeBackend, rawOp, statelessDropout, statelessUniform } from './trace/raw-op.ts';
+  type Schedule,
+} from './tensorflow/index.ts';
+export { rawOp, statelessDropout, statelessUniform } from './trace/raw-op.ts';
 export { type InputType, type NamedTensors, type RecordOptions, record } from './trace/record.ts';

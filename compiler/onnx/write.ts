@@ -1,4 +1,5 @@
 /** A graph as an ONNX file: IR 8, opset 17, float32. */
+import { expandComposites } from '../graph/expand.ts';
 import { at, type Graph, type Node, type Shape, type ValueId, valueById } from '../graph/ir.ts';
 import { type OnnxCall, type OnnxEmitter, onnxLowerings } from './lower.ts';
 import {
@@ -65,7 +66,11 @@ class Emitter implements OnnxEmitter {
  * Encodes a graph; input and output names are the graph's. Equal graphs give equal bytes.
  * @throws EdgeloomError `unsupported-op` for what opset 17 cannot express
  */
-export function toOnnx(graph: Graph, { metadata = {} }: OnnxOptions): Uint8Array {
+export function toOnnx(recorded: Graph, { metadata = {} }: OnnxOptions): Uint8Array {
+  // ONNX's GRU keeps or replaces a state; it cannot blend.
+  const graph = expandComposites(recorded, {
+    only: ({ attributes }) => attributes.mask === 'blend',
+  });
   const emit = new Emitter(graph.values.map((value) => value.name));
   const name = (id: ValueId): string => valueById(graph, id).name;
   for (const node of graph.nodes) {

@@ -5,7 +5,7 @@ import {
   type BatchInputs,
   type CompiledTraining,
   compileTraining,
-} from '../../compiler/index.ts';
+} from '../../compiler/tensorflow/index.ts';
 import { type Layout, layoutOf } from './flat-weights.ts';
 import type { OptimizerOptions, Snapshot, Trainer } from './trainer.ts';
 import type { Model, Tensors } from './types.ts';

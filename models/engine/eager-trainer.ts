@@ -1,7 +1,6 @@
 /** Updates made op by op, on any backend. All weights are one vector; see flat-weights.ts. */
 import * as tf from '@tensorflow/tfjs';
-import { numbers } from '../../compiler/tensorflow/arithmetic.ts';
-import { learningRateAt } from '../../compiler/tensorflow/schedule.ts';
+import { learningRateAt, numbers } from '../../compiler/tensorflow/index.ts';
 import { type AdamState, adamStart, adamUpdate, disposeAdam } from './adam.ts';
 import { flatten, type Layout, layoutOf, unflatten } from './flat-weights.ts';
 import { eagerScorer, type Scorer } from './scorer.ts';

@@ -8,7 +8,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { nativeBackend } from '../../compiler/index.ts';
+import { nativeBackend } from '../../compiler/trace/raw-op.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { canonicalJson, sha256 } from '../../lib/hash.ts';
 import type { RunOptions } from '../../lib/progress.ts';

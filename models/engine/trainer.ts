@@ -1,5 +1,5 @@
 /** Something that holds weights and updates them: eager or compiled, with the same snapshots. */
-import type { AdamForm, AdamOptions } from '../../compiler/index.ts';
+import type { AdamForm, AdamOptions } from '../../compiler/tensorflow/index.ts';
 import type { Layout } from './flat-weights.ts';
 import type { Scorer } from './scorer.ts';
 import type { Tensors } from './types.ts';
