@@ -38,5 +38,7 @@ export {
   type OptimizerState,
   type Schedule,
 } from './tensorflow/index.ts';
+export { lintTflite } from './tflite/lint.ts';
+export { type TfliteOptions, toTflite } from './tflite/write.ts';
 export { rawOp, statelessDropout, statelessUniform } from './trace/raw-op.ts';
 export { type InputType, type NamedTensors, type RecordOptions, record } from './trace/record.ts';
