@@ -80,14 +80,10 @@ const RESERVED = ['train', 'accumulate', 'apply', 'assign', 'frozen', 'weights',
  *   `unused-weight`, each with the line of the caller where there is one
  */
 export async function compileTraining(options: CompileOptions): Promise<CompiledTraining> {
-  const { name = 'model', weights, frozen = {}, inputs, symbols = {}, functions = {} } = options;
-  for (const reserved of RESERVED) {
-    if (reserved in functions) throw badName(`a function cannot be called ${reserved}`, name);
-  }
+  const { name = 'model', weights, frozen = {}, adam = 'fast', accumulate = false } = options;
   const clash = Object.keys(weights).find((weight) => weight in frozen);
   if (clash !== undefined) throw badName(`${clash} is both trained and frozen`, name);
-  const { accumulate = false } = options;
-  if (accumulate && options.adam === 'lazy') {
+  if (accumulate && adam === 'lazy') {
     throw new EdgeloomError({
       code: 'not-compilable',
       what: 'Gradients cannot be accumulated in the form lazy',
@@ -95,14 +91,61 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
       fix: 'use the form fast or exact',
     });
   }
-  const started = performance.now();
-  const all = { ...frozen, ...weights };
-  const exact = options.adam === 'exact';
   const loss = withGradients(weights, gradientName, (batch, given) =>
     options.loss(batch, { ...frozen, ...given }),
   );
+  const compiled = await compileGraph({ ...options, frozen }, loss, adam);
+  compiled.assignFrozen(frozen);
+  compiled.assign(weights);
+  return compiled;
+}
+
+export interface CompileFunctionsOptions {
+  /** For messages. @default 'model' */
+  name?: string;
+  /** What the functions read. The caller keeps them. */
+  weights: Tensors;
+  inputs: BatchInputs;
+  symbols?: Readonly<Record<string, readonly number[]>>;
+  functions: Readonly<Record<string, GraphFunction>>;
+}
+
+/** Functions without a training. */
+export type CompiledFunctions = Pick<CompiledTraining, 'call' | 'info' | 'dispose'>;
+
+/**
+ * Compiles functions of batch and weights that train nothing.
+ * @throws EdgeloomError as {@link compileTraining}
+ */
+export async function compileFunctions(
+  options: CompileFunctionsOptions,
+): Promise<CompiledFunctions> {
+  const { weights: frozen, ...rest } = options;
+  const nothing = () => ({});
+  const none = { weights: {}, learningRate: 0, loss: unreachable };
+  const compiled = await compileGraph({ ...rest, ...none, frozen }, nothing, 'fast');
+  compiled.assignFrozen(frozen);
+  return compiled;
+}
+
+const unreachable = (): never => {
+  throw new Error('there is no loss');
+};
+
+async function compileGraph(
+  options: CompileOptions,
+  step: (batch: Tensors) => Tensors,
+  adam: AdamForm,
+): Promise<CompiledTraining> {
+  const { name = 'model', weights, frozen = {}, inputs, symbols = {}, functions = {} } = options;
+  const { accumulate = false } = options;
+  for (const reserved of RESERVED) {
+    if (reserved in functions) throw badName(`a function cannot be called ${reserved}`, name);
+  }
+  const started = performance.now();
+  const all = { ...frozen, ...weights };
   const run = (batch: Tensors): Tensors => {
-    const outputs = loss(batch);
+    const outputs = step(batch);
     for (const [what, compute] of Object.entries(functions)) {
       for (const [output, tensor] of Object.entries(compute(batch, all))) {
         outputs[functionOutput(what, output)] = tensor;
@@ -110,6 +153,7 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
     }
     return outputs;
   };
+  const exact = adam === 'exact';
   const graph = recordFunction({ name, inputs, symbols, weights: all, run, exact });
   const recorded = performance.now();
   const shapes = (tensors: Tensors) =>
@@ -119,16 +163,12 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
     functions: Object.keys(functions),
     trained: shapes(weights),
     frozen: shapes(frozen),
-    adam: options.adam ?? 'fast',
+    adam,
     options,
     accumulate,
   });
   const written = performance.now();
-  const signatures = ['train', ...Object.keys(functions), 'assign', 'weights', 'state'];
-  if (Object.keys(frozen).length > 0) signatures.push('frozen');
-  if (program.lazy.length > 0) signatures.push('settle');
-  if (accumulate) signatures.push('accumulate', 'apply');
-  const session = await Session.load(program.bytes, signatures);
+  const session = await Session.load(program.bytes, program.signatures);
   const info: CompileInfo = {
     nodes: program.nodes,
     bytes: program.bytes.length,
@@ -137,10 +177,7 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
     writeMs: written - recorded,
     loadMs: performance.now() - written,
   };
-  const compiled = new CompiledTraining(name, session, program, graph, options, info);
-  compiled.assignFrozen(frozen);
-  compiled.assign(weights);
-  return compiled;
+  return new CompiledTraining(name, session, program, graph, options, info);
 }
 
 /** A training in TensorFlow's memory. Calls block the thread until TensorFlow has run. */

@@ -52,6 +52,7 @@ export interface Program {
   nodes: number;
   /** Tables whose rows are updated one by one. */
   lazy: readonly string[];
+  signatures: readonly string[];
   /** Keys of the signatures' ends: `w0` … in the order of `trained`, `f0` … of `frozen`. */
   keys: {
     trained: Record<string, { w: string; m: string; v: string }>;
@@ -132,7 +133,8 @@ class ProgramBuilder {
 
   build(): Program {
     const shared = this.#lazy.length === 0 ? this.#emit('graph', this.#input.graph) : undefined;
-    this.#stepSignature(shared ?? this.#emit('train', this.#train));
+    const trains = this.#slots.size > 0;
+    if (trains) this.#stepSignature(shared ?? this.#emit('train', this.#train));
     this.#functions(
       shared ??
         this.#emit(
@@ -142,12 +144,13 @@ class ProgramBuilder {
     );
     if (this.#lazy.length > 0) this.#settle();
     if (shared && this.#input.accumulate) this.#accumulate(shared);
-    this.#assign();
-    this.#read();
+    this.#assign(trains);
+    if (trains) this.#read();
     const keyOf = ({ name }: TfVariable) => name.replace('/', '');
     return {
       bytes: this.#defs.encode(),
       nodes: this.#defs.size,
+      signatures: this.#defs.signatures(),
       lazy: this.#lazy.map(({ weight }) => weight),
       keys: {
         trained: Object.fromEntries(
@@ -167,7 +170,13 @@ class ProgramBuilder {
 
   #emit(scope: string, graph: TfGraph): Emitted {
     const variables = this.#weights;
-    return { scope, graph, nodeOf: emitGraph({ defs: this.#defs, scope, graph, variables }) };
+    const { functions } = this.#input;
+    const parts = [stepPart(graph), ...functions.map((name) => functionPart(graph, name))];
+    return {
+      scope,
+      graph,
+      nodeOf: emitGraph({ defs: this.#defs, scope, graph, parts, variables }),
+    };
   }
 
   #stepSignature(emitted: Emitted): void {
@@ -277,21 +286,30 @@ class ProgramBuilder {
     this.#defs.signature(name, inputs, { ok: { node: ok, type: 'float32', shape: [] } });
   }
 
-  #assign(): void {
+  #assign(trains: boolean): void {
+    if (trains) this.#assignTrained();
+    if (this.#frozen.size === 0) return;
+    const { inputs, writes } = this.#into('frozen', this.#frozen.values());
+    this.#done('frozen', inputs, writes);
+  }
+
+  /** Variables fed by name. */
+  #into(scope: string, variables: Iterable<TfVariable>) {
+    const inputs: Record<string, End> = {};
+    const writes: string[] = [];
+    for (const variable of variables) {
+      const { name, shape } = variable;
+      const node = this.#defs.placeholder(`${scope}/in/${name}`, 'float32', shape);
+      inputs[name.replace('/', '')] = { node, type: 'float32', shape };
+      writes.push(this.#defs.write(`${scope}/write/${name}`, variable, node));
+    }
+    return { inputs, writes };
+  }
+
+  #assignTrained(): void {
     const defs = this.#defs;
-    const into = (scope: string, variables: Iterable<TfVariable>) => {
-      const inputs: Record<string, End> = {};
-      const writes: string[] = [];
-      for (const variable of variables) {
-        const { name, shape } = variable;
-        const node = defs.placeholder(`${scope}/in/${name}`, 'float32', shape);
-        inputs[name.replace('/', '')] = { node, type: 'float32', shape };
-        writes.push(defs.write(`${scope}/write/${name}`, variable, node));
-      }
-      return { inputs, writes };
-    };
     const slots = [...this.#slots.values()].flatMap(({ weight, m, v }) => [weight, m, v]);
-    const { inputs, writes } = into('assign', slots);
+    const { inputs, writes } = this.#into('assign', slots);
     const step = defs.placeholder('assign/in/step', 'int32', []);
     const wide = defs.add('assign/step', 'Cast', [step], {
       SrcT: typeAttr('int32'),
@@ -300,10 +318,6 @@ class ProgramBuilder {
     writes.push(defs.write('assign/write/step', this.#step, wide));
     writes.push(...this.#assignLast(step), ...this.#zeroSums());
     this.#done('assign', { ...inputs, step: { node: step, type: 'int32', shape: [] } }, writes);
-    if (this.#frozen.size > 0) {
-      const frozen = into('frozen', this.#frozen.values());
-      this.#done('frozen', frozen.inputs, frozen.writes);
-    }
   }
 
   #zeroSums(): string[] {

@@ -7,7 +7,7 @@ import { maskedBinaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
 import { CohortTuner, fineTuneParams } from './fine-tune.ts';
 import { deltaWeights, fusedLayers } from './fused-weights.ts';
 import type { GateConfig } from './gate.ts';
-import { gatesOfUsers, predictFused, predictWith } from './predict.ts';
+import { allGates, fusedScorer, gatesOfUsers, scoreVariants, type Variant } from './predict.ts';
 import type { RerankerParts } from './reranker-parts.ts';
 import type { DayRows } from './rows.ts';
 import { gateParams, trainGate } from './train-gate.ts';
@@ -80,6 +80,15 @@ const config: GateConfig = {
   hidden: 4,
 };
 
+async function scoresOf<Name extends string>(
+  rows: DayRows,
+  variants: Record<Name, Variant>,
+): Promise<Record<Name, Float32Array>> {
+  const { delta } = Object.values<Variant>(variants)[0]!;
+  const scorer = await fusedScorer({ reranker: linear, meta: meta(), layers, delta, day: rows });
+  return scoreVariants(scorer, rows, variants);
+}
+
 describe.each(await availableBackends())('fine-tuning and gates on %s', (backend) => {
   beforeAll(() => useBackend(backend));
 
@@ -127,29 +136,28 @@ describe.each(await availableBackends())('fine-tuning and gates on %s', (backend
     const { weights, users, losses } = await trainGate(input);
     expect([users, losses]).toEqual([0, []]);
     const gatesOf = gatesOfUsers(weights, config, 0, () => undefined);
-    const fused = await predictFused(linear, meta(), delta, layers, gatesOf, rows);
-    expect([...fused]).toEqual([...(await predictWith(linear, meta(), rows))]);
+    const scored = await scoresOf(rows, {
+      fused: { delta, gatesOf },
+      meta: { delta, gatesOf: allGates(layers, 0) },
+    });
+    expect([...scored.fused]).toEqual([...scored.meta]);
   });
 
-  it.each([
+  it.each<[0 | 1, number[]]>([
     [0, META],
     [1, COHORT],
   ])('logits with every gate %d are those of weights %j', async (gate, kernel) => {
     const rows = day(5, 70, () => COHORT, 4);
     const delta = deltaWeights(meta(), { 'head/out/kernel': tf.tensor2d(COHORT, [D, 1]) });
-    const fused = await predictFused(
-      linear,
-      meta(),
-      delta,
-      layers,
-      () => Float32Array.from([gate]),
-      rows,
+    const fused = (await scoresOf(rows, { fused: { delta, gatesOf: allGates(layers, gate) } }))
+      .fused;
+    const x = rows.columns.x!.data;
+    const expected = Array.from(
+      fused,
+      (_, i) => kernel[0]! * x[2 * i]! + kernel[1]! * x[2 * i + 1]!,
     );
-    const expected = await predictWith(
-      linear,
-      { 'head/out/kernel': tf.tensor2d(kernel, [D, 1]) },
-      rows,
-    );
-    expect([...fused]).toEqual([...expected]);
+    fused.forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i]!, 5);
+    });
   });
 });
