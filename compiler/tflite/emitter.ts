@@ -10,15 +10,19 @@ import {
   type ValueId,
   valueById,
 } from '../graph/ir.ts';
+import { toFloat16 } from './float16.ts';
 import type { OptionValues, TfliteOperator, TfliteTensor } from './model.ts';
 import type { QuantizationPlan } from './plan.ts';
-import { quantizeArray, sameQuantization } from './quantize.ts';
+import { quantizeArray, sameQuantization, symmetric } from './quantize.ts';
 import type { OperatorName, TensorTypeName } from './schema.ts';
+import type { Storage, StoragePlan } from './storage.ts';
 import { requiredVersion } from './versions.ts';
 
 const TYPES = { float32: 'FLOAT32', int32: 'INT32', bool: 'BOOL' } as const;
 
-const bytesOf = (data: TypedArray | Int8Array): Uint8Array =>
+type ConstantData = TypedArray | Int8Array | Uint16Array;
+
+const bytesOf = (data: ConstantData): Uint8Array =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 export class TfliteEmitter {
@@ -26,6 +30,7 @@ export class TfliteEmitter {
   readonly operators: TfliteOperator[] = [];
   readonly #graph: Graph;
   readonly #plan: QuantizationPlan;
+  readonly #storage: StoragePlan;
   /** Tensors in the graph's own type. */
   readonly #native = new Map<ValueId, number>();
   /** Int8 forms, the one in the planned parameters first. */
@@ -34,9 +39,10 @@ export class TfliteEmitter {
   /** Only the tensors at the edges have names; the others would cost more bytes than their values. */
   readonly #named: ReadonlySet<ValueId>;
 
-  constructor(graph: Graph, plan: QuantizationPlan) {
+  constructor(graph: Graph, plan: QuantizationPlan, storage: StoragePlan = new Map()) {
     this.#graph = graph;
     this.#plan = plan;
+    this.#storage = storage;
     this.#named = new Set([...graph.inputs, ...graph.outputs].map((port) => port.value));
     for (const { value } of graph.inputs) this.#native.set(value, this.#nativeTensor(value));
   }
@@ -68,7 +74,7 @@ export class TfliteEmitter {
   constant(
     type: TensorTypeName,
     shape: Shape,
-    data: TypedArray | Int8Array,
+    data: ConstantData,
     quantization?: Quantization,
   ): number {
     const bytes = bytesOf(data);
@@ -102,12 +108,30 @@ export class TfliteEmitter {
     throw new Error(`no calibration for ${valueById(this.#graph, id).name}`);
   }
 
+  /** How a constant is stored; undefined for the graph's own type. */
+  storage(id: ValueId): Storage | undefined {
+    return this.#storage.get(id);
+  }
+
+  /** A constant in its stored form, which is not float32. */
+  stored(id: ValueId): number {
+    const { shape, data } = valueById(this.#graph, id);
+    if (!data) throw new Error(`value ${id} is not constant`);
+    if (this.storage(id) === 'float16') return this.constant('FLOAT16', shape, toFloat16(data));
+    const { data: bytes, quantization } = symmetric(data);
+    return this.constant('INT8', shape, bytes, quantization);
+  }
+
   /** The value in the graph's own type. */
   native(id: ValueId): number {
     const known = this.#native.get(id);
     if (known !== undefined) return known;
-    const tensor = this.#nativeTensor(id);
+    const packed = this.storage(id);
+    const tensor = packed
+      ? this.temporary('FLOAT32', valueById(this.#graph, id).shape)
+      : this.#nativeTensor(id);
     this.#native.set(id, tensor);
+    if (packed) this.operator('DEQUANTIZE', [this.stored(id)], [tensor]);
     const int8 = this.#int8.get(id)?.[0];
     if (int8 !== undefined) this.operator('DEQUANTIZE', [int8], [tensor]);
     return tensor;

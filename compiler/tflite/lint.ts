@@ -6,6 +6,7 @@
 import type { Finding } from '../finding.ts';
 import { elementCount } from '../graph/ir.ts';
 import { type LintedOperator, quantizationFindings } from './lint-quantization.ts';
+import { storageFindings } from './lint-storage.ts';
 import type { OptionValues, TfliteTensor } from './model.ts';
 import { type ReadModel, type ReadOperator, readModel } from './read.ts';
 import {
@@ -224,5 +225,6 @@ export function lintTflite(bytes: Uint8Array): Finding[] {
     ...signatureFindings(model),
     ...versionFindings(model, operators),
     ...quantizationFindings(tensors, operators),
+    ...storageFindings(tensors, operators),
   ];
 }

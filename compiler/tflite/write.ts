@@ -1,4 +1,4 @@
-/** A graph as a TFLite file: float32, or int8 inside with float32 and int32 at the edges. */
+/** A graph as a TFLite file, in one of four profiles; float32 and int32 at the edges in each. */
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { Calibration } from '../graph/calibrate.ts';
 import { type Graph, type Node, type Port, type ValueId, valueById } from '../graph/ir.ts';
@@ -7,12 +7,18 @@ import { writeModel } from './flatbuffer.ts';
 import { TfliteCall, tfliteLowerings } from './lower.ts';
 import type { SignaturePort, TfliteModel, TfliteTensor } from './model.ts';
 import { planQuantization, runsInInt8 } from './plan.ts';
+import { planStorage, type StorageOptions } from './storage.ts';
 import { olderRuntime, runtimeOf } from './versions.ts';
 
 export type TfliteOptions =
   | { profile: 'float32' }
   /** Full int8 for runtimes since 2.14. The calibration must be of this very graph. */
-  | { profile: 'int8'; calibration: Calibration };
+  | { profile: 'int8'; calibration: Calibration }
+  /**
+   * float16: constants in half precision, arithmetic in float32. hybrid: int8 weights under float
+   * activations, for runtimes since 2.17.
+   */
+  | StorageOptions;
 
 /** SELECT_V2's and older operators' floor: no file says less. */
 const OLDEST_RUNTIME = '1.5.0';
@@ -45,7 +51,8 @@ export function lowerToTflite(graph: Graph, options: TfliteOptions): TfliteModel
   checkPorts(graph);
   const int8 = options.profile === 'int8';
   const plan = int8 ? planQuantization(graph, options.calibration) : new Map();
-  const emit = new TfliteEmitter(graph, plan);
+  const packs = options.profile === 'float16' || options.profile === 'hybrid';
+  const emit = new TfliteEmitter(graph, plan, packs ? planStorage(graph, options) : new Map());
   for (const node of graph.nodes) {
     const call = new TfliteCall(emit, graph, node, int8 && runsInInt8(graph, node));
     // The table is keyed by the operation, so that node and lowering belong together.
