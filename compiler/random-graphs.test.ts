@@ -6,7 +6,8 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, expect, it } from 'vitest';
 import { Random } from '../lib/random.ts';
-import { errorOf, type Subject, type Target } from './testing/parity.ts';
+import { errorOf } from './testing/deviation.ts';
+import type { Subject, Target } from './testing/parity.ts';
 
 const GRAPHS = Number(process.env.EDGELOOM_RANDOM_GRAPHS ?? 200);
 const FLOAT_TOLERANCE = 2e-5;

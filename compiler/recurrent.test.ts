@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../lib/random.ts';
-import { errorOf, FLOAT_TARGETS, type Subject } from './testing/parity.ts';
+import { errorOf } from './testing/deviation.ts';
+import { FLOAT_TARGETS, type Subject } from './testing/parity.ts';
 
 const FLOAT_TOLERANCE = 1e-5;
 

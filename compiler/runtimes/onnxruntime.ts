@@ -37,6 +37,8 @@ export async function loadOnnx(bytes: Uint8Array): Promise<LoadedModel> {
       intraOpNumThreads: 1,
       interOpNumThreads: 1,
       logSeverityLevel: ERRORS_ONLY,
+      // x86 without VNNI adds uint8 · int8 products in 16 bits, which saturate, unless told.
+      extra: { session: { x64quantprecision: '1' } },
     });
   } catch (error) {
     throw new EdgeloomError(

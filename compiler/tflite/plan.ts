@@ -254,3 +254,13 @@ export function planQuantization(graph: Graph, { ranges }: Calibration): Quantiz
   }
   return plan;
 }
+
+/** The same graph, its values with the parameters that int8 files give them. */
+export function quantizeGraph(graph: Graph, calibration: Calibration): Graph {
+  const plan = planQuantization(graph, calibration);
+  const values = graph.values.map((value) => {
+    const quantization = plan.get(value.id);
+    return quantization ? { ...value, quantization } : value;
+  });
+  return { ...graph, values };
+}
