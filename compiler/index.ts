@@ -6,6 +6,7 @@ export {
   calibrate,
   type Range,
 } from './graph/calibrate.ts';
+export { drawGraph } from './graph/draw.ts';
 export { type Interpreter, interpreter, type NamedArrays } from './graph/interpret.ts';
 export type {
   DType,
@@ -26,5 +27,6 @@ export { loadTflite } from './runtimes/litert.ts';
 export { loadOnnx } from './runtimes/onnxruntime.ts';
 export type { LoadedModel } from './runtimes/runtime.ts';
 export { lintTflite } from './tflite/lint.ts';
+export { quantizeGraph } from './tflite/plan.ts';
 export { type TfliteOptions, toTflite } from './tflite/write.ts';
 export { type InputType, type NamedTensors, type RecordOptions, record } from './trace/record.ts';
