@@ -102,7 +102,11 @@ export class DynamicLowering {
   }
 }
 
-function swapped<T extends TypedArray | Int8Array>(data: T, [rows, columns]: [number, number]): T {
+/** Rows become columns. */
+export function swapped<T extends TypedArray | Int8Array>(
+  data: T,
+  [rows, columns]: [number, number],
+): T {
   const result = data.slice() as T;
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) result[j * rows + i] = at(data, i * columns + j);

@@ -13,7 +13,7 @@ import {
   type ValueId,
   valueById,
 } from '../graph/ir.ts';
-import { isDynamicProduct, isEmbedding } from '../onnx/lower-dynamic.ts';
+import { isDynamicProduct, isEmbedding, swapped } from '../onnx/lower-dynamic.ts';
 import { toFloat16 } from '../tflite/float16.ts';
 import { dataInputs, type QuantizationPlan, runsInInt8, sharesParameters } from '../tflite/plan.ts';
 import {
@@ -89,6 +89,12 @@ const asRows = (data: TypedArray, shape: readonly number[]): Interval => {
   const [n, k] = shape as [number, number];
   const rows = perRow(data, [n, k], new Float32Array(n), 1);
   return restored(rows.data, rows.quantization);
+};
+
+/** With a scale per column. */
+const asColumns = (data: TypedArray, shape: readonly number[]): Interval => {
+  const [k, n] = shape as [number, number];
+  return exactly(swapped(asRows(swapped(data, [k, n]), [n, k]).low, [n, k]));
 };
 
 /** Activations in 8 bits over the range of each row of `width` elements, 0 included. */
@@ -180,10 +186,9 @@ class Bounds {
         if (isEmbedding(this.#graph, node, smallest) && data) return asSymmetric(data);
         if (!isDynamicProduct(this.#graph, node, smallest)) return this.#native(id);
         if (i === 0) return atRunTime(this.#native(id), this.#native(id).low.length);
-        // The right side of a product without transposition has its scales along columns.
-        return i === 1 && node.op === 'dense'
-          ? asRows(data as TypedArray, shape)
-          : this.#native(id);
+        if (i > 1) return this.#native(id);
+        const columns = node.op === 'matmul' && !node.attributes.transposeB;
+        return (columns ? asColumns : asRows)(data as TypedArray, shape);
       }
     }
   }

@@ -35,6 +35,8 @@ export class TfliteEmitter {
   readonly #native = new Map<ValueId, number>();
   /** Int8 forms, the one in the planned parameters first. */
   readonly #int8 = new Map<ValueId, number[]>();
+  /** Values that an operator writes in int8. */
+  readonly #computed = new Set<ValueId>();
   readonly #constants = new Map<string, number>();
   /** Only the tensors at the edges have names; the others would cost more bytes than their values. */
   readonly #named: ReadonlySet<ValueId>;
@@ -148,7 +150,8 @@ export class TfliteEmitter {
       return own && sameQuantization(own, wanted);
     });
     if (fits !== undefined) return fits;
-    const source = forms[0] ?? this.native(id);
+    // Rounded once: what was computed in float32 is not taken from another int8 form.
+    const source = (this.#computed.has(id) ? forms[0] : undefined) ?? this.native(id);
     const tensor = this.#int8Tensor(id, wanted);
     this.operator('QUANTIZE', [source], [tensor]);
     return tensor;
@@ -163,6 +166,7 @@ export class TfliteEmitter {
 
   /** The tensor that the producer of a value writes, in the planned parameters. */
   int8Result(id: ValueId): number {
+    this.#computed.add(id);
     return this.#int8Tensor(id, this.parameters(id));
   }
 

@@ -6,7 +6,7 @@ const LOWEST = -128;
 const HIGHEST = 127;
 const STEPS = HIGHEST - LOWEST;
 /** Below this a scale's reciprocal is no longer safe in float32 arithmetic. */
-const SMALLEST_SCALE = 1e-9;
+const SMALLEST_SCALE = Math.fround(1e-9);
 /** Biases stay well inside int32, so that sums cannot overflow. */
 const LARGEST_BIAS = 2 ** 29;
 
@@ -27,7 +27,8 @@ export function sameQuantization(a: Quantization, b: Quantization): boolean {
 export function forRange(range: Range): Quantization {
   const min = Math.min(range.min, 0);
   const max = Math.max(range.max, 0);
-  if (min === max) return { scale: [1], zeroPoint: [0], axis: 0 };
+  // Never anything but 0: the finest step, so that sums with such a value lose nothing.
+  if (min === max) return { scale: [SMALLEST_SCALE], zeroPoint: [0], axis: 0 };
   const scale = Math.fround(Math.max((max - min) / STEPS, SMALLEST_SCALE));
   return { scale: [scale], zeroPoint: [clamped(Math.round(LOWEST - min / scale))], axis: 0 };
 }
