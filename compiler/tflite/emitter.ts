@@ -13,7 +13,8 @@ import {
 import { toFloat16 } from './float16.ts';
 import type { OptionValues, TfliteOperator, TfliteTensor } from './model.ts';
 import type { QuantizationPlan } from './plan.ts';
-import { quantizeArray, sameQuantization, symmetric } from './quantize.ts';
+import { quantizeArray, sameQuantization, scaleOf, symmetric } from './quantize.ts';
+import { finestScale } from './resolution.ts';
 import type { OperatorName, TensorTypeName } from './schema.ts';
 import type { Storage, StoragePlan } from './storage.ts';
 import { requiredVersion } from './versions.ts';
@@ -69,6 +70,16 @@ export class TfliteEmitter {
     const tensors = (ids: readonly number[]): TfliteTensor[] =>
       ids.map((id) => this.tensors[id] as TfliteTensor);
     const use = { op, inputs: tensors(inputs), outputs: tensors(outputs), options };
+    const [result] = use.outputs;
+    const finest = finestScale(op, use.inputs);
+    if (result?.type === 'INT8' && result.quantization && scaleOf(result.quantization) <= finest) {
+      // What is this fine has cancelled in the inputs: computed coarser, then put into its steps.
+      const wider = { ...result.quantization, scale: [Math.fround(2 * finest)] };
+      const between = this.temporary('INT8', result.shape, wider);
+      this.operator(op, inputs, [between], options);
+      this.operator('QUANTIZE', [between], outputs);
+      return;
+    }
     this.operators.push({ op, version: requiredVersion(use), inputs, outputs, options });
   }
 

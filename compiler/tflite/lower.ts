@@ -99,28 +99,6 @@ const broadcasting =
     same(op)(call);
   };
 
-/** The kernels of sums put both inputs in units of twice the larger scale over 2²⁰. */
-const SUM_RESOLUTION = 2 ** 20;
-
-const additive =
-  (op: 'ADD' | 'SUB') =>
-  (call: TfliteCall): void => {
-    const { emit } = call;
-    const coarsest = call.int8
-      ? Math.max(...call.operands().map((id) => emit.tensors[id]?.quantization?.scale[0] ?? 0))
-      : 0;
-    const finest = (2 * coarsest) / SUM_RESOLUTION;
-    if (coarsest === 0 || scaleOf(call.parameters()) > finest) {
-      broadcasting(op)(call);
-      return;
-    }
-    // A result this fine is what cancels in the inputs; the kernel would abort.
-    const wider = { ...call.parameters(), scale: [Math.fround(2 * finest)] };
-    const between = emit.temporary('INT8', at(call.outputs, 0).shape, wider);
-    emit.operator(op, call.operands(), [between]);
-    emit.operator('QUANTIZE', [between], call.results());
-  };
-
 type ReductionName = 'mean' | 'max' | 'min';
 
 const reduction =
@@ -312,8 +290,8 @@ const withInts =
 
 export const tfliteLowerings: Table = {
   identity: (call) => emitReshape(call, at(call.outputs, 0).shape),
-  add: additive('ADD'),
-  subtract: additive('SUB'),
+  add: broadcasting('ADD'),
+  subtract: broadcasting('SUB'),
   multiply: broadcasting('MUL'),
   divide: broadcasting('DIV'),
   maximum: broadcasting('MAXIMUM'),
