@@ -21,9 +21,6 @@ const RUNTIME = {
 const median = (values: number[]): number | null =>
   values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;
 
-/** "Kernel Prod cannot …" and "add of [1,2], [3] has …" by their first words. */
-const nameOf = (why: string): string => why.split(/ of \[| cannot | has no | is /)[0] ?? why;
-
 export const bench: Bench = {
   name: 'random-graphs',
   describe: '1,000 random graphs in every profile and runtime [graphs] [first seed]',
@@ -45,8 +42,7 @@ export const bench: Bench = {
       for (const tally of found) {
         const outcome = results.get(tally.target);
         if (outcome?.kind === 'refused') {
-          const name = nameOf(outcome.why);
-          tally.refused[name] = (tally.refused[name] ?? 0) + 1;
+          tally.refused[outcome.name] = (tally.refused[outcome.name] ?? 0) + 1;
         } else if (outcome?.kind === 'crashed') tally.crashed.push(seed);
         else if (outcome) {
           if (outcome.kind === 'wrong') tally.wrong.push(seed);

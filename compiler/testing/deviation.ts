@@ -93,11 +93,6 @@ export async function deviation(prepared: Prepared, target: Target): Promise<Dev
   return { error, outside, width };
 }
 
-/** Error of a target on random inputs, see `Deviation`. */
-export async function errorOf(subject: Subject, target: Target, seed: number): Promise<number> {
-  return (await deviation(prepare(subject, seed), target)).error;
-}
-
 /** Root mean square of the differences, all outputs together. */
 function rootMeanSquare(pairs: readonly [NamedArrays, NamedArrays][]): number {
   let [errors, count] = [0, 0];

@@ -241,6 +241,8 @@ const families: readonly (readonly Step[])[] = [
   reducing,
   moving,
   products,
+  products,
+  compound,
   compound,
 ];
 

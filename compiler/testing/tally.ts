@@ -12,18 +12,23 @@ const FLOAT_TOLERANCE = 2e-5;
 export type Outcome =
   | { kind: 'right'; found: Deviation }
   | { kind: 'wrong'; found: Deviation }
-  /** The operation's name and the reason. */
-  | { kind: 'refused'; why: string }
+  /** The kernel of tfjs, or the operation of the graph, that cannot be expressed. */
+  | { kind: 'refused'; name: string; why: string }
   | { kind: 'crashed'; why: string };
 
 const isRight = (target: Target, { error, outside }: Deviation): boolean =>
   outside === 0 || (FLOAT_TARGETS.includes(target) && error <= FLOAT_TOLERANCE);
 
+/** "… (kernel Prod of float32[2])", "add of [1,2], [2] has no TFLite form: …". */
+const NAMED = /\(kernel (\w+) of|^(\w+) (?:of|with) /;
+
+/** A refusal that names nothing counts as a crash. */
 function failure(error: unknown): Outcome {
-  if (error instanceof EdgeloomError && error.code === 'unsupported-op') {
-    return { kind: 'refused', why: error.message };
-  }
-  return { kind: 'crashed', why: error instanceof Error ? error.message : String(error) };
+  const why = error instanceof Error ? error.message : String(error);
+  const [, kernel, operation] = NAMED.exec(why) ?? [];
+  const name = kernel ?? operation;
+  const refused = error instanceof EdgeloomError && error.code === 'unsupported-op';
+  return refused && name ? { kind: 'refused', name, why } : { kind: 'crashed', why };
 }
 
 /** One graph through the targets; numbers beyond the profile's bounds are wrong. */
