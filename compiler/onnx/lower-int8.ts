@@ -56,13 +56,19 @@ export class Int8Lowering {
   readonly #made = new Map<ValueId, Form>();
   /** Int8 tensors that were rounded or requantised for a reader. */
   readonly #forms = new Map<ValueId, Form[]>();
+  /** Results of softmax. */
+  readonly #probabilities = new Set<ValueId>();
   /** Names of float tensors by the int8 tensor that they come from. */
   readonly #widened = new Map<string, string>();
 
+  /** The largest magnitude of a weight in steps. */
+  readonly #most: number;
+
   /** @param graph with the quantisation of its values */
-  constructor(emit: Emitter, graph: Graph) {
+  constructor(emit: Emitter, graph: Graph, weightBits = 8) {
     this.#emit = emit;
     this.#graph = graph;
+    this.#most = 2 ** (weightBits - 1) - 1;
   }
 
   #value(id: ValueId): Value {
@@ -102,7 +108,11 @@ export class Int8Lowering {
     const forms = this.#forms.get(id) ?? [];
     const known = forms.find(({ quantization }) => sameQuantization(quantization, wanted));
     if (known) return known;
-    const form = { name: this.#emit.quantize(this.native(id), wanted), quantization: wanted };
+    // ONNX Runtime would merge two roundings in a row into the softmax, whose kernel overflows in
+    // steps finer than 1/256. Probabilities are their own magnitudes, and Abs stays where it is.
+    const native = this.native(id);
+    const source = this.#probabilities.has(id) ? this.#emit.node('Abs', [native]) : native;
+    const form = { name: this.#emit.quantize(source, wanted), quantization: wanted };
     this.#forms.set(id, [...forms, form]);
     return form;
   }
@@ -112,7 +122,7 @@ export class Int8Lowering {
     const { data, shape } = this.#value(id);
     if (sharesParameters(node.op)) return this.#int8(id, this.#parameters(at(node.outputs, 0)));
     if (!data) return this.#int8(id, this.#parameters(id));
-    const { data: bytes, quantization } = symmetric(data);
+    const { data: bytes, quantization } = symmetric(data, this.#most);
     return { name: this.#emit.int8(shape, bytes, quantization), quantization };
   }
 
@@ -156,6 +166,7 @@ export class Int8Lowering {
     const result = this.#emit.fresh();
     lowerNode(this.#emit, this.#graph, node, { names, results: [result] });
     const output = at(node.outputs, 0);
+    if (node.op === 'softmax') this.#probabilities.add(output);
     this.#made.set(output, this.#round(result, output));
   }
 
@@ -182,7 +193,7 @@ export class Int8Lowering {
     const [n, k] = w.shape as [number, number];
     const parameters = this.#parameters(x.id);
     const bias = b.data as TypedArray;
-    const weights = perRow(w.data as TypedArray, [n, k], bias, scaleOf(parameters));
+    const weights = perRow(w.data as TypedArray, [n, k], bias, scaleOf(parameters), this.#most);
     const isMatrix = x.shape.length === 2;
     const input = this.#int8(x.id, parameters);
     const matrix = (): Form => {

@@ -108,6 +108,23 @@ describe('the int8 profile', () => {
     const [gather, next] = node ?? [];
     expect([gather?.opType, next?.opType]).toEqual(['Gather', 'DequantizeLinear']);
   });
+
+  it('keeps sums within 16 bits where weights have 7 bits', async () => {
+    const graph = recorded(({ x }) => tf.matMul(x as tf.Tensor2D, tf.fill([64, 4], 0.5)), {
+      x: { shape: [1, 64] },
+    });
+    const x = new Float32Array(64).fill(3);
+    const calibration = calibrate(graph, [{ x }, { x: new Float32Array(64) }]);
+    const bytes = toOnnx(graph, { profile: 'int8', calibration, weightBits: 7 });
+    const { initializer } = decodeModel(bytes).graph ?? {};
+    const weights = initializer?.find(({ dims }) => String(dims?.map(Number)) === '4,64');
+    expect(Math.max(...Int8Array.from(weights?.rawData ?? []))).toBe(63);
+    // Settings as they come, in which x86 without VNNI saturates 8-bit weights.
+    const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 });
+    const { y } = await session.run({ x: new ort.Tensor('float32', x, [1, 64]) });
+    expect(y?.data[0]).toBeCloseTo(96, 0);
+    await session.release();
+  });
 });
 
 describe('the dynamic profile', () => {

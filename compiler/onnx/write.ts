@@ -14,7 +14,16 @@ export type OnnxOptions = {
 } & (
   | { profile: 'float32' }
   /** Int8 inside (QuantizeLinear, DequantizeLinear). The calibration must be of this very graph. */
-  | { profile: 'int8'; calibration: Calibration }
+  | {
+      profile: 'int8';
+      calibration: Calibration;
+      /**
+       * 7 keeps weights within ±63, so that sums of two uint8 · int8 products fit 16 bits: for x86
+       * without VNNI under ONNX Runtime's default settings. Phones do not need it.
+       * @default 8
+       */
+      weightBits?: 7 | 8;
+    }
   /** Products with constant weights in 8 bits, activations quantised at run time. */
   | {
       profile: 'dynamic';
@@ -34,7 +43,8 @@ function lowerAll(emit: Emitter, graph: Graph, options: OnnxOptions): void {
     const dynamic = new DynamicLowering(emit, graph, options.smallest);
     each((node) => dynamic.lower(node));
   } else {
-    const int8 = new Int8Lowering(emit, quantizeGraph(graph, options.calibration));
+    const quantised = quantizeGraph(graph, options.calibration);
+    const int8 = new Int8Lowering(emit, quantised, options.weightBits);
     each((node) => int8.lower(node));
     for (const { value } of graph.outputs) int8.native(value);
   }

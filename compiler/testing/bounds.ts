@@ -38,6 +38,7 @@ const COMPUTED = 1.01;
 /** Zero points of run-time quantisation are rounded too, which moves the ends by half a step. */
 const AT_RUN_TIME = 1.01;
 const UINT8_STEPS = 255;
+const FLOAT32_ROUNDING = 2 ** -22;
 
 export type Rounding =
   | { profile: 'float32' }
@@ -56,7 +57,12 @@ function rounded(interval: Interval, quantization: Quantization, steps: number):
   const [least, most] = [-128, 127].map((q) => scale * (q - zeroPointOf(quantization)));
   const clamp = (x: number): number => Math.max(least as number, Math.min(most as number, x));
   const { low, high } = widened(interval, () => scale * steps);
-  return { low: low.map(clamp), high: high.map(clamp) };
+  const ends = { low: low.map(clamp), high: high.map(clamp) };
+  // Runtimes multiply steps and scale in float32.
+  return widened(
+    ends,
+    (i) => FLOAT32_ROUNDING * Math.max(Math.abs(at(ends.low, i)), Math.abs(at(ends.high, i))),
+  );
 }
 
 const restored = (data: ArrayLike<number>, { scale, zeroPoint }: Quantization): Interval => {

@@ -35,6 +35,10 @@ describe.each(['int8', 'onnxInt8'] as const)('%s', (target) => {
       'an input that is read in its own and in shared parameters',
       (a, b) => tf.concat([tf.neg(b), b, tf.mul(a, 1.5)], 1),
     ],
+    [
+      'probabilities that are read in finer steps',
+      (a) => tf.minimum(tf.softmax(tf.mul(a, 0.1)), 2),
+    ],
   ])('stays within its steps for %s', async (_, run) => {
     const subject = {
       inputs,

@@ -45,11 +45,14 @@ export interface QuantizedArray {
   quantization: Quantization;
 }
 
-/** One symmetric scale for all: factors of a matrix product. */
-export function symmetric(data: TypedArray): QuantizedArray {
+/**
+ * One symmetric scale for all: factors of a matrix product.
+ * @param most the largest magnitude in steps, at most 127
+ */
+export function symmetric(data: TypedArray, most = HIGHEST): QuantizedArray {
   let largest = 0;
   for (const x of data) largest = Math.max(largest, Math.abs(x));
-  const scale = Math.fround(Math.max(largest / HIGHEST, SMALLEST_SCALE)) || 1;
+  const scale = Math.fround(Math.max(largest / most, SMALLEST_SCALE));
   const quantization = { scale: [scale], zeroPoint: [0], axis: 0 };
   return { data: quantizeArray(data, quantization), quantization };
 }
@@ -57,12 +60,14 @@ export function symmetric(data: TypedArray): QuantizedArray {
 /**
  * Weights [n, k] with a symmetric scale a row. `bias` and the input's scale matter because a bias is
  * stored in units of input scale · row scale: a row of tiny weights under a large bias is coarser.
+ * @param most the largest magnitude in steps, at most 127
  */
 export function perRow(
   weights: TypedArray,
   [n, k]: readonly [number, number],
   bias: TypedArray,
   inputScale: number,
+  most = HIGHEST,
 ): QuantizedArray {
   const scale: number[] = [];
   const data = new Int8Array(n * k);
@@ -72,10 +77,10 @@ export function perRow(
       largest = Math.max(largest, Math.abs(at(weights, i)));
     }
     const forBias = Math.abs(at(bias, row)) / inputScale / LARGEST_BIAS;
-    const step = Math.fround(Math.max(largest / HIGHEST, forBias, SMALLEST_SCALE));
+    const step = Math.fround(Math.max(largest / most, forBias, SMALLEST_SCALE));
     scale.push(step);
     for (let i = row * k; i < (row + 1) * k; i++) {
-      data[i] = Math.max(-HIGHEST, Math.min(HIGHEST, Math.round(at(weights, i) / step)));
+      data[i] = Math.max(-most, Math.min(most, Math.round(at(weights, i) / step)));
     }
   }
   return { data, quantization: { scale, zeroPoint: scale.map(() => 0), axis: 0 } };
