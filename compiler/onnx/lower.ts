@@ -2,6 +2,7 @@
 import {
   at,
   type Graph,
+  isZero,
   type Node,
   type OpName,
   type Shape,
@@ -10,6 +11,7 @@ import {
   type Value,
   valueById,
 } from '../graph/ir.ts';
+import { lowerGru } from './gru.ts';
 import type { Attribute, OnnxDType } from './proto.ts';
 
 export interface OnnxEmitter {
@@ -61,8 +63,6 @@ export function transposed(emit: OnnxEmitter, name: string, rank: number): strin
   const perm = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
   return emit.node('Transpose', [name], { perm });
 }
-
-const isZero = (value: Value): boolean => value.data?.every((x) => x === 0) === true;
 
 const dense: Lowering<'dense'> = ({ emit, node, inputs, names, results }) => {
   const [x, w, b] = inputs as [Value, Value, Value];
@@ -180,6 +180,7 @@ const onnxLowerings: Table = {
     emit.node('MatMul', operands, {}, results);
   },
   dense,
+  gru: lowerGru,
   sum: ({ emit, node, names, results }) => {
     const { axes, keepDims } = node.attributes;
     emit.node('ReduceSum', [...names, emit.ints(axes)], { keepdims: Number(keepDims) }, results);

@@ -1,5 +1,6 @@
 /** A graph as an ONNX file: IR 8, opset 17, in one of three profiles; float32 and int32 at the edges. */
 import type { Calibration } from '../graph/calibrate.ts';
+import { expandComposites } from '../graph/expand.ts';
 import { type Graph, type Node, valueById } from '../graph/ir.ts';
 import { quantizeGraph } from '../tflite/plan.ts';
 import { Emitter } from './emitter.ts';
@@ -54,7 +55,12 @@ function lowerAll(emit: Emitter, graph: Graph, options: OnnxOptions): void {
  * Encodes a graph; input and output names are the graph's. Equal graphs give equal bytes.
  * @throws EdgeloomError `unsupported-op` for what opset 17 cannot express
  */
-export function toOnnx(graph: Graph, options: OnnxOptions): Uint8Array {
+export function toOnnx(recorded: Graph, options: OnnxOptions): Uint8Array {
+  // ONNX's GRU keeps or replaces a state; it cannot blend. In 8 bits it is its steps.
+  const graph =
+    options.profile === 'float32'
+      ? expandComposites(recorded, { only: ({ attributes }) => attributes.mask === 'blend' })
+      : expandComposites(recorded);
   const emit = new Emitter(graph.values.map((value) => value.name));
   lowerAll(emit, graph, options);
   const read = new Set(emit.nodes.flatMap((node) => node.input));

@@ -1,6 +1,7 @@
 /** How far a target's numbers are from tfjs's, and whether the profile's step sizes explain it. */
 import { Random } from '../../lib/random.ts';
 import { calibrate } from '../graph/calibrate.ts';
+import { expandComposites } from '../graph/expand.ts';
 import type { NamedArrays } from '../graph/interpret.ts';
 import { at, type Graph } from '../graph/ir.ts';
 import { planQuantization } from '../tflite/plan.ts';
@@ -50,7 +51,8 @@ export interface Deviation {
 /** The least that a constant must hold to be packed; small shapes would otherwise stay float32. */
 const SMALLEST = 2;
 
-function roundingOf({ graph, rows }: Prepared, target: Target): Rounding {
+function roundingOf({ graph: recorded, rows }: Prepared, target: Target): Rounding {
+  const graph = expandComposites(recorded);
   switch (target) {
     case 'int8':
     case 'onnxInt8':
@@ -80,7 +82,7 @@ export async function deviation(prepared: Prepared, target: Target): Promise<Dev
   for (const [i, results] of wanted.entries()) {
     const inputs = at(rows, i);
     const got = await model.run(inputs);
-    const bounds = outputBounds(graph, rounding, inputs);
+    const bounds = outputBounds(expandComposites(graph), rounding, inputs);
     outside = Math.max(outside, furthestOutside(bounds, got));
     width = Math.max(width, relativeWidth(bounds));
     pairs.push([results, got]);

@@ -3,6 +3,7 @@
  * forms, float32 and int8; whichever a reader asks for is made when it is first needed.
  */
 import {
+  at,
   type Graph,
   type Quantization,
   type Shape,
@@ -11,7 +12,7 @@ import {
   valueById,
 } from '../graph/ir.ts';
 import { toFloat16 } from './float16.ts';
-import type { OptionValues, TfliteOperator, TfliteTensor } from './model.ts';
+import type { OptionValues, TfliteFunction, TfliteOperator, TfliteTensor } from './model.ts';
 import type { QuantizationPlan } from './plan.ts';
 import { quantizeArray, sameQuantization, scaleOf, symmetric } from './quantize.ts';
 import { finestScale } from './resolution.ts';
@@ -26,9 +27,18 @@ type ConstantData = TypedArray | Int8Array | Uint16Array;
 const bytesOf = (data: ConstantData): Uint8Array =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
+/** Where a graph is written into another one: its ports are tensors that exist already. */
+export interface Inlining {
+  emitter: TfliteEmitter;
+  inputs: readonly number[];
+  outputs: readonly number[];
+}
+
 export class TfliteEmitter {
-  readonly tensors: TfliteTensor[] = [];
-  readonly operators: TfliteOperator[] = [];
+  readonly tensors: TfliteTensor[];
+  readonly operators: TfliteOperator[];
+  /** Subgraphs that the operators call. */
+  readonly functions: TfliteFunction[];
   readonly #graph: Graph;
   readonly #plan: QuantizationPlan;
   readonly #storage: StoragePlan;
@@ -38,16 +48,35 @@ export class TfliteEmitter {
   readonly #int8 = new Map<ValueId, number[]>();
   /** Values that an operator writes in int8. */
   readonly #computed = new Set<ValueId>();
-  readonly #constants = new Map<string, number>();
+  readonly #constants: Map<string, number>;
   /** Only the tensors at the edges have names; the others would cost more bytes than their values. */
   readonly #named: ReadonlySet<ValueId>;
 
-  constructor(graph: Graph, plan: QuantizationPlan, storage: StoragePlan = new Map()) {
+  constructor(
+    graph: Graph,
+    plan: QuantizationPlan,
+    { into, storage = new Map() }: { into?: Inlining; storage?: StoragePlan } = {},
+  ) {
     this.#graph = graph;
     this.#plan = plan;
     this.#storage = storage;
-    this.#named = new Set([...graph.inputs, ...graph.outputs].map((port) => port.value));
-    for (const { value } of graph.inputs) this.#native.set(value, this.#nativeTensor(value));
+    this.tensors = into?.emitter.tensors ?? [];
+    this.operators = into?.emitter.operators ?? [];
+    this.functions = into?.emitter.functions ?? [];
+    this.#constants = into ? into.emitter.#constants : new Map();
+    const ports = [...graph.inputs, ...graph.outputs];
+    this.#named = new Set(into ? [] : ports.map((port) => port.value));
+    if (into) {
+      const tensors = [...into.inputs, ...into.outputs];
+      for (const [i, { value }] of ports.entries()) this.#native.set(value, at(tensors, i));
+    } else {
+      for (const { value } of graph.inputs) this.#native.set(value, this.#nativeTensor(value));
+    }
+  }
+
+  /** Adds a subgraph and returns its number in the file. */
+  function(made: TfliteFunction): number {
+    return this.functions.push(made);
   }
 
   #add(tensor: TfliteTensor): number {

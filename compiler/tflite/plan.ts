@@ -4,6 +4,7 @@
  * in groups of equal parameters, so that as few requantisations as possible are left.
  */
 import type { Calibration, Range } from '../graph/calibrate.ts';
+import { expandComposites } from '../graph/expand.ts';
 import {
   at,
   type Graph,
@@ -277,8 +278,9 @@ export function planQuantization(graph: Graph, { ranges }: Calibration): Quantiz
   return plan;
 }
 
-/** The same graph, its values with the parameters that int8 files give them. */
-export function quantizeGraph(graph: Graph, calibration: Calibration): Graph {
+/** The graph as int8 files have it: without composite operations, its values with parameters. */
+export function quantizeGraph(recorded: Graph, calibration: Calibration): Graph {
+  const graph = expandComposites(recorded);
   const plan = planQuantization(graph, calibration);
   const values = graph.values.map((value) => {
     const quantization = plan.get(value.id);

@@ -14,6 +14,8 @@ export type Tensors = Record<string, tf.Tensor>;
 export interface InputSpec {
   dtype: 'float32' | 'int32';
   shape: number[];
+  /** The shape is that of one tensor for the whole batch, not of a row's. */
+  whole?: boolean;
   /** For an expanded column: the stored column that is 0 where the vector must be all zeros. */
   validity?: string;
 }
@@ -43,6 +45,8 @@ export interface Model {
   readonly config: Record<string, unknown>;
   /** What `loss` needs of a batch; `predict` may ignore the label columns. */
   readonly inputs: Record<string, InputSpec>;
+  /** Weights that stay as they are, when only a part of the model is trained. */
+  readonly frozen?: Tensors;
   /** Set when `loss` accepts label columns that are cut. */
   readonly labelCut?: LabelCut;
   /** Fresh weights; equal seeds give equal weights. */

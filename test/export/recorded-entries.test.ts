@@ -4,7 +4,12 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { InputType, NamedTensors } from '../../compiler/index.ts';
+import {
+  countOperations,
+  type InputType,
+  type NamedTensors,
+  record,
+} from '../../compiler/index.ts';
 import {
   build,
   expected,
@@ -124,6 +129,14 @@ const subjects: Record<string, () => Subject> = {
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
+});
+
+it('the entries over a sequence are recorded with their recurrences whole', () => {
+  const recurrences = (name: string): number | undefined => {
+    const { run, inputs } = subjects[name]!();
+    return countOperations(record(run, inputs)).gru;
+  };
+  expect(['rerank', 'decide'].map(recurrences)).toEqual([1, 4]);
 });
 
 async function measure(name: string, target: Target) {
