@@ -48,7 +48,8 @@ describe('the bounds', () => {
       const outcome = results.get('int8');
       if (outcome?.kind === 'right') widths.push(outcome.found.width);
     }
-    expect(widths.sort((a, b) => a - b)[20]).toBeLessThan(0.2);
+    // Half the magnitude: zeros, or a sign turned round, lie outside.
+    expect(widths.sort((a, b) => a - b)[20]).toBeLessThan(0.5);
   });
 
   it('are left by files with other step sizes', async () => {
