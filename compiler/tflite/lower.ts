@@ -149,6 +149,15 @@ const dense: Lowering<'dense'> = (call) => {
     keepDims: x.shape.length !== 2,
   };
   const input = call.operand(0);
+  if (emit.storage(w.id) === 'rows') {
+    // The kernel quantises its input row by row; scales of weights do not depend on it.
+    const shape = w.shape as [number, number];
+    const rows = perRow(w.data as TypedArray, shape, new Float32Array(shape[0]), 1);
+    const weights = emit.constant('INT8', shape, rows.data, rows.quantization);
+    const operands = [input, weights, emit.native(b.id)];
+    emit.operator('FULLY_CONNECTED', operands, call.results(), { ...options, asymmetric: true });
+    return;
+  }
   if (!call.int8) {
     const operands = [input, emit.native(w.id), emit.native(b.id)];
     emit.operator('FULLY_CONNECTED', operands, call.results(), options);
@@ -172,12 +181,11 @@ const negate: Lowering<'negate'> = (call) => {
     same('NEG')(call);
     return;
   }
-  const zero = call.emit.constant('INT8', [], Int8Array.of(0), {
-    scale: [1],
-    zeroPoint: [0],
-    axis: 0,
-  });
-  call.emit.operator('SUB', [zero, call.operand(0)], call.results());
+  const x = call.operand(0);
+  const { scale } = call.emit.tensors[x]?.quantization ?? call.parameters();
+  // Zero in the steps of x: the kernel's resolution is that of the coarser input.
+  const zero = call.emit.constant('INT8', [], Int8Array.of(0), { scale, zeroPoint: [0], axis: 0 });
+  call.emit.operator('SUB', [zero, x], call.results());
 };
 
 const square: Lowering<'square'> = (call) => {
@@ -225,9 +233,20 @@ const pad: Lowering<'pad'> = (call) => {
 };
 
 const gather: Lowering<'gather'> = (call) => {
-  const { axis, batchDims } = call.node.attributes;
+  const { emit, node, outputs } = call;
+  const { axis, batchDims } = node.attributes;
+  const table = at(node.inputs, 0);
+  if (emit.storage(table) === 'int8') {
+    // First the rows, then their numbers: the table is never widened as a whole.
+    const stored = emit.stored(table);
+    const { shape } = at(outputs, 0);
+    const rows = emit.temporary('INT8', shape, emit.tensors[stored]?.quantization);
+    emit.operator('GATHER', [stored, call.operand(1)], [rows], { axis, batchDims });
+    emit.operator('DEQUANTIZE', [rows], call.results());
+    return;
+  }
   const operands = [call.operand(0), call.operand(1)];
-  call.emit.operator('GATHER', operands, call.results(), { axis, batchDims });
+  emit.operator('GATHER', operands, call.results(), { axis, batchDims });
 };
 
 const oneHot: Lowering<'oneHot'> = (call) => {

@@ -39,7 +39,8 @@ describe('forRange', () => {
   });
 
   it('is legal for a range without width', () => {
-    expect(forRange({ min: 0, max: 0 })).toEqual({ scale: [1], zeroPoint: [0], axis: 0 });
+    const finest = [Math.fround(1e-9)];
+    expect(forRange({ min: 0, max: 0 })).toEqual({ scale: finest, zeroPoint: [0], axis: 0 });
   });
 
   it('represents a mask of 0 and 1 exactly', () => {
