@@ -1,0 +1,31 @@
+/** Runs the Python scripts over a folder of cases and reads their report. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { lastLines, runCommand } from '../../infra/shared/command.ts';
+
+const reportSchema = z.array(
+  z.strictObject({
+    id: z.string(),
+    check: z.string().describe('runtime or checker'),
+    status: z.enum(['ran', 'refused']),
+    error: z
+      .number()
+      .nullable()
+      .describe('largest difference over the largest expected value; null when refused'),
+    message: z.string().describe('why it was refused'),
+  }),
+);
+export type Result = z.infer<typeof reportSchema>[number];
+
+/** @param pythons interpreters of the environments side-check and old-phone */
+export async function sideCheck(
+  folder: string,
+  pythons: { sideCheck: string; oldPhone: string },
+): Promise<Result[]> {
+  const script = fileURLToPath(new URL('./check.py', import.meta.url));
+  const done = await runCommand(pythons.sideCheck, ['-B', script, folder, pythons.oldPhone]);
+  if (done.code !== 0) throw new Error(`the side-check did not finish:\n${lastLines(done, 30)}`);
+  return reportSchema.parse(JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')));
+}
