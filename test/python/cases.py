@@ -6,27 +6,12 @@ golden.safetensors: tensors "<id>/<row>/in/<input>" and "<id>/<row>/out/<output>
 
 import json
 import os
-import struct
 import sys
 import tempfile
 
 import numpy as np
 
-DTYPES = {"F32": np.float32, "I32": np.int32}
-
-
-def read_safetensors(path):
-    with open(path, "rb") as file:
-        data = file.read()
-    (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + length])
-    header.pop("__metadata__", None)
-    tensors = {}
-    for name, entry in header.items():
-        start, end = (8 + length + offset for offset in entry["data_offsets"])
-        flat = np.frombuffer(data[start:end], DTYPES[entry["dtype"]])
-        tensors[name] = flat.reshape(entry["shape"])
-    return tensors
+from safetensors_file import read_safetensors
 
 
 class Case:

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { lastLines, runCommand } from '../../infra/shared/command.ts';
+import { runPython } from '../../infra/python/index.ts';
 
 const reportSchema = z.array(
   z.strictObject({
@@ -25,7 +25,6 @@ export async function sideCheck(
   pythons: { sideCheck: string; oldPhone: string },
 ): Promise<Result[]> {
   const script = fileURLToPath(new URL('./check.py', import.meta.url));
-  const done = await runCommand(pythons.sideCheck, ['-B', script, folder, pythons.oldPhone]);
-  if (done.code !== 0) throw new Error(`the side-check did not finish:\n${lastLines(done, 30)}`);
+  await runPython(pythons.sideCheck, script, [folder, pythons.oldPhone]);
   return reportSchema.parse(JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')));
 }

@@ -1,0 +1,76 @@
+"""Runs our files and theirs in LiteRT, one thread, XNNPACK: measure.py FOLDER…
+
+Writes FOLDER/measured.json: {file: {"bytes", "outputs": {name: [row, …]}, "wallUs": [block, …],
+"cpuUs": [block, …]}}. Times are those of many short blocks of calls; the files of a subject take
+turns, block by block, so that whatever else the machine does meets all of them alike.
+"""
+
+import json
+import sys
+import time
+
+from ai_edge_litert.interpreter import Interpreter
+
+from folder import Subject
+
+FILES = ["ours.float32", "theirs.float32", "ours.int8", "theirs.int8"]
+BLOCK_SECONDS = 0.004
+BLOCKS = 300
+
+
+class Opened:
+    def __init__(self, subject, name):
+        self.data = subject.bytes(f"{name}.tflite")
+        self.interpreter = Interpreter(model_content=self.data, num_threads=1)
+        self.interpreter.allocate_tensors()
+        (signature,) = self.interpreter.get_signature_list().keys()
+        runner = self.interpreter.get_signature_runner(signature)
+        self.inputs = {name: at["index"] for name, at in runner.get_input_details().items()}
+        self.outputs = {name: at["index"] for name, at in runner.get_output_details().items()}
+        self.wall, self.cpu = [], []
+
+    def run(self, row):
+        for name, index in self.inputs.items():
+            self.interpreter.set_tensor(index, row[name])
+        self.interpreter.invoke()
+        return {name: self.interpreter.get_tensor(index) for name, index in self.outputs.items()}
+
+    def time_block(self, calls):
+        wall, cpu = time.perf_counter_ns(), time.process_time_ns()
+        for _ in range(calls):
+            self.interpreter.invoke()
+        self.wall.append((time.perf_counter_ns() - wall) / calls / 1000)
+        self.cpu.append((time.process_time_ns() - cpu) / calls / 1000)
+
+
+def measure(subject):
+    opened = {name: Opened(subject, name) for name in FILES}
+    held = subject.rows("held")
+    measured = {}
+    for name, file in opened.items():
+        rows = [file.run(row) for row in held]
+        outputs = {key: [row[key].reshape(-1).tolist() for row in rows] for key in file.outputs}
+        measured[name] = {"bytes": len(file.data), "outputs": outputs}
+    for file in opened.values():
+        file.run(held[0])
+        file.time_block(20)
+    calls = {name: max(3, int(BLOCK_SECONDS * 1e6 / file.wall[-1])) for name, file in opened.items()}
+    for file in opened.values():
+        file.wall.clear()
+        file.cpu.clear()
+    order = list(opened)
+    for block in range(BLOCKS):
+        # Each file meets each predecessor.
+        for name in order[block % 4 :] + order[: block % 4]:
+            opened[name].time_block(calls[name])
+    for name, file in opened.items():
+        measured[name]["wallUs"] = file.wall
+        measured[name]["cpuUs"] = file.cpu
+    with open(subject.path("measured.json"), "w") as file:
+        json.dump(measured, file)
+
+
+for folder in sys.argv[1:]:
+    subject = Subject(folder)
+    print(f"running {subject.name}", flush=True)
+    measure(subject)
