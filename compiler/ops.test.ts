@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../lib/random.ts';
-import { floatOperations, int8Operations, type Make } from './testing/operations.ts';
+import { floatOperations, int8Operations, type Make } from './testing/op-cases.ts';
 import { errorOf, FLOAT_TARGETS } from './testing/parity.ts';
 
 const FLOAT_TOLERANCE = 1e-5;

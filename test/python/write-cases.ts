@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type NamedArrays, record } from '../../compiler/index.ts';
-import { floatOperations, int8Operations } from '../../compiler/testing/operations.ts';
+import { floatOperations, int8Operations } from '../../compiler/testing/op-cases.ts';
 import { expected, randomInputs, type Subject } from '../../compiler/testing/parity.ts';
 import { readModel } from '../../compiler/tflite/read.ts';
 import { RUNTIME_METADATA } from '../../compiler/tflite/schema.ts';

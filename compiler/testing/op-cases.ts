@@ -1,9 +1,8 @@
-/** For tests: every operation of tfjs that the compiler takes, as a function with inputs of random shapes. */
+/** Every operation that models use, as functions of tfjs with random shapes. */
 import * as tf from '@tensorflow/tfjs';
 import { Random } from '../../lib/random.ts';
 import type { Subject } from './parity.ts';
 
-/** A function with inputs of drawn shapes. */
 export type Make = (random: Random) => Subject;
 
 const size = (random: Random): number => 1 + random.below(6);
