@@ -197,14 +197,22 @@ const stridedSlice: Lowering<'stridedSlice'> = (call) => {
 const split: Lowering<'split'> = (call) => {
   const { emit, node } = call;
   const { axis, sizes } = node.attributes;
-  const even = sizes.every((size) => size === sizes[0]);
   const x = call.operand(0);
-  const options = { splits: sizes.length };
-  if (even) emit.operator('SPLIT', [emit.ints([axis], []), x], call.results(), options);
-  else {
-    const operands = [x, emit.ints(sizes), emit.ints([axis], [])];
-    emit.operator('SPLIT_V', operands, call.results(), options);
+  const results = call.results();
+  if (sizes.every((size) => size === sizes[0])) {
+    emit.operator('SPLIT', [emit.ints([axis], []), x], results, { splits: sizes.length });
+    return;
   }
+  // Not SPLIT_V: XNNPACK lacks it, and hands the graph over and back around it. MNN lacks it, too.
+  limitRank(call);
+  const { shape } = at(call.inputs, 0);
+  let from = 0;
+  sizes.forEach((size, i) => {
+    const begin = emit.ints(shape.map((_, k) => (k === axis ? from : 0)));
+    const extent = emit.ints(shape.map((n, k) => (k === axis ? size : n)));
+    emit.operator('SLICE', [x, begin, extent], [at(results, i)]);
+    from += size;
+  });
 };
 
 const pad: Lowering<'pad'> = (call) => {

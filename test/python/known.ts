@@ -25,8 +25,14 @@ const unread = (operator: string, why: string, ...subjects: string[]): Known => 
 });
 
 export const KNOWN: readonly Known[] = [
-  unread('SPLIT_V', 'alibaba/MNN#1643', ...ENTRIES, 'split in unequal parts'),
-  unread('SELECT_V2', 'as alibaba/MNN#3591', 'where', 'where between conditions'),
+  unread(
+    'SELECT_V2',
+    'as alibaba/MNN#3591',
+    'rerank',
+    'decide',
+    'where',
+    'where between conditions',
+  ),
   unread('BROADCAST_TO', 'as alibaba/MNN#3591', 'broadcast'),
   unread('REVERSE_V2', 'as alibaba/MNN#3591', 'reverse'),
   unread('ELU', 'as alibaba/MNN#3591', 'elu'),
@@ -69,7 +75,7 @@ export const KNOWN: readonly Known[] = [
   },
   {
     check: 'MNN',
-    subjects: ['dense'],
+    subjects: ['dense', 'encodeExposureStep', 'encodePageViewStep'],
     profile: /TFLite int8/,
     says: 'wrong',
     why: 'int8 files are not supported: alibaba/MNN#1976, alibaba/MNN#855',
