@@ -15,7 +15,7 @@ import {
 import type { TfliteEmitter } from './emitter.ts';
 import type { OptionValues } from './model.ts';
 import { dataInputs, sharesParameters } from './plan.ts';
-import { perRow, quantizeBias, sameQuantization, scaleOf, symmetric } from './quantize.ts';
+import { perRowOrOne, quantizeBias, sameQuantization, scaleOf, symmetric } from './quantize.ts';
 import { ACTIVATION, type OperatorName, TENSOR_TYPE } from './schema.ts';
 
 /** One node being lowered: its tensors in the type in which it computes. */
@@ -156,13 +156,13 @@ const dense: Lowering<'dense'> = (call) => {
   const inputScale = scaleOf(emit.parameters(x.id));
   const shape = w.shape as [number, number];
   const bias = b.data as TypedArray;
-  const weights = perRow(w.data as TypedArray, shape, bias, inputScale);
-  const shifts = quantizeBias(bias, inputScale, weights.quantization);
-  const operands = [
-    input,
-    emit.constant('INT8', shape, weights.data, weights.quantization),
-    emit.constant('INT32', b.shape, shifts.data, shifts.quantization),
-  ];
+  const weights = perRowOrOne(w.data as TypedArray, shape, bias, inputScale);
+  const operands = [input, emit.constant('INT8', shape, weights.data, weights.quantization)];
+  // A bias has a scale per row of its own, twice the bytes of its values.
+  if (bias.some((x) => x !== 0)) {
+    const shifts = quantizeBias(bias, inputScale, weights.quantization);
+    operands.push(emit.constant('INT32', b.shape, shifts.data, shifts.quantization));
+  }
   emit.operator('FULLY_CONNECTED', operands, call.results(), options);
 };
 
