@@ -26,10 +26,12 @@ const measuredSchema = z.object({
 export const readMeasured = async (folder: string): Promise<z.infer<typeof measuredSchema>> =>
   measuredSchema.parse(JSON.parse(await readFile(join(folder, 'measured.json'), 'utf8')));
 
-function median(values: number[]): number {
+function quantile(values: number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
+  return sorted[Math.floor(sorted.length * part)]!;
 }
+
+const median = (values: number[]): number => quantile(values, 0.5);
 
 /** Median of the ratios of neighbouring blocks: what slows the machine down meets both. */
 const medianRatio = (ours: number[], theirs: number[]): number =>
@@ -119,6 +121,7 @@ export async function figuresOf(
         ...{ value: rounded(medianRatio(ours.cpuUs, theirs.cpuUs)), ...about },
         peer: { oursUs: rounded(median(ours.cpuUs)), theirsUs: rounded(median(theirs.cpuUs)) },
         extra: {
+          ratioOfFastTenths: rounded(quantile(ours.cpuUs, 0.1) / quantile(theirs.cpuUs, 0.1)),
           wallRatio: rounded(medianRatio(ours.wallUs, theirs.wallUs)),
           wallUs: { ours: rounded(median(ours.wallUs)), theirs: rounded(median(theirs.wallUs)) },
         },
