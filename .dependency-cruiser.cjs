@@ -30,7 +30,11 @@ module.exports = {
     },
     only('lib', [], 'helpers know nobody'),
     only('compiler', ['lib/'], 'compiler ← models ← export'),
-    only('models', ['lib/', 'compiler/'], 'a model is pure functions of tensors'),
+    only(
+      'models',
+      ['lib/', 'compiler/trace/(composite|raw-op)\\.ts$', 'compiler/tensorflow/index\\.ts$'],
+      'a model is pure functions of tensors; of the compiler it knows operations and training',
+    ),
     only('data', ['lib/'], 'beside models'),
     only('simulator', ['lib/', 'data/contracts/'], 'writes device logs, knows no pipeline'),
     only(

@@ -25,6 +25,20 @@ export { type OnnxOptions, toOnnx } from './onnx/write.ts';
 export { loadTflite } from './runtimes/litert.ts';
 export { loadOnnx } from './runtimes/onnxruntime.ts';
 export type { LoadedModel } from './runtimes/runtime.ts';
+export {
+  type AdamForm,
+  type AdamOptions,
+  type BatchInput,
+  type BatchInputs,
+  type CompiledTraining,
+  type CompileInfo,
+  type CompileOptions,
+  compileTraining,
+  type GraphFunction,
+  type OptimizerState,
+  type Schedule,
+} from './tensorflow/index.ts';
 export { lintTflite } from './tflite/lint.ts';
 export { type TfliteOptions, toTflite } from './tflite/write.ts';
+export { rawOp, statelessDropout, statelessUniform } from './trace/raw-op.ts';
 export { type InputType, type NamedTensors, type RecordOptions, record } from './trace/record.ts';

@@ -7,6 +7,7 @@ import type { RunOptions } from '../lib/progress.ts';
 import { type NamedTensor, writeSafetensors } from '../lib/safetensors.ts';
 import { Dataset } from './engine/dataset.ts';
 import { predictAll } from './engine/predict.ts';
+import { eagerScorer } from './engine/scorer.ts';
 import { type LabelledCandidates, labelledCandidates } from './engine/validation.ts';
 import {
   type EvaluationReport,
@@ -115,7 +116,7 @@ async function scoreWith(
 ): Promise<Float32Array> {
   const { model, weights } = await loadModel(checkpoint);
   try {
-    const logits = await predictAll(model, weights, dataset, batchSize, options);
+    const logits = await predictAll(eagerScorer(model, weights), dataset, batchSize, options);
     return Float32Array.from(cells, (cell) => logits[cell]!);
   } finally {
     tf.dispose(weights);

@@ -51,7 +51,7 @@ export async function trainModel(
   const valid = await Dataset.open(input.tensorsDir, definition.family, [input.validDate]);
   try {
     const model = definition.create(definition.configFor(dataset.features, input.config ?? {}));
-    const validation = definition.validation(model, valid, params.batchSize);
+    const validation = definition.validation(valid, params.batchSize, model);
     const features = await sha256File(join(input.tensorsDir, 'features.json'));
     const identity = [features, ...input.trainDates, input.validDate, dataset.rows, valid.rows];
     const { stateDir } = input;
@@ -66,7 +66,7 @@ export async function trainModel(
       seed: params.seed,
       trainDates: input.trainDates,
       validDate: input.validDate,
-      params,
+      params: { ...params, ...result.execution },
       backend: tf.getBackend(),
       versions: backendVersions(),
     };

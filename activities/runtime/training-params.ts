@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { useBackend } from '../../models/engine/backend.ts';
 import { type BackendKind, NATIVE_BACKEND } from '../../models/engine/backend-name.ts';
-import { trainParams } from '../../models/engine/train.ts';
+import { type TrainParams, trainParams } from '../../models/engine/train.ts';
 
 export const backendParam = z
   .union([
@@ -14,7 +14,13 @@ export const backendParam = z
 export const startBackend = (backend: BackendKind): Promise<void> => useBackend(backend);
 
 /** Only what is given: each model has defaults of its own, which the engine's defaults must not cover. */
-export const trainingParam = z
-  .partialRecord(trainParams.keyof(), z.number())
+const givenOnly = z
+  .partialRecord(trainParams.keyof(), z.union([z.number(), z.string()]))
+  .refine((given) => trainParams.safeParse(given).success, {
+    error: ({ input }) => trainParams.safeParse(input).error?.issues[0]?.message ?? 'not valid',
+  })
+  .transform((given) => given as Partial<TrainParams>);
+
+export const trainingParam = givenOnly
   .default({})
   .describe(`any of ${Object.keys(trainParams.shape).join(', ')}`);

@@ -1,5 +1,6 @@
 /** Ranges of every value over sample rows: what quantisation needs to know about a graph. */
 import type { RunOptions } from '../../lib/progress.ts';
+import { expandComposites } from './expand.ts';
 import { interpreter, type NamedArrays } from './interpret.ts';
 import { type Graph, type TypedArray, type ValueId, valueById } from './ir.ts';
 
@@ -9,7 +10,7 @@ export interface Range {
 }
 
 export interface Calibration {
-  /** By value; float32 values that were computed at least once. */
+  /** By value of the graph without composite operations; float32, computed at least once. */
   ranges: ReadonlyMap<ValueId, Range>;
   rows: number;
 }
@@ -68,11 +69,12 @@ function trimmed(bins: Float64Array, { min, max }: Range, coverage: number): Ran
  * @throws EdgeloomError `bad-input` for rows that do not fit; RangeError for none, or for NaN
  */
 export function calibrate(
-  graph: Graph,
+  recorded: Graph,
   rows: readonly NamedArrays[],
   { coverage = 1, signal, onProgress }: CalibrationOptions = {},
 ): Calibration {
   if (rows.length === 0) throw new RangeError('calibration needs at least one row');
+  const graph = expandComposites(recorded);
   const run = interpreter(graph);
   const ranges = new Map<ValueId, Range>();
   const each = (message: string, visit: (id: ValueId, data: TypedArray) => void): void => {

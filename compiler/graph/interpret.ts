@@ -16,12 +16,14 @@ import {
 import { elementwiseKernels } from './kernels/elementwise.ts';
 import { linearKernels } from './kernels/linear.ts';
 import { movementKernels } from './kernels/movement.ts';
+import { recurrentKernels } from './kernels/recurrent.ts';
 import type { KernelTable, Prepare, Run } from './kernels/types.ts';
 
 const kernels: KernelTable<Operation['op']> = {
   ...elementwiseKernels,
   ...linearKernels,
   ...movementKernels,
+  ...recurrentKernels,
 };
 
 /** The computation of one operation, prepared for its shapes. */

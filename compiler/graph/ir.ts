@@ -41,6 +41,12 @@ interface Reduction {
   keepDims: boolean;
 }
 
+/**
+ * What a masked step does: with `choice` the mask holds 0 and 1 only, and where it is 0 the state
+ * stays as it is; with `blend` it holds any number m and the state becomes m · h' + (1 − m) · h.
+ */
+export type GruMask = 'none' | 'choice' | 'blend';
+
 /** Every operation and what it needs besides its inputs. Inputs are listed where it is not obvious. */
 export interface OpAttributes {
   identity: None;
@@ -85,6 +91,15 @@ export interface OpAttributes {
   matmul: { transposeA: boolean; transposeB: boolean };
   /** x [..., K], weights [N, K] (constant), bias [N] (constant) → [..., N]. */
   dense: { activation: 'none' | 'relu' };
+  /**
+   * A gated recurrent unit over a sequence, in the form of TensorFlow's GRUBlockCell:
+   *
+   *     [r, u] = σ([x, h] W_g + b_g),  c = tanh([x, r ∘ h] W_c + b_c),  h' = u ∘ h + (1 − u) ∘ c
+   *
+   * x [B, T, D], h0 [B, H], gates kernel [D + H, 2H], gates bias [2H], state kernel [D + H, H],
+   * state bias [H] (kernels and biases constant), mask [B, T] unless it is `none` → states [B, T, H].
+   */
+  gru: { mask: GruMask };
   sum: Reduction;
   mean: Reduction;
   max: Reduction;
@@ -117,6 +132,9 @@ export interface OpAttributes {
 
 export type OpName = keyof OpAttributes;
 
+/** Operations that some targets lack and that have an expansion into the others (`expand.ts`). */
+export type CompositeOp = 'gru';
+
 /** One operation with its attributes, without its place in a graph. */
 export type Operation = { [K in OpName]: { op: K; attributes: OpAttributes[K] } }[OpName];
 export type Node = Operation & { inputs: readonly ValueId[]; outputs: readonly ValueId[] };
@@ -126,15 +144,26 @@ export interface Port {
   value: ValueId;
 }
 
-export interface Graph {
+/** What nodes of every dialect have: the portable operations above, TensorFlow's in `tensorflow/`. */
+export interface AnyNode {
+  op: string;
+  inputs: readonly ValueId[];
+  outputs: readonly ValueId[];
+}
+
+/** A graph in any dialect. */
+export interface GraphOf<N extends AnyNode, V> {
   name: string;
   /** Indexed by id. */
-  values: readonly Value[];
+  values: readonly V[];
   /** Each node comes after the nodes it reads. */
-  nodes: readonly Node[];
+  nodes: readonly N[];
   inputs: readonly Port[];
   outputs: readonly Port[];
 }
+
+/** A graph of portable operations with fixed shapes: what phones' files are made of. */
+export type Graph = GraphOf<Node, Value>;
 
 export const elementCount = (shape: Shape): number => shape.reduce((n, size) => n * size, 1);
 
@@ -152,6 +181,9 @@ export function valueById(graph: Pick<Graph, 'values'>, id: ValueId): Value {
   if (!value) throw new RangeError(`the graph has no value ${id}`);
   return value;
 }
+
+/** True for a constant of zeros. */
+export const isZero = ({ data }: Value): boolean => data?.every((x) => x === 0) === true;
 
 /** Reads `items[index]` where the index is known to be inside. @throws RangeError otherwise */
 export function at<T>(items: ArrayLike<T>, index: number): T {

@@ -3,6 +3,7 @@ import {
   at,
   type DType,
   elementCount,
+  type GruMask,
   type Operation,
   type Shape,
   sameShape,
@@ -60,6 +61,24 @@ function concatShape(types: readonly TensorType[], axis: number): number[] {
   return replaced(first, axis, total);
 }
 
+/** x, h0, gates kernel, gates bias, state kernel, state bias, mask unless there is none. */
+function gruShape(shapes: readonly Shape[], mask: GruMask): number[] {
+  const [batch = 0, steps = 0, width = 0] = at(shapes, 0);
+  const units = at(shapes, 1).at(-1) ?? 0;
+  const rows = width + units;
+  const wanted = [
+    [batch, steps, width],
+    [batch, units],
+    ...[[rows, 2 * units], [2 * units], [rows, units], [units]],
+    ...(mask === 'none' ? [] : [[batch, steps]]),
+  ];
+  if (shapes.length !== wanted.length || !shapes.every((s, i) => sameShape(s, at(wanted, i)))) {
+    const list = (all: readonly Shape[]): string => all.map((shape) => `[${shape}]`).join(' ');
+    throw new TypeError(`gru of ${list(shapes)} in place of ${list(wanted)}`);
+  }
+  return [batch, steps, units];
+}
+
 /** @throws TypeError naming the shapes when the inputs do not fit the operation */
 export function inferTypes(
   operation: Operation,
@@ -98,6 +117,10 @@ export function inferTypes(
       const [n, k] = at(inputs, 1).shape as [number, number];
       if (x.shape.at(-1) !== k) throw new TypeError(`dense of [${x.shape}] with [${n},${k}]`);
       return one([...x.shape.slice(0, -1), n]);
+    }
+    case 'gru': {
+      const shapes = inputs.map((input) => input.shape);
+      return one(gruShape(shapes, operation.attributes.mask));
     }
     case 'sum':
     case 'mean':

@@ -38,7 +38,8 @@ function flowFindings(graph: GraphProto): Finding[] {
   for (const node of graph.node ?? []) {
     for (const name of node.input ?? []) {
       read.add(name);
-      if (made.has(name)) continue;
+      // An optional input that is left out has an empty name.
+      if (name === '' || made.has(name)) continue;
       findings.push({
         rule: 'dangling-name',
         message: `${node.opType} reads ${name} before it is made`,

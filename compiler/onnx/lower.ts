@@ -1,6 +1,7 @@
 /** Each operation of the graph as ONNX nodes (opset 17). */
 import {
   at,
+  isZero,
   type Node,
   type OpName,
   type Shape,
@@ -8,6 +9,7 @@ import {
   unsupported,
   type Value,
 } from '../graph/ir.ts';
+import { lowerGru } from './gru.ts';
 import type { Attribute, OnnxDType } from './proto.ts';
 
 export interface OnnxEmitter {
@@ -58,8 +60,6 @@ function transposed(emit: OnnxEmitter, name: string, rank: number): string {
   const perm = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
   return emit.node('Transpose', [name], { perm });
 }
-
-const isZero = (value: Value): boolean => value.data?.every((x) => x === 0) === true;
 
 const dense: Lowering<'dense'> = ({ emit, node, inputs, names, results }) => {
   const [x, w, b] = inputs as [Value, Value, Value];
@@ -180,6 +180,7 @@ export const onnxLowerings: Table = {
     emit.node('MatMul', operands, {}, results);
   },
   dense,
+  gru: lowerGru,
   sum: ({ emit, node, names, results }) => {
     const { axes, keepDims } = node.attributes;
     emit.node('ReduceSum', [...names, emit.ints(axes)], { keepdims: Number(keepDims) }, results);

@@ -1,4 +1,5 @@
 /** A graph as an ONNX file: IR 8, opset 17, float32. */
+import { expandComposites } from '../graph/expand.ts';
 import { at, type Graph, type Node, type Shape, type ValueId, valueById } from '../graph/ir.ts';
 import { type OnnxCall, type OnnxEmitter, onnxLowerings } from './lower.ts';
 import {
@@ -13,6 +14,12 @@ import {
 export interface OnnxOptions {
   /** The only profile so far. */
   profile: 'float32';
+  /**
+   * A recurrence is the operator GRU, or all its steps one after another: MNN 3.6 takes the operator
+   * and gets it wrong.
+   * @default 'operator'
+   */
+  recurrence?: 'operator' | 'unrolled';
   /** Written as the model's metadata properties. */
   metadata?: Record<string, string>;
 }
@@ -65,7 +72,14 @@ class Emitter implements OnnxEmitter {
  * Encodes a graph; input and output names are the graph's. Equal graphs give equal bytes.
  * @throws EdgeloomError `unsupported-op` for what opset 17 cannot express
  */
-export function toOnnx(graph: Graph, { metadata = {} }: OnnxOptions): Uint8Array {
+export function toOnnx(
+  recorded: Graph,
+  { metadata = {}, recurrence = 'operator' }: OnnxOptions,
+): Uint8Array {
+  // ONNX's GRU keeps or replaces a state; it cannot blend.
+  const graph = expandComposites(recorded, {
+    only: ({ attributes }) => attributes.mask === 'blend' || recurrence === 'unrolled',
+  });
   const emit = new Emitter(graph.values.map((value) => value.name));
   const name = (id: ValueId): string => valueById(graph, id).name;
   for (const node of graph.nodes) {

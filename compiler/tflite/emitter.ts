@@ -3,6 +3,7 @@
  * forms, float32 and int8; whichever a reader asks for is made when it is first needed.
  */
 import {
+  at,
   type Graph,
   type Quantization,
   type Shape,
@@ -10,7 +11,7 @@ import {
   type ValueId,
   valueById,
 } from '../graph/ir.ts';
-import type { OptionValues, TfliteOperator, TfliteTensor } from './model.ts';
+import type { OptionValues, TfliteFunction, TfliteOperator, TfliteTensor } from './model.ts';
 import type { QuantizationPlan } from './plan.ts';
 import { quantizeArray, sameQuantization } from './quantize.ts';
 import type { OperatorName, TensorTypeName } from './schema.ts';
@@ -21,24 +22,48 @@ const TYPES = { float32: 'FLOAT32', int32: 'INT32', bool: 'BOOL' } as const;
 const bytesOf = (data: TypedArray | Int8Array): Uint8Array =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
+/** Where a graph is written into another one: its ports are tensors that exist already. */
+export interface Inlining {
+  emitter: TfliteEmitter;
+  inputs: readonly number[];
+  outputs: readonly number[];
+}
+
 export class TfliteEmitter {
-  readonly tensors: TfliteTensor[] = [];
-  readonly operators: TfliteOperator[] = [];
+  readonly tensors: TfliteTensor[];
+  readonly operators: TfliteOperator[];
+  /** Subgraphs that the operators call. */
+  readonly functions: TfliteFunction[];
   readonly #graph: Graph;
   readonly #plan: QuantizationPlan;
   /** Tensors in the graph's own type. */
   readonly #native = new Map<ValueId, number>();
   /** Int8 forms, the one in the planned parameters first. */
   readonly #int8 = new Map<ValueId, number[]>();
-  readonly #constants = new Map<string, number>();
+  readonly #constants: Map<string, number>;
   /** Only the tensors at the edges have names; the others would cost more bytes than their values. */
   readonly #named: ReadonlySet<ValueId>;
 
-  constructor(graph: Graph, plan: QuantizationPlan) {
+  constructor(graph: Graph, plan: QuantizationPlan, into?: Inlining) {
     this.#graph = graph;
     this.#plan = plan;
-    this.#named = new Set([...graph.inputs, ...graph.outputs].map((port) => port.value));
-    for (const { value } of graph.inputs) this.#native.set(value, this.#nativeTensor(value));
+    this.tensors = into?.emitter.tensors ?? [];
+    this.operators = into?.emitter.operators ?? [];
+    this.functions = into?.emitter.functions ?? [];
+    this.#constants = into ? into.emitter.#constants : new Map();
+    const ports = [...graph.inputs, ...graph.outputs];
+    this.#named = new Set(into ? [] : ports.map((port) => port.value));
+    if (into) {
+      const tensors = [...into.inputs, ...into.outputs];
+      for (const [i, { value }] of ports.entries()) this.#native.set(value, at(tensors, i));
+    } else {
+      for (const { value } of graph.inputs) this.#native.set(value, this.#nativeTensor(value));
+    }
+  }
+
+  /** Adds a subgraph and returns its number in the file. */
+  function(made: TfliteFunction): number {
+    return this.functions.push(made);
   }
 
   #add(tensor: TfliteTensor): number {

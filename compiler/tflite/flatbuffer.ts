@@ -1,7 +1,13 @@
 /** Writes a model's tables into a flatbuffer. Slots and kinds come from schema.ts. */
 import { Builder, type Offset } from 'flatbuffers';
 import type { Quantization } from '../graph/ir.ts';
-import type { SignaturePort, TfliteModel, TfliteOperator, TfliteTensor } from './model.ts';
+import type {
+  SignaturePort,
+  TfliteFunction,
+  TfliteModel,
+  TfliteOperator,
+  TfliteTensor,
+} from './model.ts';
 import {
   BUFFER_ALIGNMENT,
   FILE_IDENTIFIER,
@@ -124,13 +130,13 @@ class ModelWriter {
     return b.endObject();
   }
 
-  #subgraph(model: TfliteModel): Offset {
+  #subgraph(graph: TfliteFunction): Offset {
     const b = this.#builder;
-    const tensors = this.#offsets(model.tensors.map((tensor) => this.#tensor(tensor)));
-    const operators = this.#offsets(model.operators.map((operator) => this.#operator(operator)));
-    const inputs = this.#ints(model.inputs.map((port) => port.tensor));
-    const outputs = this.#ints(model.outputs.map((port) => port.tensor));
-    const name = this.#text('main');
+    const tensors = this.#offsets(graph.tensors.map((tensor) => this.#tensor(tensor)));
+    const operators = this.#offsets(graph.operators.map((operator) => this.#operator(operator)));
+    const inputs = this.#ints(graph.inputs);
+    const outputs = this.#ints(graph.outputs);
+    const name = this.#text(graph.name);
     b.startObject(SLOT.subgraph.count);
     b.addFieldOffset(SLOT.subgraph.tensors, tensors, 0);
     b.addFieldOffset(SLOT.subgraph.inputs, inputs, 0);
@@ -209,7 +215,15 @@ class ModelWriter {
 
   write(model: TfliteModel): Uint8Array {
     const b = this.#builder;
-    const subgraphs = this.#offsets([this.#subgraph(model)]);
+    const main: TfliteFunction = {
+      ...model,
+      name: 'main',
+      inputs: model.inputs.map((port) => port.tensor),
+      outputs: model.outputs.map((port) => port.tensor),
+    };
+    const subgraphs = this.#offsets(
+      [main, ...model.functions].map((graph) => this.#subgraph(graph)),
+    );
     const metadata = this.#metadata(model.minRuntime);
     const signatures = this.#signature(model);
     const codes = this.#operatorCodes();

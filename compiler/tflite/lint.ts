@@ -5,9 +5,10 @@
 
 import type { Finding } from '../finding.ts';
 import { elementCount } from '../graph/ir.ts';
+import { loopFindings } from './lint-loops.ts';
 import { type LintedOperator, quantizationFindings } from './lint-quantization.ts';
 import type { OptionValues, TfliteTensor } from './model.ts';
-import { type ReadModel, type ReadOperator, readModel } from './read.ts';
+import { type ReadModel, type ReadOperator, type ReadSubgraph, readModel } from './read.ts';
 import {
   BUFFER_ALIGNMENT,
   ELEMENT_BYTES,
@@ -28,9 +29,9 @@ const operatorNames = new Map(
   Object.entries(OPERATORS).map(([name, { code }]) => [code as number, name as OperatorName]),
 );
 
-/** The tensors of a file in the form that the version rules take; unknown types become findings. */
-function namedTensors(model: ReadModel, findings: Finding[]): TfliteTensor[] {
-  return model.tensors.map((tensor, i) => {
+/** The tensors of a subgraph in the form that the version rules take; unknown types become findings. */
+function namedTensors(model: ReadModel, graph: ReadSubgraph, findings: Finding[]): TfliteTensor[] {
+  return graph.tensors.map((tensor, i) => {
     const type = typeNames.get(tensor.type);
     if (!type) {
       findings.push({ rule: 'tensor-type', message: `tensor ${i} has the type ${tensor.type}` });
@@ -57,10 +58,11 @@ function optionValues(op: OperatorName, operator: ReadOperator): OptionValues {
 
 function namedOperators(
   model: ReadModel,
+  graph: ReadSubgraph,
   tensors: readonly TfliteTensor[],
   findings: Finding[],
 ): LintedOperator[] {
-  return model.operators.flatMap((operator, i) => {
+  return graph.operators.flatMap((operator, i) => {
     const code = model.codes[operator.codeIndex];
     const op = code && operatorNames.get(code.code);
     if (!code || !op) {
@@ -102,7 +104,12 @@ function bufferFindings(model: ReadModel): Finding[] {
     const message = `buffer ${i} begins at byte ${offset}, not at a multiple of ${BUFFER_ALIGNMENT}`;
     findings.push({ rule: 'buffer-alignment', message });
   });
-  model.tensors.forEach((tensor, i) => {
+  return findings;
+}
+
+function tensorBufferFindings(model: ReadModel, graph: ReadSubgraph): Finding[] {
+  const findings: Finding[] = [];
+  graph.tensors.forEach((tensor, i) => {
     const type = typeNames.get(tensor.type);
     const buffer = model.buffers[tensor.buffer];
     if (!buffer) {
@@ -118,11 +125,11 @@ function bufferFindings(model: ReadModel): Finding[] {
 }
 
 /** Every tensor that is read is an input, a constant or made before; every tensor is used. */
-function flowFindings(model: ReadModel, operators: readonly LintedOperator[]): Finding[] {
+function flowFindings(graph: ReadSubgraph, operators: readonly LintedOperator[]): Finding[] {
   const findings: Finding[] = [];
-  const ready = new Set(model.inputs);
-  const used = new Set([...model.inputs, ...model.outputs]);
-  model.tensors.forEach((tensor, i) => {
+  const ready = new Set(graph.inputs);
+  const used = new Set([...graph.inputs, ...graph.outputs]);
+  graph.tensors.forEach((tensor, i) => {
     if (tensor.buffer > 0) ready.add(i);
   });
   for (const { op, inputIds, outputIds } of operators) {
@@ -139,12 +146,12 @@ function flowFindings(model: ReadModel, operators: readonly LintedOperator[]): F
       ready.add(id);
     }
   }
-  for (const id of model.outputs) {
+  for (const id of graph.outputs) {
     if (!ready.has(id)) {
       findings.push({ rule: 'dangling-tensor', message: `output tensor ${id} is never made` });
     }
   }
-  model.tensors.forEach((tensor, i) => {
+  graph.tensors.forEach((tensor, i) => {
     if (used.has(i)) return;
     const message = `tensor ${i} ${tensor.name} is neither read nor written`;
     findings.push({ rule: 'dangling-tensor', message });
@@ -178,14 +185,20 @@ function signatureFindings(model: ReadModel): Finding[] {
   return findings;
 }
 
-function versionFindings(model: ReadModel, operators: readonly LintedOperator[]): Finding[] {
-  const findings: Finding[] = [];
+function statedRuntime(model: ReadModel): string {
   const entry = model.metadata.find(({ name }) => name === RUNTIME_METADATA);
   const stored = entry && model.buffers[entry.buffer]?.data;
-  const stated = stored && new TextDecoder().decode(stored).replaceAll('\0', '');
-  if (!stated || !/^\d+\.\d+\.\d+$/.test(stated)) {
-    findings.push({ rule: 'min-runtime', message: `${RUNTIME_METADATA} is missing or unreadable` });
-  }
+  return stored ? new TextDecoder().decode(stored).replaceAll('\0', '') : '';
+}
+
+function runtimeFindings(model: ReadModel): Finding[] {
+  if (/^\d+\.\d+\.\d+$/.test(statedRuntime(model))) return [];
+  return [{ rule: 'min-runtime', message: `${RUNTIME_METADATA} is missing or unreadable` }];
+}
+
+function versionFindings(model: ReadModel, operators: readonly LintedOperator[]): Finding[] {
+  const findings: Finding[] = [];
+  const stated = statedRuntime(model);
   for (const use of operators) {
     const needed = requiredVersion(use);
     const shapes = use.inputs.map(({ type, shape }) => `${type}[${shape}]`).join(', ');
@@ -215,14 +228,23 @@ export function lintTflite(bytes: Uint8Array): Finding[] {
   if (model.version !== SCHEMA_VERSION) {
     findings.push({ rule: 'schema-version', message: `schema version ${model.version}` });
   }
-  const tensors = namedTensors(model, findings);
-  const operators = namedOperators(model, tensors, findings);
-  return [
-    ...findings,
-    ...bufferFindings(model),
-    ...flowFindings(model, operators),
-    ...signatureFindings(model),
-    ...versionFindings(model, operators),
-    ...quantizationFindings(tensors, operators),
-  ];
+  findings.push(...bufferFindings(model), ...signatureFindings(model));
+  const subgraphs = [model, ...model.functions].map((graph) => {
+    const found: Finding[] = [];
+    const tensors = namedTensors(model, graph, found);
+    const operators = namedOperators(model, graph, tensors, found);
+    const pick = (ids: readonly number[]): TfliteTensor[] => ids.flatMap((id) => tensors[id] ?? []);
+    found.push(
+      ...tensorBufferFindings(model, graph),
+      ...flowFindings(graph, operators),
+      ...versionFindings(model, operators),
+      ...quantizationFindings(tensors, operators),
+    );
+    return { found, operators, inputs: pick(graph.inputs), outputs: pick(graph.outputs) };
+  });
+  subgraphs.forEach(({ found }, number) => {
+    const where = number === 0 ? '' : `subgraph ${number}: `;
+    findings.push(...found.map(({ rule, message }) => ({ rule, message: `${where}${message}` })));
+  });
+  return [...findings, ...runtimeFindings(model), ...loopFindings(subgraphs)];
 }

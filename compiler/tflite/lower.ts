@@ -1,6 +1,7 @@
 /** Each operation of the graph as TFLite operators, in float32 and in int8. */
 import {
   at,
+  type CompositeOp,
   type Graph,
   type Node,
   type OpName,
@@ -70,7 +71,7 @@ export class TfliteCall<N extends Node = Node> {
 }
 
 type Lowering<K extends OpName> = (call: TfliteCall<Extract<Node, { op: K }>>) => void;
-type Table = { readonly [K in OpName]: Lowering<K> };
+type Table = { readonly [K in Exclude<OpName, CompositeOp>]: Lowering<K> };
 
 const MOST_BROADCAST_DIMENSIONS = 4;
 const MOST_DIMENSIONS = 5;

@@ -27,10 +27,23 @@ export interface SignaturePort {
   tensor: number;
 }
 
-export interface TfliteModel {
-  description: string;
+/** A subgraph that control flow calls; it sees its own tensors only. */
+export interface TfliteFunction {
+  name: string;
   tensors: readonly TfliteTensor[];
   operators: readonly TfliteOperator[];
+  /** Indices of tensors. */
+  inputs: readonly number[];
+  outputs: readonly number[];
+}
+
+export interface TfliteModel {
+  description: string;
+  /** Those of the main subgraph, which is number 0 in the file. */
+  tensors: readonly TfliteTensor[];
+  operators: readonly TfliteOperator[];
+  /** The subgraphs from number 1 on. */
+  functions: readonly TfliteFunction[];
   inputs: readonly SignaturePort[];
   outputs: readonly SignaturePort[];
   /** The oldest runtime that has every operator in its version. */

@@ -32,13 +32,19 @@ export interface ReadSignature {
   outputs: { name: string; tensor: number }[];
 }
 
-export interface ReadModel {
-  version: number;
-  codes: { code: number; version: number }[];
+export interface ReadSubgraph {
   tensors: ReadTensor[];
   operators: ReadOperator[];
   inputs: number[];
   outputs: number[];
+}
+
+/** The main subgraph, number 0, and what belongs to the whole file. */
+export interface ReadModel extends ReadSubgraph {
+  version: number;
+  codes: { code: number; version: number }[];
+  /** The subgraphs from number 1 on: conditions and bodies of loops. */
+  functions: ReadSubgraph[];
   buffers: ReadBuffer[];
   metadata: { name: string; buffer: number }[];
   signatures: ReadSignature[];
@@ -168,8 +174,15 @@ function readSignature(table: Table): ReadSignature {
   };
 }
 
+const readSubgraph = (table: Table): ReadSubgraph => ({
+  tensors: table.tables(SLOT.subgraph.tensors).map(readTensor),
+  operators: table.tables(SLOT.subgraph.operators).map(readOperator),
+  inputs: table.ints(SLOT.subgraph.inputs),
+  outputs: table.ints(SLOT.subgraph.outputs),
+});
+
 /**
- * Reads the first subgraph. @throws EdgeloomError `bad-model-file` when the bytes are not TFLite
+ * Reads all subgraphs. @throws EdgeloomError `bad-model-file` when the bytes are not TFLite
  */
 export function readModel(bytes: Uint8Array): ReadModel {
   const buffer = new ByteBuffer(bytes);
@@ -183,9 +196,11 @@ export function readModel(bytes: Uint8Array): ReadModel {
   }
   try {
     const model = new Table(buffer, buffer.readInt32(0));
-    const [subgraph] = model.tables(SLOT.model.subgraphs);
-    if (!subgraph) throw new Error('no subgraph');
+    const [main, ...functions] = model.tables(SLOT.model.subgraphs).map(readSubgraph);
+    if (!main) throw new Error('no subgraph');
     return {
+      ...main,
+      functions,
       version: model.int32(SLOT.model.version),
       codes: model.tables(SLOT.model.operatorCodes).map((code) => ({
         code: Math.max(
@@ -194,10 +209,6 @@ export function readModel(bytes: Uint8Array): ReadModel {
         ),
         version: code.int32(SLOT.operatorCode.version, 1),
       })),
-      tensors: subgraph.tables(SLOT.subgraph.tensors).map(readTensor),
-      operators: subgraph.tables(SLOT.subgraph.operators).map(readOperator),
-      inputs: subgraph.ints(SLOT.subgraph.inputs),
-      outputs: subgraph.ints(SLOT.subgraph.outputs),
       buffers: model.tables(SLOT.model.buffers).map((table) => {
         const { start, length } = table.vector(SLOT.buffer.data);
         return { offset: start, data: bytes.subarray(start, start + length) };

@@ -103,10 +103,12 @@ export const OPERATORS = {
   COS: operator(108, 84),
   ELU: operator(111),
   QUANTIZE: operator(114, 89),
+  WHILE: operator(119, 93, { condition: [0, 'int32'], body: [1, 'int32'] }),
   SELECT_V2: operator(123, 98),
   BATCH_MATMUL: operator(126, 101, { adjointX: [0, 'bool'], adjointY: [1, 'bool'] }),
   CUMSUM: operator(128, 102, { exclusive: [0, 'bool'], reverse: [1, 'bool'] }),
   BROADCAST_TO: operator(130, 104),
+  DYNAMIC_UPDATE_SLICE: operator(151, 117),
 } as const;
 
 export type OperatorName = keyof typeof OPERATORS;

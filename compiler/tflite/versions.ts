@@ -72,6 +72,8 @@ const RUNTIMES: Readonly<Record<OperatorName, readonly (string | undefined)[]>> 
   BATCH_MATMUL: ['2.3.0', '2.3.0'],
   CUMSUM: ['2.4.0'],
   BROADCAST_TO: [undefined, '2.5.0', '2.5.0'],
+  WHILE: ['1.15.0'],
+  DYNAMIC_UPDATE_SLICE: ['2.9.0'],
 };
 
 /**

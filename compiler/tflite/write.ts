@@ -1,31 +1,53 @@
 /** A graph as a TFLite file: float32, or int8 inside with float32 and int32 at the edges. */
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { Calibration } from '../graph/calibrate.ts';
-import { type Graph, type Node, type Port, type ValueId, valueById } from '../graph/ir.ts';
+import { expandComposites } from '../graph/expand.ts';
+import { type Graph, type Port, type ValueId, valueById } from '../graph/ir.ts';
 import { TfliteEmitter } from './emitter.ts';
 import { writeModel } from './flatbuffer.ts';
-import { TfliteCall, tfliteLowerings } from './lower.ts';
-import type { SignaturePort, TfliteModel, TfliteTensor } from './model.ts';
-import { planQuantization, runsInInt8 } from './plan.ts';
+import { lowerGraph } from './lower-graph.ts';
+import type { SignaturePort, TfliteFunction, TfliteModel, TfliteTensor } from './model.ts';
+import { planQuantization } from './plan.ts';
 import { olderRuntime, runtimeOf } from './versions.ts';
 
+/**
+ * How a recurrence over a sequence is written: all its steps one after another, which is fastest, or
+ * a WHILE, which is small and opens fast. `auto` loops from {@link SHORTEST_LOOP} steps on.
+ */
+type Recurrence = 'unrolled' | 'while' | 'auto';
+
 export type TfliteOptions =
-  | { profile: 'float32' }
-  /** Full int8 for runtimes since 2.14. The calibration must be of this very graph. */
+  | {
+      profile: 'float32';
+      /** @default 'auto' */
+      recurrence?: Recurrence;
+    }
+  /**
+   * Full int8 for runtimes since 2.14, recurrences unrolled. The calibration must be of this very
+   * graph.
+   */
   | { profile: 'int8'; calibration: Calibration };
+
+/** The README has the bytes and times behind this number. */
+const SHORTEST_LOOP = 32;
 
 /** SELECT_V2's and older operators' floor: no file says less. */
 const OLDEST_RUNTIME = '1.5.0';
 
-function minRuntime(model: Pick<TfliteModel, 'tensors' | 'operators'>): string {
-  return model.operators.reduce((oldest, { op, version, inputs, outputs, options }) => {
-    const tensors = (ids: readonly number[]): TfliteTensor[] =>
-      ids.map((id) => model.tensors[id] as TfliteTensor);
-    const use = { op, inputs: tensors(inputs), outputs: tensors(outputs), options };
-    const since = runtimeOf(use, version);
-    if (since === undefined) throw new Error(`no runtime is known for ${op} version ${version}`);
-    return olderRuntime(oldest, since) ? since : oldest;
-  }, OLDEST_RUNTIME);
+function minRuntime(subgraphs: readonly Pick<TfliteFunction, 'tensors' | 'operators'>[]): string {
+  const runtimes = subgraphs.flatMap(({ tensors, operators }) =>
+    operators.map(({ op, version, inputs, outputs, options }) => {
+      const pick = (ids: readonly number[]): TfliteTensor[] =>
+        ids.map((id) => tensors[id] as TfliteTensor);
+      const since = runtimeOf(
+        { op, inputs: pick(inputs), outputs: pick(outputs), options },
+        version,
+      );
+      if (since === undefined) throw new Error(`no runtime is known for ${op} version ${version}`);
+      return since;
+    }),
+  );
+  return runtimes.reduce((a, b) => (olderRuntime(a, b) ? b : a), OLDEST_RUNTIME);
 }
 
 function checkPorts(graph: Graph): void {
@@ -40,17 +62,25 @@ function checkPorts(graph: Graph): void {
   }
 }
 
+/** The graph without the recurrences that are unrolled: in int8 all of them. */
+function expanded(graph: Graph, options: TfliteOptions): Graph {
+  if (options.profile === 'int8') return expandComposites(graph);
+  const { recurrence = 'auto' } = options;
+  return expandComposites(graph, {
+    padding: 'column',
+    only: (_, [, steps = 0]) =>
+      recurrence === 'auto' ? steps < SHORTEST_LOOP : recurrence === 'unrolled',
+  });
+}
+
 /** The model before it is written; the linter's tests start here. */
-export function lowerToTflite(graph: Graph, options: TfliteOptions): TfliteModel {
-  checkPorts(graph);
+export function lowerToTflite(recorded: Graph, options: TfliteOptions): TfliteModel {
+  checkPorts(recorded);
   const int8 = options.profile === 'int8';
+  const graph = expanded(recorded, options);
   const plan = int8 ? planQuantization(graph, options.calibration) : new Map();
   const emit = new TfliteEmitter(graph, plan);
-  for (const node of graph.nodes) {
-    const call = new TfliteCall(emit, graph, node, int8 && runsInInt8(graph, node));
-    // The table is keyed by the operation, so that node and lowering belong together.
-    (tfliteLowerings[node.op] as (call: TfliteCall<Node>) => void)(call);
-  }
+  lowerGraph(emit, graph, int8);
   const port = ({ name, value }: Port): SignaturePort => ({
     name,
     tensor: emit.native(value as ValueId),
@@ -61,8 +91,9 @@ export function lowerToTflite(graph: Graph, options: TfliteOptions): TfliteModel
     outputs: graph.outputs.map(port),
     tensors: emit.tensors,
     operators: emit.operators,
+    functions: emit.functions,
   };
-  return { ...model, minRuntime: minRuntime(model) };
+  return { ...model, minRuntime: minRuntime([model, ...emit.functions]) };
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { EdgeloomError } from '../../lib/errors.ts';
+import type { CompositeOp, Operation } from '../graph/ir.ts';
 import { callerLocation } from './location.ts';
 
 export const TRACE_BACKEND = 'trace';
@@ -17,8 +18,15 @@ export interface KernelCall {
   outputs: tf.TensorInfo[];
 }
 
+/** An operation that has a name of its own in the graph. */
+export type CompositeCall = Extract<Operation, { op: CompositeOp }> & {
+  inputs: readonly tf.Tensor[];
+};
+
 export interface KernelListener {
   called(call: KernelCall): void;
+  /** Takes the call as one operation and is then told its result; undefined to see its kernels. */
+  composite(call: CompositeCall): ((output: tf.TensorInfo) => void) | undefined;
   /** True when the values depend on an input of the recording. */
   isTraced(dataId: tf.DataId): boolean;
 }
@@ -36,6 +44,21 @@ function assertReadable(dataId: tf.DataId): void {
     ...(where ? { where } : {}),
     fix: 'compute with tensor operations (tf.where in place of if) so that the graph holds the choice',
   });
+}
+
+/** Runs `fallback`, which a listener may take as one operation instead of its kernels. */
+export function runComposite<T extends tf.Tensor>(call: CompositeCall, fallback: () => T): T {
+  const taken = depth === 0 ? listener?.composite(call) : undefined;
+  if (!taken) return fallback();
+  depth++;
+  let output: T;
+  try {
+    output = fallback();
+  } finally {
+    depth--;
+  }
+  taken(output);
+  return output;
 }
 
 interface CpuBackend extends tf.KernelBackend {

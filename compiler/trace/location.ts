@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 const DEEPEST_STACK = 80;
 
 const own = (file: string): boolean =>
-  file.includes('/compiler/trace/') && !file.endsWith('.test.ts');
+  /\/compiler\/(?:trace|tensorflow)\//.test(file) && !file.endsWith('.test.ts');
+
+/** tfjs's source maps point to sources that are not installed. */
+const library = (file: string): boolean => /\/node_modules\/|\/tfjs[\w-]*\/src\//.test(file);
 
 /** `models/reranker/rerank.ts:41`, or undefined when only library code is on the stack. */
 export function callerLocation(): string | undefined {
@@ -16,7 +19,7 @@ export function callerLocation(): string | undefined {
   Error.stackTraceLimit = limit;
   for (const line of stack.split('\n').slice(1)) {
     const found = /((?:file:\/\/)?\/[^()]+?\.[cm]?[jt]s)(?:\?[^:]*)?:(\d+):\d+\)?$/.exec(line);
-    if (!found?.[1] || found[1].includes('/node_modules/')) continue;
+    if (!found?.[1] || library(found[1])) continue;
     const file = found[1].startsWith('file:') ? fileURLToPath(found[1]) : found[1];
     if (!own(file)) return `${relative(process.cwd(), file)}:${found[2]}`;
   }

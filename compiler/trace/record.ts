@@ -5,8 +5,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
+import { GRU_INPUT } from '../graph/gru.ts';
 import {
   at,
+  type CompositeOp,
   type DType,
   elementCount,
   type Graph,
@@ -18,7 +20,12 @@ import {
 } from '../graph/ir.ts';
 import { optimise, standardRules } from '../graph/optimise.ts';
 import { maskRules } from '../graph/rules/masks.ts';
-import { type KernelCall, type KernelListener, withListener } from './backend.ts';
+import {
+  type CompositeCall,
+  type KernelCall,
+  type KernelListener,
+  withListener,
+} from './backend.ts';
 import { lowerings } from './kernels.ts';
 import { callerLocation } from './location.ts';
 
@@ -43,6 +50,9 @@ export interface RecordOptions {
   /** Apply the rewrite rules. @default true */
   optimise?: boolean;
 }
+
+/** Positions of the inputs that must be constants of the graph: kernels and biases. */
+const CONSTANT_INPUTS: Record<CompositeOp, readonly number[]> = { gru: GRU_INPUT.weights };
 
 const DTYPES = new Set(['float32', 'int32', 'bool']);
 
@@ -115,14 +125,36 @@ class Recorder implements KernelListener {
     }
     const values = typeof results === 'number' ? [results] : results;
     outputs.forEach((output, i) => {
-      const value = at(values, i);
-      const made = this.builder.get(value);
-      if (made.dtype !== output.dtype || !sameShape(made.shape, output.shape)) {
-        const got = `${made.dtype}[${made.shape}]`;
-        throw new Error(`${name}: recorded ${got}, tfjs made ${output.dtype}[${output.shape}]`);
-      }
-      this.bind(output, value);
+      this.#bindResult(name, output, at(values, i));
     });
+  }
+
+  /** Weights that depend on the inputs have no composite form: the kernels are recorded then. */
+  composite({
+    op,
+    attributes,
+    inputs,
+  }: CompositeCall): ((output: tf.TensorInfo) => void) | undefined {
+    if (!inputs.some((tensor) => this.isTraced(tensor.dataId))) return undefined;
+    const weights = inputs.filter((_, i) => CONSTANT_INPUTS[op].includes(i));
+    if (weights.some((tensor) => this.isTraced(tensor.dataId))) return undefined;
+    const values = inputs.map((tensor) => this.valueOf(tensor));
+    const value = this.builder.emit(op, values, attributes);
+    return (output) => {
+      if (this.#values.has(output.dataId)) {
+        throw new Error(`${op}: the fallback returned a tensor that it did not make`);
+      }
+      this.#bindResult(op, output, value);
+    };
+  }
+
+  #bindResult(name: string, output: tf.TensorInfo, value: ValueId): void {
+    const made = this.builder.get(value);
+    if (made.dtype !== output.dtype || !sameShape(made.shape, output.shape)) {
+      const got = `${made.dtype}[${made.shape}]`;
+      throw new Error(`${name}: recorded ${got}, tfjs made ${output.dtype}[${output.shape}]`);
+    }
+    this.bind(output, value);
   }
 
   #refused(

@@ -1,8 +1,10 @@
 /** Real request decisions as a phone meets them, and how well a file orders them. */
+
 import * as tf from '@tensorflow/tfjs';
 import type { NamedArrays } from '../../compiler/index.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
+import { tensorBatches } from '../../models/engine/batch-tensors.ts';
 import type { Dataset } from '../../models/engine/dataset.ts';
 import { auc } from '../../models/metrics/auc.ts';
 import {
@@ -33,7 +35,7 @@ export async function drawDecisions(
   const decisions: Decision[] = [];
   const specs = upliftModel(config).inputs;
   const order = { batchSize: ROWS_PER_BATCH, shuffle: { seed, epoch: 0 } };
-  for await (const { tensors, rows } of dataset.batches(specs, order)) {
+  for await (const { tensors, rows } of tensorBatches(dataset, specs, order)) {
     signal?.throwIfAborted();
     try {
       const columns = tf.tidy(() =>

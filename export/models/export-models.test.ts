@@ -7,6 +7,7 @@ import type { NamedArrays } from '../../compiler/index.ts';
 import { loadWeights, readDescription } from '../../models/engine/checkpoint.ts';
 import { Dataset } from '../../models/engine/dataset.ts';
 import { predictAll } from '../../models/engine/predict.ts';
+import { eagerScorer } from '../../models/engine/scorer.ts';
 import { rerankerConfig, rerankerModel } from '../../models/reranker/model.ts';
 import { buildBundle } from '../bundle/build.ts';
 import { META } from '../bundle/fixture.ts';
@@ -57,7 +58,7 @@ describe('export of the reranker', () => {
       const config = rerankerConfig.parse((await readDescription(folder)).config);
       const weights = await loadWeights(folder);
       const dataset = await Dataset.open(tensorsDir, 'rerank', [TEST_DATES[1]!]);
-      const whole = await predictAll(rerankerModel(config), weights, dataset, 16);
+      const whole = await predictAll(eagerScorer(rerankerModel(config), weights), dataset, 16);
       const phone = onPhone(
         config,
         weights,

@@ -1,7 +1,9 @@
 /** Real slates as a phone meets them: raw behaviours to encode one by one, then candidates to score. */
+
 import * as tf from '@tensorflow/tfjs';
 import type { NamedArrays } from '../../compiler/index.ts';
 import type { RunOptions } from '../../lib/progress.ts';
+import { tensorBatches } from '../../models/engine/batch-tensors.ts';
 import type { Dataset } from '../../models/engine/dataset.ts';
 import { itemVectors } from '../../models/layers/item-vector.ts';
 import { auc } from '../../models/metrics/auc.ts';
@@ -38,7 +40,7 @@ export async function drawSlates(
 ): Promise<Slate[]> {
   const slates: Slate[] = [];
   const order = { batchSize: ROWS_PER_BATCH, shuffle: { seed, epoch: 0 } };
-  for await (const { tensors, rows } of dataset.batches(inputSpecs(config), order)) {
+  for await (const { tensors, rows } of tensorBatches(dataset, inputSpecs(config), order)) {
     signal?.throwIfAborted();
     try {
       const read = readBatch(config, weights, tensors);

@@ -9,7 +9,7 @@ export interface AdamOptions {
   /** Largest Euclidean norm of the gradient; longer ones are scaled to it. */
   clipNorm: number;
   /** Share of a weight that one unit of step size takes away, apart from the gradient. @default 0 */
-  weightDecay?: number;
+  weightDecay?: number | undefined;
 }
 
 const BETA1 = 0.9;

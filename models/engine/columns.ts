@@ -1,8 +1,7 @@
-/** Stored columns of samples, and the tensors of a batch made from some of their rows. */
-import * as tf from '@tensorflow/tfjs';
+/** Stored columns of samples, and the columns of a batch made from some of their rows. No tensors yet. */
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { NamedTensor } from '../../lib/safetensors.ts';
-import type { InputSpec, Tensors } from './types.ts';
+import type { InputSpec } from './types.ts';
 
 /** Columns of consecutive rows, as read from a file. */
 export type Columns = Record<string, NamedTensor>;
@@ -20,14 +19,21 @@ export function storedColumns(inputs: Record<string, InputSpec>): string[] {
   return [...names];
 }
 
-/** Makes the tensors of a batch. The caller disposes them. */
-export function makeBatch(inputs: Record<string, InputSpec>, rows: RowRef[]): Tensors {
-  const batch: Tensors = {};
-  for (const [name, spec] of Object.entries(inputs)) {
-    const values = gatherColumn(name, spec, rows);
-    batch[name] = tf.tensor(values, [rows.length, ...spec.shape], spec.dtype);
-  }
-  return batch;
+/** One column of a batch, row-major. */
+export interface BatchColumn {
+  data: Float32Array | Int32Array;
+  shape: number[];
+}
+export type BatchColumns = Record<string, BatchColumn>;
+
+/** The columns of a batch. */
+export function gatherBatch(inputs: Record<string, InputSpec>, rows: RowRef[]): BatchColumns {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, spec]) => [
+      name,
+      { data: gatherColumn(name, spec, rows), shape: [rows.length, ...spec.shape] },
+    ]),
+  );
 }
 
 /** The values of one input over some rows, row-major. */

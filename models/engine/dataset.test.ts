@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SafetensorsFile, writeSafetensors } from '../../lib/safetensors.ts';
 import { useBackend } from './backend.ts';
+import { tensorBatches } from './batch-tensors.ts';
 import { Dataset } from './dataset.ts';
 import { TEST_DATES, writeTestTensors } from './test-tensors.ts';
 import type { InputSpec } from './types.ts';
@@ -28,7 +29,7 @@ async function order(
   options: { batchSize: number; shuffle?: { seed: number; epoch: number }; skip?: number },
 ): Promise<string[]> {
   const seen: string[] = [];
-  for await (const { tensors, rows } of dataset.batches(inputs, options)) {
+  for await (const { tensors, rows } of tensorBatches(dataset, inputs, options)) {
     const samples = tensors.sample!.dataSync();
     const dates = tensors.date!.dataSync();
     expect(samples.length).toBe(rows);
@@ -82,7 +83,11 @@ describe('dataset', () => {
     const lengths = new Set<number>();
     let labels = 0;
     const shuffle = { seed: 1, epoch: 0 };
-    for await (const { tensors } of dataset.batches(specs, { batchSize: 50, shuffle, cut })) {
+    for await (const { tensors } of tensorBatches(dataset, specs, {
+      batchSize: 50,
+      shuffle,
+      cut,
+    })) {
       const [, length] = tensors.label_mask!.shape as [number, number];
       lengths.add(length);
       const samples = tensors.sample!.dataSync();
@@ -110,7 +115,7 @@ describe('dataset', () => {
       exp_decay: { dtype: 'float32', shape: [5, 3], validity: 'exp_mask' },
     };
     let row = 0;
-    for await (const { tensors, rows } of dataset.batches(specs, { batchSize: 256 })) {
+    for await (const { tensors, rows } of tensorBatches(dataset, specs, { batchSize: 256 })) {
       const action = tensors.exp_action!.dataSync();
       const decay = tensors.exp_decay!.dataSync();
       for (let i = 0; i < rows * 5; i++) {
@@ -150,13 +155,13 @@ describe('dataset', () => {
       const dataset = await Dataset.open(broken, 'rerank', [TEST_DATES[0]!]);
       const specs: Record<string, InputSpec> = { cand_item: { dtype: 'int32', shape: [6] } };
       const read = async () => {
-        for await (const { tensors } of dataset.batches(specs, { batchSize: 64 }))
+        for await (const { tensors } of tensorBatches(dataset, specs, { batchSize: 64 }))
           tf.dispose(tensors);
       };
       await expect(read()).rejects.toThrow(/cand_item holds 40 in row 270/);
       const short: Record<string, InputSpec> = { cand_item: { dtype: 'int32', shape: [7] } };
       const readShort = async () => {
-        for await (const { tensors } of dataset.batches(short, { batchSize: 64 }))
+        for await (const { tensors } of tensorBatches(dataset, short, { batchSize: 64 }))
           tf.dispose(tensors);
       };
       await expect(readShort()).rejects.toMatchObject({ code: 'bad-samples' });

@@ -1,5 +1,5 @@
 /**
- * Samples on disk as batches of tensors, in bounded memory.
+ * Samples on disk as batches, in bounded memory.
  *
  * A family (`rerank`, `decisions`) is a folder with one safetensors file per date. Rows are read in
  * blocks; an epoch visits the blocks in a random order and shuffles the rows within pools of blocks,
@@ -12,9 +12,16 @@ import { join } from 'node:path';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { Random } from '../../lib/random.ts';
 import { SafetensorsFile } from '../../lib/safetensors.ts';
-import { type Columns, checkColumns, makeBatch, type RowRef, storedColumns } from './columns.ts';
+import {
+  type BatchColumns,
+  type Columns,
+  checkColumns,
+  gatherBatch,
+  type RowRef,
+  storedColumns,
+} from './columns.ts';
 import { type Features, readFeatures } from './features.ts';
-import type { InputSpec, LabelCut, Tensors } from './types.ts';
+import type { InputSpec, LabelCut } from './types.ts';
 
 const BLOCK_ROWS = 256;
 const POOL_BLOCKS = 64;
@@ -27,10 +34,16 @@ interface Block {
   to: number;
 }
 
-export interface Batch {
-  /** The caller disposes them. */
-  tensors: Tensors;
+export interface RawBatch {
+  columns: BatchColumns;
   rows: number;
+}
+
+/** Where a dataset's rows lie: enough to open it again, in another thread. */
+export interface DatasetSource {
+  tensorsDir: string;
+  family: Family;
+  dates: string[];
 }
 
 export interface BatchOptions {
@@ -47,12 +60,14 @@ export interface BatchOptions {
 export class Dataset {
   readonly features: Features;
   readonly rows: number;
+  readonly source: DatasetSource;
   readonly #files: SafetensorsFile[];
   readonly #blocks: Block[];
   /** Blocks that passed the checks. */
   readonly #checked = new WeakSet<Block>();
 
-  private constructor(features: Features, files: SafetensorsFile[]) {
+  private constructor(source: DatasetSource, features: Features, files: SafetensorsFile[]) {
+    this.source = source;
     this.features = features;
     this.#files = files;
     this.#blocks = files.flatMap((file) => blocksOf(file));
@@ -80,7 +95,7 @@ export class Dataset {
     for (const date of dates ?? present) {
       files.push(await SafetensorsFile.open(join(tensorsDir, family, `${date}.safetensors`)));
     }
-    return new Dataset(features, files);
+    return new Dataset({ tensorsDir, family, dates: dates ?? present }, features, files);
   }
 
   async close(): Promise<void> {
@@ -114,7 +129,7 @@ export class Dataset {
   async *batches(
     inputs: Record<string, InputSpec>,
     { batchSize, shuffle, skip = 0, cut }: BatchOptions,
-  ): AsyncGenerator<Batch> {
+  ): AsyncGenerator<RawBatch> {
     const limits = indexLimits(this.features, inputs);
     const order = shuffle ? poolOrder(this.#blocks, shuffle) : inFileOrder(this.#blocks);
     const load = (pool: number): Promise<Columns[]> | undefined => {
@@ -138,12 +153,12 @@ export class Dataset {
         const rows = waiting[kind]!;
         if (rows.push(ref) < batchSize) continue;
         waiting[kind] = [];
-        if (made++ >= skip) yield { tensors: makeBatch(specs[kind]!, rows), rows: rows.length };
+        if (made++ >= skip) yield { columns: gatherBatch(specs[kind]!, rows), rows: rows.length };
       }
     }
     for (const [kind, rows] of waiting.entries()) {
       if (rows.length === 0 || made++ < skip) continue;
-      yield { tensors: makeBatch(specs[kind]!, rows), rows: rows.length };
+      yield { columns: gatherBatch(specs[kind]!, rows), rows: rows.length };
     }
   }
 

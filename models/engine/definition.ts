@@ -13,7 +13,7 @@ export interface ModelDefinition {
   configFor(features: Features, overrides: Record<string, unknown>): Record<string, unknown>;
   /** The model of a whole config, as kept in `model.json`. @throws ZodError */
   create(config: unknown): Model;
-  validation(model: Model, dataset: Dataset, batchSize: number): Validation;
+  validation(dataset: Dataset, batchSize: number, model: Model): Validation;
   /** Training parameters that differ from the engine's defaults. */
   params?: Partial<TrainParams>;
 }

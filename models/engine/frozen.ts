@@ -12,6 +12,7 @@ export function withFrozen(model: Model, fixed: Tensors): Model {
   const all = (weights: Tensors): Tensors => ({ ...fixed, ...weights });
   return {
     ...model,
+    frozen: { ...model.frozen, ...fixed },
     init(seed) {
       const fresh = model.init(seed);
       for (const name of Object.keys(fixed)) {

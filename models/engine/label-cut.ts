@@ -9,6 +9,9 @@ export function labelCut(
   candidates: number,
   columns: string[] = ['label_click', 'label_mask'],
 ): LabelCut {
-  const parts = [candidates / 6, candidates / 2.5, candidates].map(Math.ceil);
+  // A length of 1 would make other operations of the same loss: axes of size 1 broadcast.
+  const parts = [candidates / 6, candidates / 2.5, candidates]
+    .map(Math.ceil)
+    .map((length) => Math.max(length, Math.min(2, candidates)));
   return { mask: 'label_mask', columns, lengths: [...new Set(parts)] };
 }

@@ -1,5 +1,6 @@
 /**
- * Training: Adam over shuffled batches, early stopping on validation rows, checkpoints.
+ * Training: Adam over shuffled batches, early stopping on validation rows, checkpoints. Updates are
+ * compiled into one TensorFlow graph where TensorFlow is there, and run op by op elsewhere.
  *
  * A run that was killed and started again on the same state folder makes the same updates from the
  * last checkpoint on, and ends with the same bytes as one that was left alone (one backend, one
@@ -7,21 +8,20 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
+import { nativeBackend } from '../../compiler/trace/raw-op.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { canonicalJson, sha256 } from '../../lib/hash.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import type { NamedTensor } from '../../lib/safetensors.ts';
-import { type AdamState, adamStart, adamUpdate, disposeAdam } from './adam.ts';
+import { tensorBatches } from './batch-tensors.ts';
+import { CompiledTrainer } from './compiled-trainer.ts';
 import type { Dataset } from './dataset.ts';
-import { flatten, type Layout, layoutOf, toNamedTensors, unflatten } from './flat-weights.ts';
+import { EagerTrainer } from './eager-trainer.ts';
+import { toNamedTensors } from './flat-weights.ts';
 import { yieldToEvents } from './predict.ts';
-import {
-  type Cursor,
-  type EpochRecord,
-  loadState,
-  saveState,
-  type TrainingState,
-} from './training-state.ts';
+import type { Scorer } from './scorer.ts';
+import type { Execution, OptimizerOptions, Trainer } from './trainer.ts';
+import { type Cursor, type EpochRecord, loadState, saveState } from './training-state.ts';
 import type { Model, Tensors } from './types.ts';
 
 export const trainParams = z.strictObject({
@@ -40,6 +40,24 @@ export const trainParams = z.strictObject({
     .min(1)
     .default(2)
     .describe('stop after this many epochs without a better validation metric'),
+  warmupSteps: z.int().min(0).default(0).describe('updates over which the step size rises from 0'),
+  decay: z
+    .enum(['constant', 'linear', 'cosine'])
+    .default('constant')
+    .describe('how the step size falls over all epochs'),
+  decayFloor: z.number().min(0).max(1).default(0).describe('share of it that is left at the end'),
+  mode: z
+    .enum(['compiled', 'eager'])
+    .default('compiled')
+    .describe(
+      'compiled: one TensorFlow graph a step; eager: op by op, the only way without TensorFlow',
+    ),
+  adam: z
+    .enum(['exact', 'fast', 'lazy'])
+    .default('fast')
+    .describe(
+      'compiled only. exact: as eager, to the last bits; fast: one kernel a weight; lazy: of large tables only the rows of the batch',
+    ),
   checkpointEvery: z.int().min(1).default(200).describe('updates between checkpoints'),
   seed: z.int().default(1).describe('of the starting weights and of the order of rows'),
 });
@@ -50,7 +68,7 @@ export interface Validation {
   /** The metric that picks the best epoch. */
   metric: string;
   better: 'higher' | 'lower';
-  evaluate(weights: Tensors, options: RunOptions): Promise<Record<string, number>>;
+  evaluate(scorer: Scorer, options: RunOptions): Promise<Record<string, number>>;
 }
 
 export interface TrainInput {
@@ -71,6 +89,14 @@ export interface TrainResult {
   weights: Record<string, NamedTensor>;
   history: EpochRecord[];
   bestEpoch: number;
+  /** How updates were computed. */
+  execution: Execution;
+}
+
+/** What is possible here: compiled needs TensorFlow. */
+export function executionOf({ mode, adam }: TrainParams): Execution {
+  const compiled = mode === 'compiled' && nativeBackend() !== undefined;
+  return compiled ? { mode, adam } : { mode: 'eager', adam: 'exact' };
 }
 
 /**
@@ -81,22 +107,41 @@ export interface TrainResult {
 export async function train(input: TrainInput, options: RunOptions = {}): Promise<TrainResult> {
   const { model, dataset, params } = input;
   const fresh = input.startWeights ?? model.init(params.seed);
-  const layout = layoutOf(fresh);
-  const run = new Run(input, layout, fresh, options);
-  if (!input.startWeights) tf.dispose(fresh);
+  const execution = executionOf(params);
+  const perEpoch = Math.ceil(dataset.rows / params.batchSize);
+  let trainer: Trainer | undefined;
   try {
+    trainer = await trainerFor(execution, input, fresh, perEpoch, options);
+    const run = new Run(input, trainer, options);
     await run.resume();
-    const perEpoch = Math.ceil(dataset.rows / params.batchSize);
     while (!run.cursor.finished) {
       await run.epoch(perEpoch);
       await run.endEpoch();
     }
     const { history } = run.cursor;
     const bestEpoch = history.findLast((record) => record.best)!.epoch;
-    return { weights: toNamedTensors(run.best, layout), history, bestEpoch };
+    const weights = toNamedTensors(run.best, trainer.layout);
+    return { weights, history, bestEpoch, execution };
   } finally {
-    run.dispose();
+    trainer?.dispose();
+    if (!input.startWeights) tf.dispose(fresh);
   }
+}
+
+async function trainerFor(
+  { mode, adam }: Execution,
+  { model, params }: TrainInput,
+  start: Tensors,
+  perEpoch: number,
+  { onProgress }: RunOptions,
+): Promise<Trainer> {
+  const { learningRate, clipNorm, weightDecay, warmupSteps, decay, decayFloor, epochs } = params;
+  const totalSteps = epochs * perEpoch;
+  const schedule = { warmupSteps, decay, floor: decayFloor, totalSteps };
+  const optimizer: OptimizerOptions = { learningRate, clipNorm, weightDecay, schedule };
+  if (mode === 'eager') return new EagerTrainer(model, start, optimizer);
+  onProgress?.({ message: `compiling ${model.name}`, fraction: 0 });
+  return CompiledTrainer.create(model, start, optimizer, adam);
 }
 
 class Run {
@@ -111,52 +156,37 @@ class Run {
   };
   best: Float32Array;
   readonly #input: TrainInput;
-  readonly #layout: Layout;
+  readonly #trainer: Trainer;
   readonly #options: RunOptions;
   readonly #identity: string;
-  #adam: AdamState;
 
-  constructor(input: TrainInput, layout: Layout, start: Tensors, options: RunOptions) {
+  constructor(input: TrainInput, trainer: Trainer, options: RunOptions) {
     this.#input = input;
-    this.#layout = layout;
+    this.#trainer = trainer;
     this.#options = options;
-    this.#adam = adamStart(tf.tidy(() => flatten(start, layout)));
-    this.best = this.#adam.weights.dataSync() as Float32Array;
-    const { model, params, dataIdentity } = input;
+    this.best = trainer.weights();
+    const { model, dataIdentity } = input;
+    // A checkpoint goes on in any mode.
+    const { mode: _mode, adam: _adam, ...params } = input.params;
     const startHash = input.startWeights ? sha256(bytesOf(this.best)) : null;
     this.#identity = sha256(
       canonicalJson({ model: model.name, config: model.config, params, dataIdentity, startHash }),
     );
   }
 
-  dispose(): void {
-    disposeAdam(this.#adam);
-  }
-
   async resume(): Promise<void> {
     const saved = await loadState(this.#input.stateDir, this.#identity);
     if (!saved) return;
-    disposeAdam(this.#adam);
-    this.#adam = {
-      weights: tf.tensor1d(saved.weights),
-      m: tf.tensor1d(saved.m),
-      v: tf.tensor1d(saved.v),
-      step: saved.cursor.step,
-    };
-    this.best = saved.best;
-    this.cursor = saved.cursor;
-    this.#options.onProgress?.({ message: `resumed at update ${saved.cursor.step}` });
+    const { cursor, best, ...vectors } = saved;
+    this.#trainer.restore({ ...vectors, step: cursor.step });
+    this.best = best;
+    this.cursor = cursor;
+    this.#options.onProgress?.({ message: `resumed at update ${cursor.step}` });
   }
 
   async #save(): Promise<void> {
-    const read = (tensor: tf.Tensor) => tensor.dataSync() as Float32Array;
-    const state: TrainingState = {
-      cursor: this.cursor,
-      weights: read(this.#adam.weights),
-      m: read(this.#adam.m),
-      v: read(this.#adam.v),
-      best: this.best,
-    };
+    const { step: _, ...vectors } = this.#trainer.snapshot();
+    const state = { cursor: this.cursor, best: this.best, ...vectors };
     await saveState(this.#input.stateDir, this.#identity, state);
   }
 
@@ -169,12 +199,17 @@ class Run {
     const first = cursor.batch;
     const shuffle = { seed, epoch: cursor.epoch };
     const cut = model.labelCut;
-    const batches = dataset.batches(model.inputs, { batchSize, shuffle, skip: cursor.batch, cut });
+    const batches = tensorBatches(dataset, model.inputs, {
+      batchSize,
+      shuffle,
+      skip: cursor.batch,
+      cut,
+    });
     for await (const { tensors, rows } of batches) {
       let loss: number;
       try {
         await this.#stopIfAborted();
-        loss = this.#update(tensors);
+        loss = this.#trainer.update(tensors);
       } finally {
         tf.dispose(tensors);
       }
@@ -193,27 +228,6 @@ class Run {
     }
   }
 
-  /** One forward and backward pass and one optimiser step. @returns the loss before it */
-  #update(batch: Tensors): number {
-    const { model, params } = this.#input;
-    const layout = this.#layout;
-    const before = this.#adam;
-    let loss = Number.NaN;
-    const gradient = tf.tidy(() => {
-      const { names } = layout;
-      const weights = unflatten(before.weights, layout);
-      const forward = (...values: tf.Tensor[]) =>
-        model.loss(Object.fromEntries(names.map((name, i) => [name, values[i]!])), batch);
-      const { value, grads } = tf.valueAndGrads(forward)(names.map((name) => weights[name]!));
-      loss = value.dataSync()[0]!;
-      return tf.concat1d(grads.map((grad) => grad.reshape<tf.Tensor1D>([-1])));
-    });
-    this.#adam = adamUpdate(before, gradient, params);
-    gradient.dispose();
-    disposeAdam(before);
-    return loss;
-  }
-
   async #stopIfAborted(): Promise<void> {
     if (!this.#options.signal?.aborted) return;
     await this.#save();
@@ -224,20 +238,14 @@ class Run {
   async endEpoch(): Promise<void> {
     const { validation, params } = this.#input;
     const { cursor } = this;
-    const weights = tf.tidy(() => unflatten(this.#adam.weights, this.#layout));
-    let valid: Record<string, number>;
-    try {
-      valid = await validation.evaluate(weights, this.#options);
-    } finally {
-      tf.dispose(weights);
-    }
+    const valid = await validation.evaluate(this.#trainer, this.#options);
     const { history } = cursor;
     const sign = validation.better === 'higher' ? 1 : -1;
     const value = (record: { valid: Record<string, number> }) =>
       sign * record.valid[validation.metric]!;
     const previous = history.findLast((record) => record.best);
     const best = previous === undefined || value({ valid }) > value(previous);
-    if (best) this.best = this.#adam.weights.dataSync() as Float32Array;
+    if (best) this.best = this.#trainer.weights();
     history.push({
       epoch: cursor.epoch,
       loss: cursor.lossSum / cursor.lossRows,

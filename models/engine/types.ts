@@ -43,6 +43,8 @@ export interface Model {
   readonly config: Record<string, unknown>;
   /** What `loss` needs of a batch; `predict` may ignore the label columns. */
   readonly inputs: Record<string, InputSpec>;
+  /** Weights that stay as they are, when only a part of the model is trained. */
+  readonly frozen?: Tensors;
   /** Set when `loss` accepts label columns that are cut. */
   readonly labelCut?: LabelCut;
   /** Fresh weights; equal seeds give equal weights. */

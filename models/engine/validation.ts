@@ -3,21 +3,21 @@ import * as tf from '@tensorflow/tfjs';
 import { gauc } from '../metrics/auc.ts';
 import { logLoss, sigmoid } from '../metrics/calibration.ts';
 import { type LabelledRows, prepareRows } from '../metrics/rows.ts';
+import { tensorBatches } from './batch-tensors.ts';
 import type { Dataset } from './dataset.ts';
 import { predictAll, yieldToEvents } from './predict.ts';
 import type { Validation } from './train.ts';
-import type { Model } from './types.ts';
 
 /** Mean loss over the rows of `dataset`. */
-export function lossValidation(model: Model, dataset: Dataset, batchSize: number): Validation {
+export function lossValidation(dataset: Dataset, batchSize: number): Validation {
   return {
     metric: 'loss',
     better: 'lower',
-    evaluate: async (weights, { signal }) => {
+    evaluate: async (scorer, { signal }) => {
       let sum = 0;
-      for await (const { tensors, rows } of dataset.batches(model.inputs, { batchSize })) {
+      for await (const { tensors, rows } of tensorBatches(dataset, scorer.inputs, { batchSize })) {
         signal?.throwIfAborted();
-        sum += rows * tf.tidy(() => model.loss(weights, tensors).dataSync()[0]!);
+        sum += rows * scorer.loss(tensors);
         tf.dispose(tensors);
         await yieldToEvents();
       }
@@ -27,12 +27,12 @@ export function lossValidation(model: Model, dataset: Dataset, batchSize: number
 }
 
 /** GAUC per slate of clicks, with the log loss beside it. */
-export function rankingValidation(model: Model, dataset: Dataset, batchSize: number): Validation {
+export function rankingValidation(dataset: Dataset, batchSize: number): Validation {
   return {
     metric: 'gauc',
     better: 'higher',
-    evaluate: async (weights, { signal }) => {
-      const logits = await predictAll(model, weights, dataset, batchSize, { signal });
+    evaluate: async (scorer, { signal }) => {
+      const logits = await predictAll(scorer, dataset, batchSize, { signal });
       const { labelled, cells } = await labelledCandidates(dataset);
       const scores = Float64Array.from(cells, (cell) => logits[cell]!);
       const rows = prepareRows(labelled);

@@ -12,11 +12,11 @@
  * Weights under `name`: query/kernel [Hq, A], query/bias [A], key/kernel [Hk, A], decay/kernel [De, A], vector [A, 1].
  */
 import * as tf from '@tensorflow/tfjs';
+import { nativeBackend, rawOp } from '../../compiler/trace/raw-op.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Tensors } from '../engine/types.ts';
 import { glorotUniform, normal } from './initializers.ts';
 import { matMul, product } from './mat-mul.ts';
-import { nativeBackend, runUnaryGradient } from './native.ts';
 
 /**
  * Score of a padded behaviour before the softmax. Low enough that 100 of them weigh below 1e-6,
@@ -130,10 +130,9 @@ export function additiveScores(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor2D): 
 
 /** ds (1 − y²) with ds as a column. */
 function tanhGradient(y: tf.Tensor2D, ds: tf.Tensor2D): tf.Tensor {
-  const native = nativeBackend();
-  if (native) {
+  if (nativeBackend()) {
     // TanhGrad does not broadcast; the tile is cheaper than two more passes over y.
-    return runUnaryGradient(native, 'TanhGrad', [y, tf.tile(ds, [1, y.shape[1]])]);
+    return rawOp('TanhGrad', { T: { dtype: 'float32' } }, [y, tf.tile(ds, [1, y.shape[1]])])[0]!;
   }
   return tf.sub(ds, tf.mul(ds, tf.square(y)));
 }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { countOperations, printGraph, record } from '../../compiler/index.ts';
 import { Random } from '../../lib/random.ts';
 import { useBackend } from '../engine/backend.ts';
 import { availableBackends } from '../engine/test-backends.ts';
@@ -92,6 +93,24 @@ function largestDifference(a: number[][], b: number[][]): number {
   });
   return largest;
 }
+
+describe('gru in an export', () => {
+  it('is one operation a layer, which knows its mask of 0 and 1 and its weights by name', async () => {
+    await useBackend('cpu');
+    const weights = stackedGruInit('g', 2, 3, 4, Random.of(6));
+    const graph = record(
+      ({ x, mask }) => ({
+        states: stackedGru(weights, 'g', 2, x as tf.Tensor3D, mask as tf.Tensor2D),
+      }),
+      { x: { shape: [1, 5, 3] }, mask: { shape: [1, 5] } },
+      { weights },
+    );
+    expect(countOperations(graph)).toEqual({ gru: 2 });
+    expect(printGraph(graph)).toMatch(
+      /gru\(x, .*g\/0\/gates\/kernel, .*, mask\) \{ mask: "choice" \}/,
+    );
+  });
+});
 
 describe.each(backends)('gru on the %s backend', (backend) => {
   beforeEach(async () => useBackend(backend));

@@ -13,10 +13,11 @@
  * nothing and the last state of a padded sequence is the state after its last real step.
  */
 import * as tf from '@tensorflow/tfjs';
+import { composite } from '../../compiler/trace/composite.ts';
+import { nativeBackend } from '../../compiler/trace/raw-op.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Tensors } from '../engine/types.ts';
 import { glorotUniform } from './initializers.ts';
-import { nativeBackend } from './native.ts';
 import { nativeGru } from './native-gru.ts';
 
 export interface GruWeights {
@@ -103,7 +104,7 @@ export function gruCell(x: tf.Tensor2D, h: tf.Tensor2D, w: GruWeights): tf.Tenso
 
 /**
  * All states of a sequence. One fused op with its own gradient on the TensorFlow backend, plain
- * tfjs ops (unrolled over the steps) elsewhere.
+ * tfjs ops (unrolled over the steps) elsewhere; one operation of the graph when it is exported.
  * @param x    [B, T, D]
  * @param mask [B, T]: 1 where a step is real, 0 where it is padding
  * @param h0   [B, H], zeros when absent
@@ -116,8 +117,9 @@ export function gru(
   h0?: tf.Tensor2D,
 ): tf.Tensor3D {
   const start = h0 ?? tf.zeros<tf.Rank.R2>([x.shape[0], w.stateBias.shape[0]]);
-  const native = nativeBackend();
-  return native ? nativeGru(native, x, mask, w, start) : plainGru(x, mask, w, start);
+  if (nativeBackend()) return nativeGru(x, mask, w, start);
+  const operands = [x, start, w.gatesKernel, w.gatesBias, w.stateKernel, w.stateBias, mask];
+  return composite('gru', operands, { mask: 'blend' }, () => plainGru(x, mask, w, start));
 }
 
 /** {@link gru} in plain tfjs ops on any backend, differentiated by tfjs itself. */

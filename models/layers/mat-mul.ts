@@ -1,6 +1,6 @@
 /** Products of two matrices. */
 import * as tf from '@tensorflow/tfjs';
-import { nativeBackend } from './native.ts';
+import { nativeBackend, rawOp } from '../../compiler/trace/raw-op.ts';
 
 /**
  * a b. tfjs sends every product to TensorFlow's batched kernel, which for a single product is about
@@ -31,13 +31,12 @@ export function product(
   transposeA = false,
   transposeB = false,
 ): tf.Tensor {
-  const native = nativeBackend();
-  if (!native) return tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, transposeA, transposeB);
-  const { TF_ATTR_TYPE, TF_ATTR_BOOL, TF_FLOAT } = native.binding;
-  const attributes = [
-    { name: 'transpose_a', type: TF_ATTR_BOOL, value: transposeA },
-    { name: 'transpose_b', type: TF_ATTR_BOOL, value: transposeB },
-    { name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT },
-  ];
-  return native.executeMultipleOutputs('MatMul', attributes, [a, b], 1)[0]!;
+  if (!nativeBackend())
+    return tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, transposeA, transposeB);
+  const attributes = {
+    transpose_a: transposeA,
+    transpose_b: transposeB,
+    T: { dtype: 'float32' },
+  } as const;
+  return rawOp('MatMul', attributes, [a, b])[0]!;
 }

@@ -9,9 +9,9 @@
  * gradients only the one passed on to h is left.
  */
 import * as tf from '@tensorflow/tfjs';
+import { rawOp } from '../../compiler/trace/raw-op.ts';
 import type { GruWeights } from './gru.ts';
 import { product } from './mat-mul.ts';
-import { type NativeBackend, runFloatOp } from './native.ts';
 
 /** The sigmoid saturates from about 17 on; the rest is far above what real gate inputs reach. */
 const CLOSED = 1e4;
@@ -24,66 +24,66 @@ interface Step {
   c: tf.Tensor2D;
 }
 const TENSORS_PER_STEP = 5;
+const FLOAT = { T: { dtype: 'float32' } } as const;
 
 /** Same contract as `gru` of gru.ts. */
 export function nativeGru(
-  backend: NativeBackend,
   x: tf.Tensor3D,
   mask: tf.Tensor2D,
   w: GruWeights,
   h0: tf.Tensor2D,
 ): tf.Tensor3D {
-  const [batch, steps, inputs] = x.shape;
-  const units = w.stateBias.shape[0];
-  const padding = tf.sub(1, mask).reshape([batch, steps, 1]);
-  const withPadding = tf.concat([x, padding], 2);
-  const gatesRow = tf.concat([tf.zeros([1, units]), tf.fill([1, units], CLOSED)], 1);
-  const gatesKernel = insertRow(w.gatesKernel, inputs, gatesRow as tf.Tensor2D);
-  const stateKernel = insertRow(w.stateKernel, inputs, tf.zeros([1, units]));
-  return sequenceOp(backend)(
-    withPadding,
+  return sequence(
+    x,
+    mask,
     h0,
-    gatesKernel,
+    w.gatesKernel,
     w.gatesBias,
-    stateKernel,
+    w.stateKernel,
     w.stateBias,
   ) as tf.Tensor3D;
 }
 
-function insertRow(kernel: tf.Tensor2D, at: number, row: tf.Tensor2D): tf.Tensor2D {
-  const [rows, columns] = kernel.shape;
-  return tf.concat([
-    tf.slice(kernel, [0, 0], [at, columns]),
-    row,
-    tf.slice(kernel, [at, 0], [rows - at, columns]),
-  ]) as tf.Tensor2D;
+/** [mask's complement, x]: padding stands first, so that kernels get their row on top. */
+function withPadding(x: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
+  const [batch, steps] = mask.shape;
+  return tf.concat([tf.sub(1, mask).reshape([batch, steps, 1]), x], 2) as tf.Tensor3D;
 }
 
-/** (x [B, T, D], h0 [B, H], gates kernel, gates bias, state kernel, state bias) → states [B, T, H]. */
-function sequenceOp(backend: NativeBackend) {
-  return tf.customGrad((...inputs) => {
-    const save = inputs.pop() as unknown as (tensors: tf.Tensor[]) => void;
-    const [x, h0, ...kernels] = inputs as tf.Tensor[];
-    const [gatesKernel, gatesBias, stateKernel, stateBias] = kernels;
-    const cellWeights = [gatesKernel!, stateKernel!, gatesBias!, stateBias!];
-    const saved: tf.Tensor[] = [...cellWeights];
-    const states: tf.Tensor[] = [];
-    let h = h0!;
-    for (const xt of tf.unstack(x!, 1)) {
-      const [r, u, c, next] = runFloatOp(backend, 'GRUBlockCell', [xt, h, ...cellWeights], 4);
-      saved.push(xt, h, r!, u!, c!);
-      h = next!;
-      states.push(h);
-    }
-    save(saved);
-    return {
-      value: tf.stack(states, 1),
-      gradFunc: (dy: tf.Tensor, tensors: tf.Tensor[]) => backward(backend, dy, tensors),
-    };
-  });
-}
+const withoutRow = (kernel: tf.Tensor): tf.Tensor =>
+  tf.slice(kernel, [1, 0], [kernel.shape[0]! - 1, kernel.shape[1]!]);
 
-function backward(backend: NativeBackend, dy: tf.Tensor, tensors: tf.Tensor[]): tf.Tensor[] {
+/** (x [B, T, D], mask [B, T], h0 [B, H], gates kernel, gates bias, state kernel, state bias) → states [B, T, H]. */
+const sequence = tf.customGrad((...inputs) => {
+  const save = inputs.pop() as unknown as (tensors: tf.Tensor[]) => void;
+  const [x, mask, h0, ...kernels] = inputs as tf.Tensor[];
+  const [gatesKernel, gatesBias, stateKernel, stateBias] = kernels;
+  const units = stateBias!.shape[0]!;
+  const gatesRow = tf.concat([tf.zeros([1, units]), tf.fill([1, units], CLOSED)], 1);
+  const cellWeights = [
+    tf.concat([gatesRow, gatesKernel!]),
+    tf.concat([tf.zeros([1, units]), stateKernel!]),
+    gatesBias!,
+    stateBias!,
+  ];
+  const saved: tf.Tensor[] = [...cellWeights];
+  const states: tf.Tensor[] = [];
+  let h = h0!;
+  for (const xt of tf.unstack(withPadding(x as tf.Tensor3D, mask as tf.Tensor2D), 1)) {
+    const [r, u, c, next] = rawOp('GRUBlockCell', FLOAT, [xt, h, ...cellWeights], 4);
+    saved.push(xt, h, r!, u!, c!);
+    h = next!;
+    states.push(h);
+  }
+  save([mask!, ...saved]);
+  return {
+    value: tf.stack(states, 1),
+    gradFunc: (dy: tf.Tensor, [given, ...tensors]: tf.Tensor[]) => backward(dy, given!, tensors),
+  };
+});
+
+/** Gradients in the order of {@link sequence}'s inputs; nothing is known of the mask's. */
+function backward(dy: tf.Tensor, mask: tf.Tensor, tensors: tf.Tensor[]): tf.Tensor[] {
   const cellWeights = tensors.slice(0, 4);
   const steps: Step[] = [];
   for (let i = 4; i < tensors.length; i += TENSORS_PER_STEP) {
@@ -99,7 +99,7 @@ function backward(backend: NativeBackend, dy: tf.Tensor, tensors: tf.Tensor[]): 
     const { x, before, r, u, c } = steps[t]!;
     const dNext = dh ? tf.add(dh, dStates[t]!) : dStates[t]!;
     const operands = [x, before, ...cellWeights, r, u, c, dNext];
-    const [dx, dBefore, dCandidate, dGate] = runFloatOp(backend, 'GRUBlockCellGrad', operands, 4);
+    const [dx, dBefore, dCandidate, dGate] = rawOp('GRUBlockCellGrad', FLOAT, operands, 4);
     dh = dBefore!;
     dInputs[t] = dx!;
     dCandidates[t] = dCandidate as tf.Tensor2D;
@@ -111,23 +111,18 @@ function backward(backend: NativeBackend, dy: tf.Tensor, tensors: tf.Tensor[]): 
   const allBefore = all((s) => s.before);
   const dGate = tf.concat(dGates) as tf.Tensor2D;
   const dCandidate = tf.concat(dCandidates) as tf.Tensor2D;
-  const gatesInput = tf.concat([allX, allBefore], 1) as tf.Tensor2D;
-  const stateInput = tf.concat(
-    [
-      allX,
-      tf.mul(
-        allBefore,
-        all((s) => s.r),
-      ),
-    ],
-    1,
-  ) as tf.Tensor2D;
+  const reset = tf.mul(
+    allBefore,
+    all((s) => s.r),
+  );
+  const dx = tf.stack(dInputs, 1);
   return [
-    tf.stack(dInputs, 1),
+    tf.slice(dx, [0, 0, 1], [dx.shape[0]!, dx.shape[1]!, dx.shape[2]! - 1]),
+    tf.zerosLike(mask),
     dh!,
-    product(gatesInput, dGate, true),
+    withoutRow(product(tf.concat([allX, allBefore], 1), dGate, true)),
     tf.sum(dGate, 0),
-    product(stateInput, dCandidate, true),
+    withoutRow(product(tf.concat([allX, reset], 1), dCandidate, true)),
     tf.sum(dCandidate, 0),
   ];
 }

@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { RunOptions } from '../../lib/progress.ts';
 import { Random } from '../../lib/random.ts';
 import { type NamedTensor, SafetensorsFile, type TensorData } from '../../lib/safetensors.ts';
-import { type Columns, checkColumns, makeBatch, storedColumns } from '../engine/columns.ts';
+import { makeBatch } from '../engine/batch-tensors.ts';
+import { type Columns, checkColumns, storedColumns } from '../engine/columns.ts';
 import type { InputSpec, Tensors } from '../engine/types.ts';
 
 const BLOCK_ROWS = 1024;

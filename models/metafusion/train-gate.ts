@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import type { RunOptions } from '../../lib/progress.ts';
 import { Random } from '../../lib/random.ts';
-import { makeBatch } from '../engine/columns.ts';
+import { makeBatch } from '../engine/batch-tensors.ts';
 import type { Tensors } from '../engine/types.ts';
 import { fuse } from './fused-weights.ts';
 import { type GateConfig, gateInit, gateInput, gates } from './gate.ts';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../engine/backend.ts';
+import { tensorBatches } from '../engine/batch-tensors.ts';
 import { Dataset } from '../engine/dataset.ts';
 import { availableBackends } from '../engine/test-backends.ts';
 import { TEST_DATES, writeTestTensors } from '../engine/test-tensors.ts';
@@ -43,7 +44,7 @@ const masked = (logits: tf.Tensor, batch: Tensors): tf.Tensor => tf.mul(logits, 
 
 async function firstBatch(config: RerankerConfig): Promise<Tensors> {
   const { inputs } = rerankerModel(config);
-  for await (const { tensors } of dataset.batches(inputs, { batchSize: 12 })) return tensors;
+  for await (const { tensors } of tensorBatches(dataset, inputs, { batchSize: 12 })) return tensors;
   throw new Error('no batch');
 }
 

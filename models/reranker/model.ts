@@ -200,8 +200,8 @@ export function rerank(
   const states = stackedGru(weights, 'candidate', config.layers, slate, candMask); // [B, N, H]
   const last = tf.slice(states, [0, N - 1, 0], [batch, 1, H]); // padding keeps the state
   const local = last.reshape<tf.Tensor2D>([batch, H]);
-  const first = (x: tf.Tensor3D) =>
-    scored === N ? x : tf.slice(x, [0, 0, 0], [batch, scored, x.shape[2]]);
+  // Also where it takes all: what is computed must not depend on a size, or it cannot be compiled.
+  const first = (x: tf.Tensor3D) => tf.slice(x, [0, 0, 0], [batch, scored, x.shape[2]]);
   const queries = first(states); // [B, scored, H]
   const contexts = SEQUENCES.map(({ prefix, encoder }) => {
     const keys = inputs[`${prefix}_item_state`] as tf.Tensor3D; // [B, K, H]

@@ -9,6 +9,7 @@ import type { RunOptions } from '../../lib/progress.ts';
 import { Random } from '../../lib/random.ts';
 import { loadWeights, readDescription } from '../engine/checkpoint.ts';
 import { Dataset } from '../engine/dataset.ts';
+import { eagerScorer } from '../engine/scorer.ts';
 import type { Estimate } from '../metrics/bootstrap.ts';
 import { sigmoid } from '../metrics/calibration.ts';
 import {
@@ -84,7 +85,7 @@ export async function evaluateUplift(
   const day = async (date: string) => {
     const dataset = await Dataset.open(tensorsDir, 'decisions', [date]);
     try {
-      const scores = await scoreDecisions(model, weights, dataset, 1024, options);
+      const scores = await scoreDecisions(eagerScorer(model, weights), dataset, 1024, options);
       return { scores, rows: await readDecisionRows(dataset, config.label) };
     } finally {
       await dataset.close();

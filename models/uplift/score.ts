@@ -3,8 +3,9 @@
 import type { RunOptions } from '../../lib/progress.ts';
 import type { Dataset } from '../engine/dataset.ts';
 import { predictAll } from '../engine/predict.ts';
+import type { Scorer } from '../engine/scorer.ts';
 import type { Validation } from '../engine/train.ts';
-import type { Model, Tensors } from '../engine/types.ts';
+import type { Model } from '../engine/types.ts';
 import { sigmoid } from '../metrics/calibration.ts';
 import { normalisedQini } from '../metrics/qini.ts';
 import { UPLIFT_LABELS, type UpliftConfig } from './model.ts';
@@ -49,13 +50,12 @@ export interface UpliftScores {
 }
 
 export async function scoreDecisions(
-  model: Model,
-  weights: Tensors,
+  scorer: Scorer,
   dataset: Dataset,
   batchSize: number,
   options: RunOptions = {},
 ): Promise<UpliftScores> {
-  const logits = await predictAll(model, weights, dataset, batchSize, options);
+  const logits = await predictAll(scorer, dataset, batchSize, options);
   const every = (offset: number): Float64Array =>
     Float64Array.from({ length: dataset.rows }, (_, i) => logits[2 * i + offset]!);
   return { control: every(0), uplift: every(1) };
@@ -76,13 +76,17 @@ export function armLogLoss(rows: DecisionRows, scores: UpliftScores): number {
  * Judges an epoch by the cross entropy of both arms; the Qini of the day is told beside it, but one
  * day's Qini is far too noisy to choose by.
  */
-export function upliftValidation(model: Model, dataset: Dataset, batchSize: number): Validation {
-  const { label } = model.config as unknown as UpliftConfig;
+export function upliftValidation(
+  dataset: Dataset,
+  batchSize: number,
+  { config }: Pick<Model, 'config'>,
+): Validation {
+  const { label } = config as unknown as UpliftConfig;
   return {
     metric: 'logLoss',
     better: 'lower',
-    evaluate: async (weights, { signal }) => {
-      const scores = await scoreDecisions(model, weights, dataset, batchSize, { signal });
+    evaluate: async (scorer, { signal }) => {
+      const scores = await scoreDecisions(scorer, dataset, batchSize, { signal });
       const rows = await readDecisionRows(dataset, label);
       const score = Float64Array.from(rows.row, (row) => scores.uplift[row]!);
       const measurable = rows.arm.includes(0) && rows.arm.includes(1) && rows.outcome.includes(1);

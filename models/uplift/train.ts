@@ -60,8 +60,8 @@ export async function trainUplift(
     const dataIdentity = sha256(
       canonicalJson({ trainDates, validDate, rows: dataset.rows, tables: hashOf(tables) }),
     );
-    const validation = upliftValidation(model, valid, 1024);
-    const { weights, history, bestEpoch } = await train(
+    const validation = upliftValidation(valid, 1024, model);
+    const { weights, history, bestEpoch, execution } = await train(
       { model, dataset, validation, params, stateDir: input.stateDir, dataIdentity },
       options,
     );
@@ -74,7 +74,7 @@ export async function trainUplift(
       seed: params.seed,
       trainDates,
       validDate,
-      params,
+      params: { ...params, ...execution },
       backend: tf.getBackend(),
       versions: backendVersions(),
       tables: input.tablesFrom ? 'of the reranker, fixed' : 'own',

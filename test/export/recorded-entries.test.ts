@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { countOperations, record } from '../../compiler/index.ts';
 import {
   build,
   expected,
@@ -21,6 +22,14 @@ const TESTED_ROWS = 20;
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
+});
+
+it('the entries over a sequence are recorded with their recurrences whole', () => {
+  const recurrences = (name: string): number | undefined => {
+    const { run, inputs } = phoneEntries[name]!();
+    return countOperations(record(run, inputs)).gru;
+  };
+  expect(['rerank', 'decide'].map(recurrences)).toEqual([1, 4]);
 });
 
 async function measure(name: string, target: Target) {

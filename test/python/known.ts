@@ -25,14 +25,23 @@ const unread = (operator: string, why: string, ...subjects: string[]): Known => 
 });
 
 export const KNOWN: readonly Known[] = [
-  unread(
-    'SELECT_V2',
-    'as alibaba/MNN#3591',
-    'rerank',
-    'decide',
-    'where',
-    'where between conditions',
-  ),
+  unread('SELECT_V2', 'as alibaba/MNN#3591', 'where', 'where between conditions'),
+  { ...unread('SELECT_V2', 'as alibaba/MNN#3591', 'rerank', 'decide'), profile: /TFLite int8/ },
+  { ...unread('BROADCAST_TO', 'as alibaba/MNN#3591', 'rerank'), profile: /TFLite float32/ },
+  {
+    check: 'MNN',
+    subjects: ['decide'],
+    profile: /TFLite float32/,
+    says: /Compute Shape Error/,
+    why: 'it reads FULLY_CONNECTED as a convolution over images',
+  },
+  {
+    check: 'MNN',
+    subjects: ['rerank', 'decide'],
+    profile: /^ONNX float32$/,
+    says: 'wrong',
+    why: 'in a GRU with linear_before_reset 0 it resets after the product with the state, not before',
+  },
   unread('BROADCAST_TO', 'as alibaba/MNN#3591', 'broadcast'),
   unread('REVERSE_V2', 'as alibaba/MNN#3591', 'reverse'),
   unread('ELU', 'as alibaba/MNN#3591', 'elu'),

@@ -3,6 +3,7 @@
  * quantised and lets padding set the range; `select(m > ½, a, b)` is one and does neither.
  */
 import type { GraphBuilder } from '../builder.ts';
+import { GRU_INPUT } from '../gru.ts';
 import { at, type Graph, type Node, type OpName, type ValueId } from '../ir.ts';
 import { type Rule, uniformConstant } from './rule.ts';
 
@@ -112,5 +113,11 @@ export function maskRules(graph: Graph, names: readonly string[]): readonly Rule
     return undefined;
   };
 
-  return names.length > 0 ? [blendToSelect, penaltyToSelect] : [];
+  const gruMaskToChoice: Rule = (node, { builder }) => {
+    if (node.op !== 'gru' || node.attributes.mask !== 'blend') return undefined;
+    if (!masks.has(builder, at(node.inputs, GRU_INPUT.mask))) return undefined;
+    return [builder.emit('gru', node.inputs, { mask: 'choice' })];
+  };
+
+  return names.length > 0 ? [blendToSelect, penaltyToSelect, gruMaskToChoice] : [];
 }

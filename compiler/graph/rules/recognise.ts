@@ -1,4 +1,5 @@
-/** Composite operations found in their elementary form, because targets have better ones. */
+/** Composite operations found in their elementary form or a simpler one: targets have better ones. */
+import { GRU_INPUT } from '../gru.ts';
 import { at, sameShape, type ValueId } from '../ir.ts';
 import { type Rule, uniformConstant } from './rule.ts';
 
@@ -76,10 +77,22 @@ const notEqualToZeroOfCast: Rule = (node, { builder }) => {
   return threshold === 0 && same && builder.get(zero).data?.length === 1 ? [origin] : undefined;
 };
 
+/** A constant mask of a recurrence that keeps every step, or holds 0 and 1 only. */
+const constantGruMask: Rule = (node, { builder }) => {
+  if (node.op !== 'gru' || node.attributes.mask !== 'blend') return undefined;
+  const mask = at(node.inputs, GRU_INPUT.mask);
+  if (uniformConstant(builder, mask) === 1) {
+    return [builder.emit('gru', node.inputs.slice(0, GRU_INPUT.mask), { mask: 'none' })];
+  }
+  const binary = builder.get(mask).data?.every((m) => m === 0 || m === 1) === true;
+  return binary ? [builder.emit('gru', node.inputs, { mask: 'choice' })] : undefined;
+};
+
 export const recogniseRules: readonly Rule[] = [
   softmaxFromParts,
   sigmoidFromParts,
   addOfNegated,
   interpolation,
   notEqualToZeroOfCast,
+  constantGruMask,
 ];

@@ -1,0 +1,120 @@
+/**
+ * Numbers that depend on sizes known only at run time, the batch size above all. A recording is made
+ * at several sizes; what differs between them is fitted to a polynomial that is linear in each symbol:
+ * a + b·batch, or a + b·batch + c·length + d·batch·length.
+ */
+
+/** Coefficient of each monomial: '' (the constant), 'batch', 'batch*length'. Zeros are left out. */
+export type Polynomial = Readonly<Record<string, number>>;
+
+/** A size: known, or a polynomial of symbols. */
+export type Dim = number | Polynomial;
+export type SymbolicShape = readonly Dim[];
+
+/** What each symbol was in one recording. */
+export type Assignment = Readonly<Record<string, number>>;
+
+export const monomialSymbols = (monomial: string): string[] =>
+  monomial === '' ? [] : monomial.split('*');
+
+/** All products of distinct symbols, the empty one first. */
+function monomials(symbols: readonly string[]): string[] {
+  let all: string[][] = [[]];
+  for (const symbol of symbols) all = [...all, ...all.map((product) => [...product, symbol])];
+  return all.map((product) => product.join('*'));
+}
+
+const productOf = (monomial: string, sizes: Assignment): number =>
+  monomialSymbols(monomial).reduce((product, symbol) => product * sizes[symbol]!, 1);
+
+/** The polynomial's value for these sizes. */
+export function evaluate(dim: Dim, sizes: Assignment): number {
+  if (typeof dim === 'number') return dim;
+  return Object.entries(dim).reduce((sum, [m, factor]) => sum + factor * productOf(m, sizes), 0);
+}
+
+export const isStatic = (shape: SymbolicShape): shape is readonly number[] =>
+  shape.every((dim) => typeof dim === 'number');
+
+export const sameDim = (a: Dim, b: Dim): boolean => dimKey(a) === dimKey(b);
+
+export function dimKey(dim: Dim): string {
+  if (typeof dim === 'number') return String(dim);
+  return Object.keys(dim)
+    .sort()
+    .map((monomial) => `${dim[monomial]}·${monomial || '1'}`)
+    .join('+');
+}
+
+/** Sizes to record at, and the fit of what was seen there. */
+export interface Fitter {
+  readonly probes: readonly Assignment[];
+  /** The number or polynomial that takes these values at the probes; undefined when none does. */
+  fit(values: readonly number[]): Dim | undefined;
+}
+
+/** Sizes that do not divide each other or equal usual widths, so that nothing broadcasts by chance. */
+const USUAL_SIZES = [3, 5, 8];
+
+/**
+ * @param symbols name → sizes that it may have; undefined means any. One that can have a single
+ *   size only should not be a symbol.
+ */
+export function fitterFor(
+  symbols: Readonly<Record<string, readonly number[] | undefined>>,
+): Fitter {
+  const names = Object.keys(symbols);
+  const sizes = names.map((name) => symbols[name] ?? USUAL_SIZES);
+  const terms = monomials(names);
+  // One corner of the box per monomial settles the coefficients, one more point checks them.
+  const probes = terms.map((term) => {
+    const raised = new Set(monomialSymbols(term));
+    return Object.fromEntries(names.map((name, i) => [name, sizes[i]![raised.has(name) ? 1 : 0]!]));
+  });
+  if (names.length > 0) {
+    probes.push(Object.fromEntries(names.map((name, i) => [name, sizes[i]!.at(-1)!])));
+  }
+  const inverse = invert(
+    probes.slice(0, terms.length).map((p) => terms.map((t) => productOf(t, p))),
+  );
+  return {
+    probes,
+    fit(values) {
+      const first = values[0]!;
+      if (values.every((value) => Object.is(value, first))) return first;
+      const fitted: Record<string, number> = {};
+      terms.forEach((term, i) => {
+        const exact = inverse[i]!.reduce((sum, weight, j) => sum + weight * values[j]!, 0);
+        const factor = Math.round(exact * 2 ** 20) / 2 ** 20;
+        if (factor !== 0) fitted[term] = factor;
+      });
+      const close = (value: number, i: number) =>
+        Math.abs(evaluate(fitted, probes[i]!) - value) <= 1e-6 * Math.max(1, Math.abs(value));
+      return values.every(close) ? fitted : undefined;
+    },
+  };
+}
+
+/** Gauss and Jordan, for the few monomials there are. */
+function invert(matrix: readonly (readonly number[])[]): number[][] {
+  const n = matrix.length;
+  const rows = matrix.map((row, i) => [...row, ...row.map((_, j) => (i === j ? 1 : 0))]);
+  for (let column = 0; column < n; column++) {
+    const pivot = rows.findIndex((row, i) => i >= column && row[column] !== 0);
+    if (pivot < 0) throw new RangeError('a symbol needs two different sizes');
+    [rows[column], rows[pivot]] = [rows[pivot]!, rows[column]!];
+    const own = rows[column]!;
+    const scale = own[column]!;
+    own.forEach((value, j) => {
+      own[j] = value / scale;
+    });
+    rows.forEach((row, i) => {
+      if (i === column) return;
+      const factor = row[column]!;
+      own.forEach((value, j) => {
+        row[j] = row[j]! - factor * value;
+      });
+    });
+  }
+  return rows.map((row) => row.slice(n));
+}

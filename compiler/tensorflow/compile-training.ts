@@ -1,0 +1,271 @@
+/** A tfjs loss as one TensorFlow graph that is called once a step. */
+import * as tf from '@tensorflow/tfjs';
+import { EdgeloomError } from '../../lib/errors.ts';
+import type { AdamOptions } from './adam.ts';
+import { checkedBatch } from './check-batch.ts';
+import type { TfGraph } from './ir.ts';
+import { gradientName } from './lazy-tables.ts';
+import {
+  type AdamForm,
+  buildProgram,
+  functionOutput,
+  functionPart,
+  type Program,
+  stepPart,
+} from './program.ts';
+import {
+  type BatchInputs,
+  indexLimits,
+  recordFunction,
+  type Tensors,
+  withGradients,
+} from './record-training.ts';
+import { Session } from './session.ts';
+
+/** A function of batch and weights that trains nothing, such as a model's predictions. */
+export type GraphFunction = (batch: Tensors, weights: Tensors) => Tensors;
+
+export interface CompileOptions extends AdamOptions {
+  /** For messages. @default 'model' */
+  name?: string;
+  /** What is trained: start values by name; variables of `tf.layers` too. The caller keeps them. */
+  weights: Tensors;
+  /** Weights that the loss reads and training leaves as they are. The caller keeps them. */
+  frozen?: Tensors;
+  /** Columns of a batch. */
+  inputs: BatchInputs;
+  /** Sizes that a named size may have (at least two); any when it is not listed. */
+  symbols?: Readonly<Record<string, readonly number[]>>;
+  /** Scalar loss of a batch, plain tfjs. `weights` are the trained and the frozen ones. */
+  loss(batch: Tensors, weights: Tensors): tf.Tensor;
+  /** More functions to compile beside it, by name. */
+  functions?: Readonly<Record<string, GraphFunction>>;
+  /**
+   * How Adam is computed: `exact` in the order of eager training, `fast` by one fused kernel a weight,
+   * `lazy` at the cost of the rows that a batch names, for large tables. @default 'fast'
+   */
+  adam?: AdamForm;
+}
+
+/** Everything that training changes. */
+export interface OptimizerState {
+  /** First and second moments by weight. */
+  m: Tensors;
+  v: Tensors;
+  /** Steps made. */
+  step: number;
+}
+
+export interface CompileInfo {
+  /** Nodes of the whole program. */
+  nodes: number;
+  /** Size of the file, bytes. */
+  bytes: number;
+  /** Tables that are updated row by row (form `lazy`). */
+  lazyTables: readonly string[];
+  recordMs: number;
+  writeMs: number;
+  loadMs: number;
+}
+
+const RESERVED = ['train', 'assign', 'frozen', 'weights', 'state', 'settle'];
+
+/**
+ * Records the loss with its gradients, adds the optimiser, and loads the graph into TensorFlow.
+ * Needs the `tensorflow` backend of tfjs-node. Source: docs/adr/0008-compiled-training.md.
+ * @throws EdgeloomError `needs-tensorflow`, and for what cannot be compiled `not-compilable`,
+ *   `random-while-recording`, `read-while-recording`, `assign-while-recording`, `unknown-variable`,
+ *   `unused-weight`, each with the line of the caller where there is one
+ */
+export async function compileTraining(options: CompileOptions): Promise<CompiledTraining> {
+  const { name = 'model', weights, frozen = {}, inputs, symbols = {}, functions = {} } = options;
+  for (const reserved of RESERVED) {
+    if (reserved in functions) throw badName(`a function cannot be called ${reserved}`, name);
+  }
+  const clash = Object.keys(weights).find((weight) => weight in frozen);
+  if (clash !== undefined) throw badName(`${clash} is both trained and frozen`, name);
+  const started = performance.now();
+  const all = { ...frozen, ...weights };
+  const exact = options.adam === 'exact';
+  const loss = withGradients(weights, gradientName, (batch, given) =>
+    options.loss(batch, { ...frozen, ...given }),
+  );
+  const run = (batch: Tensors): Tensors => {
+    const outputs = loss(batch);
+    for (const [what, compute] of Object.entries(functions)) {
+      for (const [output, tensor] of Object.entries(compute(batch, all))) {
+        outputs[functionOutput(what, output)] = tensor;
+      }
+    }
+    return outputs;
+  };
+  const graph = recordFunction({ name, inputs, symbols, weights: all, run, exact });
+  const recorded = performance.now();
+  const shapes = (tensors: Tensors) =>
+    Object.fromEntries(Object.entries(tensors).map(([key, { shape }]) => [key, shape]));
+  const program = buildProgram({
+    graph,
+    functions: Object.keys(functions),
+    trained: shapes(weights),
+    frozen: shapes(frozen),
+    adam: options.adam ?? 'fast',
+    options,
+  });
+  const written = performance.now();
+  const signatures = ['train', ...Object.keys(functions), 'assign', 'weights', 'state'];
+  if (Object.keys(frozen).length > 0) signatures.push('frozen');
+  if (program.lazy.length > 0) signatures.push('settle');
+  const session = await Session.load(program.bytes, signatures);
+  const info: CompileInfo = {
+    nodes: program.nodes,
+    bytes: program.bytes.length,
+    lazyTables: program.lazy,
+    recordMs: recorded - started,
+    writeMs: written - recorded,
+    loadMs: performance.now() - written,
+  };
+  const compiled = new CompiledTraining(name, session, program, graph, options, info);
+  compiled.assignFrozen(frozen);
+  compiled.assign(weights);
+  return compiled;
+}
+
+/** A training in TensorFlow's memory. Calls block the thread until TensorFlow has run. */
+export class CompiledTraining {
+  readonly info: CompileInfo;
+  readonly #name: string;
+  readonly #session: Session;
+  readonly #keys: Program['keys'];
+  /** Inputs of each signature that takes a batch. */
+  readonly #inputs: Record<string, readonly string[]>;
+  readonly #rules: Parameters<typeof checkedBatch>[2];
+  readonly #shapes: Readonly<Record<string, readonly number[]>>;
+  /** Rows of lazy tables may be behind. */
+  #behind = false;
+
+  /** Use {@link compileTraining}. */
+  constructor(
+    name: string,
+    session: Session,
+    program: Program,
+    graph: TfGraph,
+    { inputs, symbols = {}, weights, frozen = {}, functions = {} }: CompileOptions,
+    info: CompileInfo,
+  ) {
+    this.#name = name;
+    this.#session = session;
+    this.#keys = program.keys;
+    this.info = info;
+    const read = (part: TfGraph) => part.inputs.map((port) => port.name);
+    this.#inputs = { train: read(stepPart(graph)) };
+    for (const what of Object.keys(functions)) this.#inputs[what] = read(functionPart(graph, what));
+    this.#rules = { inputs, symbols, limits: indexLimits(graph) };
+    const all = Object.entries({ ...frozen, ...weights });
+    this.#shapes = Object.fromEntries(all.map(([key, { shape }]) => [key, [...shape]]));
+  }
+
+  #checked(signature: string, batch: Tensors): Tensors {
+    return checkedBatch(
+      batch,
+      this.#inputs[signature]!,
+      this.#rules,
+      `${this.#name}, ${signature}`,
+    );
+  }
+
+  /**
+   * One update. Columns that the loss does not read may be missing or too many.
+   * @returns the loss before it
+   * @throws EdgeloomError `bad-batch`; nothing is updated then
+   */
+  step(batch: Tensors): number {
+    const { loss } = this.#session.call('train', this.#checked('train', batch));
+    this.#behind = this.info.lazyTables.length > 0;
+    const value = loss!.dataSync()[0]!;
+    loss!.dispose();
+    return value;
+  }
+
+  /** Runs one of the functions. The caller disposes the result. @throws EdgeloomError `bad-batch` */
+  call(name: string, batch: Tensors): Tensors {
+    const inputs = this.#checked(name, batch);
+    this.#settle();
+    return this.#session.call(name, inputs);
+  }
+
+  #settle(): void {
+    if (!this.#behind) return;
+    tf.dispose(this.#session.call('settle', {}));
+    this.#behind = false;
+  }
+
+  /** Copies of the trained weights. The caller disposes them. */
+  weights(): Tensors {
+    this.#settle();
+    const outputs = this.#session.call('weights', {});
+    return this.#named(outputs, 'w');
+  }
+
+  /** Moments and step. The caller disposes the moments. */
+  state(): OptimizerState {
+    this.#settle();
+    const outputs = this.#session.call('state', {});
+    const step = outputs.step!.dataSync()[0]!;
+    outputs.step!.dispose();
+    return { m: this.#named(outputs, 'm'), v: this.#named(outputs, 'v'), step };
+  }
+
+  #named(outputs: Tensors, kind: 'w' | 'm' | 'v'): Tensors {
+    const entries = Object.entries(this.#keys.trained);
+    return Object.fromEntries(entries.map(([name, keys]) => [name, outputs[keys[kind]]!]));
+  }
+
+  /**
+   * Sets every trained weight, and moments and step with it: zeros unless given. So one compiled graph
+   * serves many weight sets. The caller keeps the tensors.
+   * @throws EdgeloomError `bad-weights` naming what is missing or of another shape
+   */
+  assign(weights: Tensors, state?: OptimizerState): void {
+    tf.tidy(() => {
+      const inputs: Tensors = { step: tf.scalar(state?.step ?? 0, 'int32') };
+      for (const [name, keys] of Object.entries(this.#keys.trained)) {
+        const weight = this.#fitting(weights, name);
+        inputs[keys.w] = weight;
+        inputs[keys.m] = state ? this.#fitting(state.m, name) : tf.zerosLike(weight);
+        inputs[keys.v] = state ? this.#fitting(state.v, name) : tf.zerosLike(weight);
+      }
+      this.#session.call('assign', inputs);
+    });
+    this.#behind = false;
+  }
+
+  /** Sets the weights that are read only. The caller keeps the tensors. @throws EdgeloomError `bad-weights` */
+  assignFrozen(weights: Tensors): void {
+    const keys = Object.entries(this.#keys.frozen);
+    if (keys.length === 0) return;
+    const inputs = Object.fromEntries(
+      keys.map(([name, key]) => [key, this.#fitting(weights, name)]),
+    );
+    tf.dispose(this.#session.call('frozen', inputs));
+  }
+
+  #fitting(weights: Tensors, name: string): tf.Tensor {
+    const tensor = weights[name];
+    const shape = this.#shapes[name]!;
+    if (tensor && `${tensor.shape}` === `${shape}`) return tensor;
+    throw new EdgeloomError({
+      code: 'bad-weights',
+      what: `${name} is ${tensor ? `of shape [${tensor.shape}]` : 'missing'}; the graph takes [${shape}]`,
+      where: this.#name,
+      fix: 'give weights of the model that was compiled',
+    });
+  }
+
+  /** Frees TensorFlow's session and its variables. */
+  dispose(): void {
+    this.#session.dispose();
+  }
+}
+
+const badName = (what: string, where: string) =>
+  new EdgeloomError({ code: 'bad-names', what, where, fix: 'choose another name' });

@@ -1,0 +1,175 @@
+/**
+ * Adam for tables of which a step touches few rows, at the cost of those rows. A row that no batch
+ * names still moves under dense Adam: its moments fade and what is left of m carries it on. Here that
+ * is made up for when the row is read next, in closed form: after Δ steps without a gradient
+ *
+ *   m ← β₁^Δ m    v ← β₂^Δ v    w ← (1 − lr·decay)^Δ w − lr c(s) m/(√v + ε') Σ_{k=1…Δ} ρ^k,  ρ = β₁/√β₂
+ *   c(s) = √(1 − β₂^s) / (1 − β₁^s),   Σ ρ^k = ρ (1 − ρ^Δ) / (1 − ρ)
+ *
+ * with the bias corrections of one step s in the middle of those that count. So the result follows
+ * dense Adam closely, unlike optimisers (tfa.LazyAdam, torch.SparseAdam) that let absent rows rest.
+ */
+
+import { BETA1, BETA2, EPSILON, type Slots, type StepScalars } from './adam.ts';
+import { NodeArithmetic } from './arithmetic.ts';
+import type { LazyNames } from './lazy-tables.ts';
+import { boolAttr, intAttr, type NodeDefs, type TfVariable, typeAttr } from './node-defs.ts';
+
+export interface LazySlots extends Slots {
+  /** Step up to which each row is up to date, float32 [rows]. */
+  last: TfVariable;
+}
+
+interface Rows {
+  weight: string;
+  m: string;
+  v: string;
+}
+
+const RHO = BETA1 / Math.sqrt(BETA2);
+/** Steps after which what is left of Σ ρ^k weighs little: the middle of these stands for all. */
+const MOVING_STEPS = 18;
+
+/** Brings rows from step `last` to step `now`. `last` has one entry per row. */
+function broughtUp(
+  f: NodeArithmetic,
+  rows: Rows,
+  rank: number,
+  last: string,
+  now: string,
+  { rate, kept }: Pick<StepScalars, 'rate' | 'kept'>,
+): Rows {
+  const one = f.number(1);
+  const gap = f.column(f.sub(now, last), rank);
+  const start = f.column(last, rank);
+  const moving = f.min(gap, f.number(MOVING_STEPS));
+  const middle = f.add(start, f.mul(f.number(0.5), f.add(one, moving)));
+  const root = f.sqrt(f.sub(one, f.pow(f.number(BETA2), middle)));
+  const correction = f.div(root, f.sub(one, f.pow(f.number(BETA1), middle)));
+  const series = f.mul(f.number(RHO / (1 - RHO)), f.sub(one, f.pow(f.number(RHO), gap)));
+  const size = f.mul(rate, f.mul(correction, series));
+  const direction = f.div(rows.m, f.add(f.sqrt(rows.v), f.mul(f.number(EPSILON), root)));
+  const old = kept === undefined ? rows.weight : f.mul(rows.weight, f.pow(kept, gap));
+  return {
+    weight: f.sub(old, f.mul(direction, size)),
+    m: f.mul(rows.m, f.pow(f.number(BETA1), gap)),
+    v: f.mul(rows.v, f.pow(f.number(BETA2), gap)),
+  };
+}
+
+/** The rows of this step: which they are and their state. */
+export interface LazyRows {
+  slots: LazySlots;
+  unique: string;
+  rows: Rows;
+}
+
+/**
+ * Nodes that find the rows a batch names and bring them up to date, under the names that the graph
+ * expects.
+ * @param indices nodes of the index tensors, in the order of `names.positions`
+ */
+export function lazyRows(
+  defs: NodeDefs,
+  scope: string,
+  slots: LazySlots,
+  indices: readonly string[],
+  names: LazyNames,
+  scalars: StepScalars,
+): LazyRows {
+  const int = { T: typeAttr('int32') };
+  const node = (name: string, op: string, inputs: string[], attributes = {}) =>
+    defs.add(`${scope}/${name}`, op, inputs, { ...int, ...attributes });
+  const flat = indices.map((index, k) =>
+    node(`flat_${k}`, 'Reshape', [index, defs.ints([-1])], { Tshape: typeAttr('int32') }),
+  );
+  const all =
+    flat.length === 1
+      ? flat[0]!
+      : node('all', 'ConcatV2', [...flat, defs.int(0)], {
+          N: intAttr(flat.length),
+          Tidx: typeAttr('int32'),
+        });
+  const unique = node('unique', 'Unique', [all], { out_idx: typeAttr('int32') });
+  defs.add(names.count, 'Size', [unique], { ...int, out_type: typeAttr('int32') });
+  const sizes = flat.map((from, k) =>
+    node(`size_${k}`, 'Size', [from], { out_type: typeAttr('int32') }),
+  );
+  const packed = node('sizes', 'Pack', sizes, { N: intAttr(sizes.length), axis: intAttr(0) });
+  defs.add(names.positions[0]!.replace(/:0$/, ''), 'SplitV', [`${unique}:1`, packed, defs.int(0)], {
+    ...int,
+    Tlen: typeAttr('int32'),
+    num_split: intAttr(flat.length),
+  });
+  const gather = (variable: TfVariable) =>
+    defs.add(`${scope}/gather/${variable.name}`, 'ResourceGather', [variable.name, unique], {
+      dtype: typeAttr('float32'),
+      Tindices: typeAttr('int32'),
+      batch_dims: intAttr(0),
+      validate_indices: boolAttr(true),
+    });
+  const { weight, m, v, last } = slots;
+  const f = new NodeArithmetic(defs, scope, 'float32');
+  const rank = weight.shape.length;
+  const stored = { weight: gather(weight), m: gather(m), v: gather(v) };
+  const rows = broughtUp(f, stored, rank, gather(last), scalars.before, scalars);
+  defs.add(names.rows, 'Identity', [rows.weight], { T: typeAttr('float32') });
+  return { slots, unique, rows };
+}
+
+/** This step's update of the rows. @returns the writes */
+export function lazyUpdate(
+  defs: NodeDefs,
+  scope: string,
+  { slots, unique, rows }: LazyRows,
+  gradient: string,
+  scalars: StepScalars,
+  barrier: string,
+): string[] {
+  const f = new NodeArithmetic(defs, scope, 'float32');
+  const mixed = (old: string, beta: number, addend: string) =>
+    f.add(f.mul(old, f.number(beta)), f.mul(addend, f.number(1 - beta)));
+  const m = mixed(rows.m, BETA1, gradient);
+  const v = mixed(rows.v, BETA2, f.square(gradient));
+  const direction = f.div(m, f.add(f.sqrt(v), scalars.combinedEpsilon));
+  const old = scalars.kept === undefined ? rows.weight : f.mul(rows.weight, scalars.kept);
+  const weight = f.sub(old, f.mul(direction, scalars.combinedRate));
+  const scatter = (variable: TfVariable, values: string) =>
+    defs.add(
+      `${scope}/scatter/${variable.name}`,
+      'ResourceScatterUpdate',
+      [variable.name, unique, values, barrier],
+      { dtype: typeAttr('float32'), Tindices: typeAttr('int32') },
+    );
+  return [
+    scatter(slots.weight, weight),
+    scatter(slots.m, m),
+    scatter(slots.v, v),
+    scatter(slots.last, scalars.step),
+  ];
+}
+
+/** Brings whole tables up to date. @returns the writes */
+export function settleTable(
+  defs: NodeDefs,
+  scope: string,
+  { weight, m, v, last }: LazySlots,
+  scalars: StepScalars,
+): string[] {
+  const f = new NodeArithmetic(defs, scope, 'float32');
+  const read = (variable: TfVariable) => defs.read(variable);
+  const stored = { weight: read(weight), m: read(m), v: read(v) };
+  const [rows] = last.shape as [number];
+  const now = broughtUp(f, stored, weight.shape.length, read(last), scalars.before, scalars);
+  const filled = defs.add(`${scope}/now`, 'Fill', [defs.ints([rows]), scalars.before], {
+    T: typeAttr('float32'),
+    index_type: typeAttr('int32'),
+  });
+  const after = [`^${now.weight}`, `^${now.m}`, `^${now.v}`];
+  return [
+    defs.write(`${scope}/write/${weight.name}`, weight, now.weight, after),
+    defs.write(`${scope}/write/${m.name}`, m, now.m, after),
+    defs.write(`${scope}/write/${v.name}`, v, now.v, after),
+    defs.write(`${scope}/write/${last.name}`, last, filled, after),
+  ];
+}

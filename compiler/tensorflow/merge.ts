@@ -1,0 +1,240 @@
+/** Several recordings of one function, made at different sizes, become one graph with symbolic sizes. */
+import { EdgeloomError } from '../../lib/errors.ts';
+import type { DType, Port, TypedArray, ValueId } from '../graph/ir.ts';
+import { type Dim, type Fitter, isStatic, type SymbolicShape } from '../graph/symbolic.ts';
+import type { RecordedOperation, Recording, Source } from '../trace/native-recorder.ts';
+import { nativeBackend, type OpAttribute } from '../trace/raw-op.ts';
+import type { SymbolicData, TfAttribute, TfGraph, TfNode, TfValue } from './ir.ts';
+
+export interface MergeInput {
+  name: string;
+  recordings: readonly Recording[];
+  fitter: Fitter;
+  inputs: Readonly<Record<string, { dtype: DType; shape: SymbolicShape }>>;
+  weights: Readonly<Record<string, { dtype: DType; shape: readonly number[] }>>;
+  /** The caller's line of the n-th operation, for errors. */
+  locate(operation: number): string | undefined;
+}
+
+/** @throws EdgeloomError `not-compilable` naming the operation and its line */
+export function mergeRecordings(input: MergeInput): TfGraph {
+  return new Merge(input).graph();
+}
+
+class Merge {
+  readonly #input: MergeInput;
+  readonly #values: TfValue[] = [];
+  readonly #nodes: TfNode[] = [];
+  readonly #inputs: Port[] = [];
+  readonly #named = new Map<string, ValueId>();
+  /** Values of each operation's outputs. */
+  readonly #made: ValueId[][] = [];
+  readonly #constants = new Map<Source, ValueId>();
+
+  constructor(input: MergeInput) {
+    this.#input = input;
+  }
+
+  graph(): TfGraph {
+    const { name, recordings, inputs, weights } = this.#input;
+    for (const [input, type] of Object.entries(inputs)) {
+      const value = this.#value({ name: input, ...type });
+      this.#named.set(`input ${input}`, value);
+      this.#inputs.push({ name: input, value });
+    }
+    for (const [weight, type] of Object.entries(weights)) {
+      this.#named.set(`weight ${weight}`, this.#value({ name: weight, weight, ...type }));
+    }
+    const [first] = recordings;
+    this.#checkStructure();
+    first!.operations.forEach((operation, i) => {
+      const same = recordings.map((recording) => recording.operations[i]!);
+      this.#operation(operation, same, i);
+    });
+    const outputs = Object.keys(first!.outputs).map((output) => {
+      const sources = recordings.map((recording) => recording.outputs[output]!.source);
+      return { name: output, value: this.#source(sources, first!.operations.length - 1) };
+    });
+    return { name, values: this.#values, nodes: this.#nodes, inputs: this.#inputs, outputs };
+  }
+
+  #value(value: Omit<TfValue, 'id'>): ValueId {
+    const id = this.#values.length;
+    this.#values.push({ id, ...value });
+    return id;
+  }
+
+  #refuse(what: string, operation: number, fix: string): never {
+    const where = this.#input.locate(operation);
+    throw new EdgeloomError({ code: 'not-compilable', what, ...(where ? { where } : {}), fix });
+  }
+
+  /** The same calls must be made whatever the sizes. */
+  #checkStructure(): void {
+    const [first, ...others] = this.#input.recordings.map(({ operations }) => operations);
+    for (const other of others) {
+      const differs = first!.findIndex((operation, i) => operation.op !== other[i]?.op);
+      if (differs < 0 && first!.length === other.length) continue;
+      const at = differs < 0 ? first!.length - 1 : differs;
+      this.#refuse(
+        `What the function computes depends on the size of the batch: ${first![at]!.op} here, ${other[at]?.op ?? 'something else'} for another size`,
+        at,
+        'branch on no size, loop over no batch; declare a fixed size where one is meant',
+      );
+    }
+  }
+
+  #operation(operation: RecordedOperation, same: readonly RecordedOperation[], i: number): void {
+    const attributes = Object.fromEntries(
+      operation.attributes.map((attribute) => [attribute.name, attributeOf(attribute)]),
+    );
+    for (const { attributes: others } of same) {
+      if (JSON.stringify(others) === JSON.stringify(operation.attributes)) continue;
+      this.#refuse(
+        `An attribute of ${operation.op} depends on the size of the batch`,
+        i,
+        'use an operation that takes the size as a tensor',
+      );
+    }
+    const inputs = operation.inputs.map((_, k) =>
+      this.#source(
+        same.map((recorded) => recorded.inputs[k]!),
+        i,
+      ),
+    );
+    const outputs = operation.outputs.map(({ dtype, shape }, k) => {
+      const shapes = same.map((recorded) => recorded.outputs[k]!.shape);
+      const fitted = shape.map((_, axis) => this.#fit(shapes.map((s) => s[axis]!)));
+      const known = fitted.every((dim) => dim !== undefined);
+      if (!known || shapes.some((s) => s.length !== shape.length)) {
+        this.#refuse(
+          `The shape of ${operation.op}'s result is not linear in the size of the batch`,
+          i,
+          'leave out operations whose result depends on how the batch divides',
+        );
+      }
+      return this.#value({ name: `${operation.op}_${i}`, dtype, shape: fitted as Dim[] });
+    });
+    this.#made.push(outputs);
+    this.#nodes.push({ op: operation.op, attributes, inputs, outputs });
+  }
+
+  #fit(values: readonly number[]): Dim | undefined {
+    return this.#input.fitter.fit(values);
+  }
+
+  #source(sources: readonly Source[], operation: number): ValueId {
+    const [first] = sources as [Source];
+    const differ = () =>
+      this.#refuse(
+        'What the function computes depends on the size of the batch',
+        operation,
+        'branch on no size; declare a fixed size where one is meant',
+      );
+    if (sources.some(({ kind }) => kind !== first.kind)) differ();
+    if (first.kind === 'constant') return this.#constant(sources as Constant[], operation);
+    const key = sourceKey(first);
+    if (sources.some((source) => sourceKey(source) !== key)) differ();
+    if (first.kind === 'operation') return this.#made[first.operation]![first.output]!;
+    return this.#named.get(key)!;
+  }
+
+  #constant(sources: readonly Constant[], operation: number): ValueId {
+    const [first] = sources as [Constant];
+    const known = this.#constants.get(first);
+    if (known !== undefined) return known;
+    const value = this.#value({
+      name: `const_${this.#values.length}`,
+      dtype: first.dtype,
+      ...this.#constantData(sources, operation),
+    });
+    this.#constants.set(first, value);
+    return value;
+  }
+
+  #constantData(
+    sources: readonly Constant[],
+    operation: number,
+  ): { shape: SymbolicShape; data?: TypedArray; symbolic?: SymbolicData } {
+    const [first] = sources as [Constant];
+    const shape = first.shape.map((_, axis) => this.#fit(sources.map((s) => s.shape[axis]!)));
+    const used = `used by ${this.#input.recordings[0]!.operations[operation]?.op ?? 'the result'}`;
+    if (shape.some((dim) => dim === undefined)) {
+      this.#refuse(
+        `A constant ${used} has a shape that is not linear in the size of the batch`,
+        operation,
+        'make it of the batch by tensor operations',
+      );
+    }
+    const fitted = shape as Dim[];
+    if (isStatic(fitted)) {
+      if (sources.every(({ data }) => sameData(data, first.data))) {
+        return { shape: fitted, data: first.data };
+      }
+      return { shape: fitted, symbolic: this.#elements(sources, operation, used) };
+    }
+    const fill = first.data[0]!;
+    if (sources.some(({ data }) => data.some((value) => value !== fill))) {
+      this.#refuse(
+        `A constant ${used} has a value of its own for every row of the batch (numbers drawn in JavaScript?)`,
+        operation,
+        'pass such values in as an input, or draw them with statelessUniform from a seed that is fed',
+      );
+    }
+    return { shape: fitted, symbolic: { fill } };
+  }
+
+  #elements(sources: readonly Constant[], operation: number, used: string): SymbolicData {
+    const columns = Array.from(sources[0]!.data, (_, i) => sources.map(({ data }) => data[i]!));
+    const plain = columns.map((column) => this.#fit(column));
+    if (plain.every((dim) => dim !== undefined)) return { elements: plain };
+    const inverse = columns.map((column) => this.#fit(column.map((value) => 1 / value)));
+    if (sources[0]!.dtype === 'float32' && inverse.every((dim) => dim !== undefined)) {
+      return { elements: inverse, reciprocal: true };
+    }
+    return this.#refuse(
+      `A constant ${used} is neither linear in the size of the batch nor 1 divided by it`,
+      operation,
+      'compute it of the batch by tensor operations',
+    );
+  }
+}
+
+type Constant = Extract<Source, { kind: 'constant' }>;
+
+function sourceKey(source: Source): string {
+  if (source.kind === 'operation') return `operation ${source.operation} ${source.output}`;
+  return source.kind === 'constant' ? 'constant' : `${source.kind} ${source.name}`;
+}
+
+const sameData = (a: TypedArray, b: TypedArray): boolean =>
+  a === b || (a.length === b.length && a.every((value, i) => Object.is(value, b[i])));
+
+function attributeOf({ name, type, value }: OpAttribute): TfAttribute {
+  const { binding } = nativeBackend()!;
+  if (type === binding.TF_ATTR_TYPE) return { dtype: dtypeOfEnum(value as number) };
+  if (type === binding.TF_ATTR_BOOL) return { bool: Boolean(value) };
+  if (type === binding.TF_ATTR_FLOAT) return { float: value as number };
+  if (type === binding.TF_ATTR_STRING) return { string: value as string };
+  if (type === binding.TF_ATTR_SHAPE) return { shape: value as number[] };
+  if (type === binding.TF_ATTR_INT) {
+    return Array.isArray(value) ? { ints: value as number[] } : { int: value as number };
+  }
+  throw new EdgeloomError({
+    code: 'not-compilable',
+    what: `The attribute ${name} has a type that cannot be written`,
+    fix: 'leave the operation out of what is compiled',
+  });
+}
+
+function dtypeOfEnum(type: number): DType {
+  const { TF_FLOAT, TF_INT32, TF_BOOL } = nativeBackend()!.binding;
+  if (type === TF_FLOAT) return 'float32';
+  if (type === TF_INT32) return 'int32';
+  if (type === TF_BOOL) return 'bool';
+  throw new EdgeloomError({
+    code: 'not-compilable',
+    what: `TensorFlow's data type ${type} cannot be part of a compiled function`,
+    fix: 'use float32, int32 or bool',
+  });
+}

@@ -1,0 +1,324 @@
+/**
+ * The SavedModel of one training: variables, one step (loss, gradients, clipping, learning rate, Adam),
+ * functions that only read, and the ways in and out of the variables.
+ *
+ *   train     batch → loss; updates weights, moments and the step's number
+ *   <name>    batch → outputs, for each function given
+ *   assign    weights, moments, step → ok         frozen   frozen weights → ok
+ *   weights   → weights                           state    → moments, step
+ *   settle    → ok; brings lazy tables up to date (only when there are any)
+ *
+ * Variables hold nothing until they are assigned.
+ */
+import type { ValueId } from '../graph/ir.ts';
+import {
+  type AdamOptions,
+  clipped,
+  exactUpdate,
+  fastUpdate,
+  type Slots,
+  type StepScalars,
+  stepScalars,
+} from './adam.ts';
+import { NodeArithmetic } from './arithmetic.ts';
+import { emitGraph, openShape } from './emit.ts';
+import type { TfGraph } from './ir.ts';
+import { type LazySlots, lazyRows, lazyUpdate, settleTable } from './lazy-adam.ts';
+import { gradientName, type LazyTable, lazyTables } from './lazy-tables.ts';
+import { type End, NodeDefs, type TfVariable, typeAttr } from './node-defs.ts';
+import { partOf } from './part.ts';
+
+export type AdamForm = 'exact' | 'fast' | 'lazy';
+
+export interface ProgramInput {
+  /**
+   * Outputs `loss`, `gradient/<weight>` for each trained weight and `<function>/<output>`: one graph, so
+   * that what they have in common is there once.
+   */
+  graph: TfGraph;
+  functions: readonly string[];
+  /** Shapes of what is trained, and of what is only read. */
+  trained: Readonly<Record<string, readonly number[]>>;
+  frozen: Readonly<Record<string, readonly number[]>>;
+  adam: AdamForm;
+  options: AdamOptions;
+}
+
+export interface Program {
+  bytes: Uint8Array;
+  nodes: number;
+  /** Tables whose rows are updated one by one. */
+  lazy: readonly string[];
+  /** Keys of the signatures' ends: `w0` … in the order of `trained`, `f0` … of `frozen`. */
+  keys: {
+    trained: Record<string, { w: string; m: string; v: string }>;
+    frozen: Record<string, string>;
+  };
+}
+
+export function buildProgram(input: ProgramInput): Program {
+  return new ProgramBuilder(input).build();
+}
+
+const FLOAT = { T: typeAttr('float32') };
+
+interface Emitted {
+  scope: string;
+  graph: TfGraph;
+  nodeOf(value: ValueId): string;
+}
+
+/** The graph's output that is a function's. */
+export const functionOutput = (name: string, output: string): string => `${name}/${output}`;
+
+const outputOf = (name: string, port: string): string | undefined =>
+  port.startsWith(`${name}/`) ? port.slice(name.length + 1) : undefined;
+
+const isOfStep = (output: string): boolean =>
+  output === 'loss' || output.startsWith(gradientName(''));
+
+/** What one step computes. */
+export const stepPart = (graph: TfGraph): TfGraph => partOf(graph, isOfStep);
+
+/** What a function computes. */
+export const functionPart = (graph: TfGraph, name: string): TfGraph =>
+  partOf(graph, (output) => outputOf(name, output) !== undefined);
+
+class ProgramBuilder {
+  readonly #input: ProgramInput;
+  readonly #defs = new NodeDefs();
+  readonly #slots = new Map<string, Slots>();
+  readonly #last = new Map<string, TfVariable>();
+  readonly #frozen = new Map<string, TfVariable>();
+  /** Every weight, for graphs that read them. */
+  readonly #weights = new Map<string, TfVariable>();
+  readonly #step: TfVariable;
+  /** Of the step, when it works on rows of tables; the functions then have a graph of their own. */
+  readonly #train: TfGraph;
+  readonly #lazy: readonly LazyTable[];
+
+  constructor(input: ProgramInput) {
+    this.#input = input;
+    const { trained, frozen, adam, graph } = input;
+    const names = Object.keys(trained);
+    const train = stepPart(graph);
+    const found = adam === 'lazy' ? lazyTables(train, names, 'train') : undefined;
+    this.#train = found?.graph ?? train;
+    this.#lazy = found?.tables ?? [];
+    names.forEach((name, i) => {
+      const variable = (kind: string) =>
+        this.#defs.variable(`${kind}/${i}`, 'float32', trained[name]!);
+      const slots = { weight: variable('w'), m: variable('m'), v: variable('v') };
+      this.#slots.set(name, slots);
+      this.#weights.set(name, slots.weight);
+    });
+    for (const { weight } of this.#lazy) {
+      const rows = trained[weight]![0]!;
+      const name = this.#slots.get(weight)!.weight.name.replace('w', 'last');
+      this.#last.set(weight, this.#defs.variable(name, 'float32', [rows]));
+    }
+    Object.entries(frozen).forEach(([name, shape], i) => {
+      const variable = this.#defs.variable(`f/${i}`, 'float32', shape);
+      this.#frozen.set(name, variable);
+      this.#weights.set(name, variable);
+    });
+    this.#step = this.#defs.variable('step', 'int64', []);
+  }
+
+  build(): Program {
+    const shared = this.#lazy.length === 0 ? this.#emit('graph', this.#input.graph) : undefined;
+    this.#stepSignature(shared ?? this.#emit('train', this.#train));
+    this.#functions(
+      shared ??
+        this.#emit(
+          'graph',
+          partOf(this.#input.graph, (name) => !isOfStep(name)),
+        ),
+    );
+    if (this.#lazy.length > 0) this.#settle();
+    this.#assign();
+    this.#read();
+    const keyOf = ({ name }: TfVariable) => name.replace('/', '');
+    return {
+      bytes: this.#defs.encode(),
+      nodes: this.#defs.size,
+      lazy: this.#lazy.map(({ weight }) => weight),
+      keys: {
+        trained: Object.fromEntries(
+          [...this.#slots].map(([name, { weight, m, v }]) => [
+            name,
+            { w: keyOf(weight), m: keyOf(m), v: keyOf(v) },
+          ]),
+        ),
+        frozen: Object.fromEntries([...this.#frozen].map(([name, v]) => [name, keyOf(v)])),
+      },
+    };
+  }
+
+  #lazySlots(weight: string): LazySlots {
+    return { ...this.#slots.get(weight)!, last: this.#last.get(weight)! };
+  }
+
+  #emit(scope: string, graph: TfGraph): Emitted {
+    const variables = this.#weights;
+    return { scope, graph, nodeOf: emitGraph({ defs: this.#defs, scope, graph, variables }) };
+  }
+
+  #stepSignature(emitted: Emitted): void {
+    const defs = this.#defs;
+    const { adam, options } = this.#input;
+    const scope = 'train';
+    const output = (name: string): string =>
+      emitted.nodeOf(emitted.graph.outputs.find((port) => port.name === name)!.value);
+    const scalars = stepScalars(defs, scope, this.#step, options);
+    const rows = new Map(
+      this.#lazy.map(({ weight, inputs, names }) => {
+        const indices = inputs.map((input) => `${emitted.scope}/in/${input}`);
+        const slots = this.#lazySlots(weight);
+        const own = `${scope}/rows/${slots.weight.name}`;
+        return [weight, lazyRows(defs, own, slots, indices, names, scalars)];
+      }),
+    );
+    const weights = [...this.#slots.keys()];
+    const f = new NodeArithmetic(defs, `${scope}/clip`, 'float32');
+    const raw = weights.map((weight) => output(gradientName(weight)));
+    const gradients = clipped(f, raw, options.clipNorm, adam === 'exact');
+    // Nothing is written before everything that reads the weights has run.
+    const loss = output('loss');
+    const first = (node: string) => `^${node.replace(/:\d+$/, '')}`;
+    const barrier = `^${defs.add(`${scope}/computed`, 'NoOp', [first(loss), ...gradients.map(first)])}`;
+    const writes = weights.flatMap((weight, i) => {
+      const own = rows.get(weight);
+      const gradient = gradients[i]!;
+      const update = `${scope}/update/${i}`;
+      if (own) return lazyUpdate(defs, update, own, gradient, scalars, barrier);
+      const slots = this.#slots.get(weight)!;
+      const parts = { defs, scope: update, slots, gradient, scalars, barrier };
+      return adam === 'exact' ? exactUpdate(parts) : fastUpdate(parts);
+    });
+    const done = this.#advance(scalars, writes, barrier);
+    const result = defs.add(`${scope}/out/loss`, 'Identity', [loss, `^${done}`], FLOAT);
+    defs.signature(scope, this.#inputsOf(emitted.scope, stepPart(this.#input.graph)), {
+      loss: { node: result, type: 'float32', shape: [] },
+    });
+  }
+
+  #advance(scalars: StepScalars, writes: readonly string[], barrier: string): string {
+    return scalars.advance([barrier, ...writes.map((write) => `^${write}`)]);
+  }
+
+  #inputsOf(scope: string, graph: TfGraph): Record<string, End> {
+    return Object.fromEntries(
+      graph.inputs.map(({ name, value }) => {
+        const { dtype, shape } = graph.values[value]!;
+        return [name, { node: `${scope}/in/${name}`, type: dtype, shape: openShape(shape) }];
+      }),
+    );
+  }
+
+  #functions({ scope, graph, nodeOf }: Emitted): void {
+    const defs = this.#defs;
+    for (const name of this.#input.functions) {
+      const part = functionPart(this.#input.graph, name);
+      const ends = graph.outputs.flatMap((port): [string, End][] => {
+        const own = outputOf(name, port.name);
+        if (own === undefined) return [];
+        const { dtype, shape } = graph.values[port.value]!;
+        const out = [nodeOf(port.value)];
+        const node = defs.add(`${name}/out/${own}`, 'Identity', out, { T: typeAttr(dtype) });
+        return [[own, { node, type: dtype, shape: openShape(shape) }]];
+      });
+      defs.signature(name, this.#inputsOf(scope, part), Object.fromEntries(ends));
+    }
+  }
+
+  #settle(): void {
+    const scalars = stepScalars(this.#defs, 'settle', this.#step, this.#input.options);
+    // The rate that the last step had: no step is made here.
+    const writes = this.#lazy.flatMap(({ weight }) => {
+      const slots = this.#lazySlots(weight);
+      return settleTable(this.#defs, `settle/${slots.weight.name}`, slots, scalars);
+    });
+    this.#done('settle', {}, writes);
+  }
+
+  /** A signature that only acts: its output depends on the writes. */
+  #done(name: string, inputs: Record<string, End>, writes: readonly string[]): void {
+    const one = this.#defs.constant('float32', [], Float32Array.of(1));
+    const after = writes.map((write) => `^${write}`);
+    const ok = this.#defs.add(`${name}/out/ok`, 'Identity', [one, ...after], FLOAT);
+    this.#defs.signature(name, inputs, { ok: { node: ok, type: 'float32', shape: [] } });
+  }
+
+  #assign(): void {
+    const defs = this.#defs;
+    const into = (scope: string, variables: Iterable<TfVariable>) => {
+      const inputs: Record<string, End> = {};
+      const writes: string[] = [];
+      for (const variable of variables) {
+        const { name, shape } = variable;
+        const node = defs.placeholder(`${scope}/in/${name}`, 'float32', shape);
+        inputs[name.replace('/', '')] = { node, type: 'float32', shape };
+        writes.push(defs.write(`${scope}/write/${name}`, variable, node));
+      }
+      return { inputs, writes };
+    };
+    const slots = [...this.#slots.values()].flatMap(({ weight, m, v }) => [weight, m, v]);
+    const { inputs, writes } = into('assign', slots);
+    const step = defs.placeholder('assign/in/step', 'int32', []);
+    const wide = defs.add('assign/step', 'Cast', [step], {
+      SrcT: typeAttr('int32'),
+      DstT: typeAttr('int64'),
+    });
+    writes.push(defs.write('assign/write/step', this.#step, wide));
+    writes.push(...this.#assignLast(step));
+    this.#done('assign', { ...inputs, step: { node: step, type: 'int32', shape: [] } }, writes);
+    if (this.#frozen.size > 0) {
+      const frozen = into('frozen', this.#frozen.values());
+      this.#done('frozen', frozen.inputs, frozen.writes);
+    }
+  }
+
+  /** What is assigned is up to date. */
+  #assignLast(step: string): string[] {
+    if (this.#last.size === 0) return [];
+    const defs = this.#defs;
+    const now = defs.add('assign/now', 'Cast', [step], {
+      SrcT: typeAttr('int32'),
+      DstT: typeAttr('float32'),
+    });
+    return [...this.#last.values()].map((last) => {
+      const filled = defs.add(`assign/fill/${last.name}`, 'Fill', [defs.ints(last.shape), now], {
+        T: typeAttr('float32'),
+        index_type: typeAttr('int32'),
+      });
+      return defs.write(`assign/write/${last.name}`, last, filled);
+    });
+  }
+
+  #read(): void {
+    const defs = this.#defs;
+    const out = (variables: TfVariable[]) =>
+      Object.fromEntries(
+        variables.map((variable) => {
+          const { name, shape } = variable;
+          const node = defs.read(variable);
+          return [name.replace('/', ''), { node, type: 'float32', shape } satisfies End];
+        }),
+      );
+    const slots = [...this.#slots.values()];
+    defs.signature('weights', {}, out(slots.map(({ weight }) => weight)));
+    const narrow = defs.add('state/step', 'Cast', [defs.read(this.#step)], {
+      SrcT: typeAttr('int64'),
+      DstT: typeAttr('int32'),
+    });
+    defs.signature(
+      'state',
+      {},
+      {
+        ...out(slots.flatMap(({ m, v }) => [m, v])),
+        step: { node: narrow, type: 'int32', shape: [] },
+      },
+    );
+  }
+}

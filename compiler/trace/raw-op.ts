@@ -1,0 +1,112 @@
+/**
+ * TensorFlow's own kernels, called by name on the `tensorflow` backend (tfjs-node). Under a recording
+ * they become nodes like any other, because the recorder listens below this call.
+ * Other backends (plain JavaScript, the export recorder) have no such kernels: callers ask
+ * `nativeBackend()` first and otherwise compose plain tfjs ops with the same result.
+ */
+import * as tf from '@tensorflow/tfjs';
+
+/** An attribute as tfjs-node's backend takes it; `type` is one of the binding's `TF_ATTR_…`. */
+export interface OpAttribute {
+  name: string;
+  type: number;
+  value: unknown;
+}
+
+/** What is used of the native addon. */
+export interface NativeBinding {
+  TF_ATTR_TYPE: number;
+  TF_ATTR_INT: number;
+  TF_ATTR_FLOAT: number;
+  TF_ATTR_BOOL: number;
+  TF_ATTR_STRING: number;
+  TF_ATTR_SHAPE: number;
+  TF_FLOAT: number;
+  TF_INT32: number;
+  TF_BOOL: number;
+}
+
+/** What is used of tfjs-node's backend. */
+export interface NativeBackend {
+  binding: NativeBinding;
+  executeSingleOutput(op: string, attributes: OpAttribute[], inputs: tf.Tensor[]): tf.Tensor;
+  executeMultipleOutputs(
+    op: string,
+    attributes: OpAttribute[],
+    inputs: tf.Tensor[],
+    outputs: number,
+  ): tf.Tensor[];
+  readSync(dataId: tf.DataId): tf.backend_util.BackendValues;
+  write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId;
+  /** True for `@tensorflow/tfjs-node-gpu`. */
+  isGPUPackage: boolean;
+}
+
+/** The TensorFlow backend when it is the current one, else undefined. */
+export function nativeBackend(): NativeBackend | undefined {
+  if (tf.getBackend() !== 'tensorflow') return undefined;
+  return tf.backend() as unknown as NativeBackend;
+}
+
+/** `{ dtype: 'float32' }` is a type, `{ int: 3 }` an integer, plain booleans and strings themselves. */
+export type RawAttribute =
+  | boolean
+  | string
+  | { dtype: 'float32' | 'int32' | 'bool' }
+  | { int: number }
+  | { float: number };
+
+function nativeAttribute(binding: NativeBinding, name: string, value: RawAttribute): OpAttribute {
+  if (typeof value === 'boolean') return { name, type: binding.TF_ATTR_BOOL, value };
+  if (typeof value === 'string') return { name, type: binding.TF_ATTR_STRING, value };
+  if ('int' in value) return { name, type: binding.TF_ATTR_INT, value: value.int };
+  if ('float' in value) return { name, type: binding.TF_ATTR_FLOAT, value: value.float };
+  const types = { float32: binding.TF_FLOAT, int32: binding.TF_INT32, bool: binding.TF_BOOL };
+  return { name, type: binding.TF_ATTR_TYPE, value: types[value.dtype] };
+}
+
+/**
+ * Runs one TensorFlow operation. It has no gradient: wrap it in `tf.customGrad` where one is needed.
+ * @param op its name in TensorFlow: `GRUBlockCell`
+ * @param attributes all that have no default in TensorFlow, types (`T`) included
+ * @param outputs how many the operation has
+ * @throws Error on another backend than `tensorflow`, or when TensorFlow refuses
+ */
+export function rawOp(
+  op: string,
+  attributes: Record<string, RawAttribute>,
+  inputs: tf.Tensor[],
+  outputs = 1,
+): tf.Tensor[] {
+  const backend = nativeBackend();
+  if (!backend) throw new Error(`${op} needs the tensorflow backend, not ${tf.getBackend()}`);
+  const native = Object.entries(attributes).map(([name, value]) =>
+    nativeAttribute(backend.binding, name, value),
+  );
+  return backend.executeMultipleOutputs(op, native, inputs, outputs);
+}
+
+const FLOAT = { dtype: 'float32' } as const;
+
+/**
+ * Numbers in [0, 1) that depend on the seed and the shape only: what dropout draws from in a function
+ * that is compiled. Feed another seed at every step.
+ * @param seed int32 [2]
+ */
+export function statelessUniform(shape: number[], seed: tf.Tensor): tf.Tensor {
+  const types = { dtype: FLOAT, T: { dtype: 'int32' }, Tseed: { dtype: 'int32' } } as const;
+  return tf.tidy(
+    () => rawOp('StatelessRandomUniform', types, [tf.tensor1d(shape, 'int32'), seed])[0]!,
+  );
+}
+
+/**
+ * Dropout whose draws come from a fed seed, so that it can be compiled (tfjs draws its own in
+ * JavaScript, once, when the function is recorded).
+ * @param rate share of the entries that become 0; the rest is scaled by 1 / (1 − rate)
+ * @param seed int32 [2]
+ */
+export function statelessDropout(x: tf.Tensor, rate: number, seed: tf.Tensor): tf.Tensor {
+  const kept = tf.cast(tf.greaterEqual(statelessUniform(x.shape, seed), rate), 'float32');
+  return tf.mul(x, tf.mul(kept, 1 / (1 - rate)));
+}
