@@ -13,6 +13,7 @@ class Subject:
             about = json.load(file)
         self.name = about["name"]
         self.inputs = about["inputs"]  # name to shape
+        self.forms = about["forms"]  # of theirs
         self.tensors = read_safetensors(os.path.join(folder, "rows.safetensors"))
 
     def rows(self, part):

@@ -6,6 +6,7 @@ turns, block by block, so that whatever else the machine does meets all of them 
 """
 
 import json
+import os
 import sys
 import time
 from random import Random
@@ -14,7 +15,6 @@ from ai_edge_litert.interpreter import Interpreter
 
 from folder import Subject
 
-FILES = ["ours.float32", "theirs.float32", "ours.int8", "theirs.int8"]
 BLOCK_SECONDS = 0.002
 BLOCKS = 500
 
@@ -45,7 +45,8 @@ class Opened:
 
 
 def measure(subject):
-    opened = {name: Opened(subject, name) for name in FILES}
+    names = sorted(name[: -len(".tflite")] for name in os.listdir(subject.folder) if name.endswith(".tflite"))
+    opened = {name: Opened(subject, name) for name in names}
     held = subject.rows("held")
     measured = {}
     for name, file in opened.items():

@@ -1,8 +1,15 @@
-/** One function of the phone as the Python scripts of this folder read it, and as our two files. */
+/** One function of the phone as the Python scripts of this folder read it, and as our files. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { calibrate, type NamedArrays, record, toTflite } from '../../compiler/index.ts';
+import {
+  calibrate,
+  countOperations,
+  type NamedArrays,
+  record,
+  type TfliteOptions,
+  toTflite,
+} from '../../compiler/index.ts';
 import type { EntryPoint, TensorMap } from '../../export/models/entry-point.ts';
 import { type NamedTensor, writeSafetensors } from '../../lib/safetensors.ts';
 
@@ -32,7 +39,10 @@ export async function writeSubject(folder: string, subject: Subject): Promise<vo
   const { entry, weights, calibration, held } = subject;
   await mkdir(folder, { recursive: true });
   const inputs = Object.entries(entry.inputs).map(([name, { shape }]) => [name, shape]);
-  const about = { name: entry.name, inputs: Object.fromEntries(inputs) };
+  const graph = record(entry.run, entry.inputs, { name: entry.name, weights });
+  const loops = countOperations(graph).gru !== undefined;
+  const forms = loops ? ['unrolled', 'choosing', 'loop'] : ['unrolled'];
+  const about = { name: entry.name, inputs: Object.fromEntries(inputs), forms };
   await writeFile(join(folder, 'subject.json'), JSON.stringify(about));
   const rows = [...columns(entry, 'calibration', calibration), ...columns(entry, 'held', held)];
   await writeSafetensors(join(folder, 'rows.safetensors'), Object.fromEntries(rows));
@@ -43,8 +53,9 @@ export async function writeSubject(folder: string, subject: Subject): Promise<vo
       { shape: tensor.shape, data: tensor.dataSync() as Float32Array },
     ]);
   await writeSafetensors(join(folder, 'weights.safetensors'), Object.fromEntries(own));
-  const graph = record(entry.run, entry.inputs, { name: entry.name, weights });
-  await writeFile(join(folder, 'ours.float32.tflite'), toTflite(graph, { profile: 'float32' }));
-  const int8 = toTflite(graph, { profile: 'int8', calibration: calibrate(graph, calibration) });
-  await writeFile(join(folder, 'ours.int8.tflite'), int8);
+  const write = (form: string, options: TfliteOptions): Promise<void> =>
+    writeFile(join(folder, `ours.${form}.${options.profile}.tflite`), toTflite(graph, options));
+  await write('unrolled', { profile: 'float32', recurrence: 'unrolled' });
+  if (loops) await write('loop', { profile: 'float32', recurrence: 'while' });
+  await write('unrolled', { profile: 'int8', calibration: calibrate(graph, calibration) });
 }
