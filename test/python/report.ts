@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { runPython } from '../../infra/python/index.ts';
+import type { Pythons } from './pythons.ts';
 
 const reportSchema = z.array(
   z.strictObject({
@@ -19,11 +20,8 @@ const reportSchema = z.array(
 );
 export type Result = z.infer<typeof reportSchema>[number];
 
-/** @param pythons interpreters of the environments side-check and old-phone */
-export async function sideCheck(
-  folder: string,
-  pythons: { sideCheck: string; oldPhone: string },
-): Promise<Result[]> {
+/** Runs every check over the folder. */
+export async function sideCheck(folder: string, pythons: Pythons): Promise<Result[]> {
   const script = fileURLToPath(new URL('./check.py', import.meta.url));
   await runPython(pythons.sideCheck, script, [folder, pythons.oldPhone]);
   return reportSchema.parse(JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')));

@@ -5,34 +5,22 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, test } from 'vitest';
 import { olderRuntime } from '../../compiler/tflite/versions.ts';
-import { ensurePython, type PythonEnvironment } from '../../infra/python/index.ts';
-import { EdgeloomError } from '../../lib/errors.ts';
 import { KNOWN, knownOf } from './known.ts';
+import { sideCheckPythons } from './pythons.ts';
 import { type Result, sideCheck } from './report.ts';
 import { type Case, writeCases } from './write-cases.ts';
 
 const OLD_PHONE = 'tflite-runtime 2.14';
 const OLD_PHONE_VERSION = '2.14.0';
 
-/** Undefined where this machine has no Python of a fitting version: the only reason to skip. */
-async function python(name: PythonEnvironment): Promise<string | undefined> {
-  try {
-    return await ensurePython(name);
-  } catch (error) {
-    if (error instanceof EdgeloomError && error.code === 'python-missing') return undefined;
-    throw error;
-  }
-}
-
 async function check(): Promise<{ cases: Case[]; results: Result[] } | undefined> {
-  const pythons = [await python('side-check'), await python('old-phone')];
-  const [sideCheckPython, oldPhone] = pythons;
-  if (!sideCheckPython || !oldPhone) return undefined;
+  const pythons = await sideCheckPythons();
+  if ('reason' in pythons) return undefined;
   const folder = await mkdtemp(join(tmpdir(), 'edgeloom-side-check-'));
   try {
     await tf.setBackend('cpu');
     const cases = await writeCases(folder);
-    return { cases, results: await sideCheck(folder, { sideCheck: sideCheckPython, oldPhone }) };
+    return { cases, results: await sideCheck(folder, pythons) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
