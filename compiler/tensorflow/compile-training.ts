@@ -45,6 +45,8 @@ export interface CompileOptions extends AdamOptions {
    * `lazy` at the cost of the rows that a batch names, for large tables. @default 'fast'
    */
   adam?: AdamForm;
+  /** Adds `accumulate` and `apply`: gradients of several batches, one update. Not in the form `lazy`. */
+  accumulate?: boolean;
 }
 
 /** Everything that training changes. */
@@ -68,7 +70,7 @@ export interface CompileInfo {
   loadMs: number;
 }
 
-const RESERVED = ['train', 'assign', 'frozen', 'weights', 'state', 'settle'];
+const RESERVED = ['train', 'accumulate', 'apply', 'assign', 'frozen', 'weights', 'state', 'settle'];
 
 /**
  * Records the loss with its gradients, adds the optimiser, and loads the graph into TensorFlow.
@@ -84,6 +86,15 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
   }
   const clash = Object.keys(weights).find((weight) => weight in frozen);
   if (clash !== undefined) throw badName(`${clash} is both trained and frozen`, name);
+  const { accumulate = false } = options;
+  if (accumulate && options.adam === 'lazy') {
+    throw new EdgeloomError({
+      code: 'not-compilable',
+      what: 'Gradients cannot be accumulated in the form lazy',
+      where: name,
+      fix: 'use the form fast or exact',
+    });
+  }
   const started = performance.now();
   const all = { ...frozen, ...weights };
   const exact = options.adam === 'exact';
@@ -110,11 +121,13 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
     frozen: shapes(frozen),
     adam: options.adam ?? 'fast',
     options,
+    accumulate,
   });
   const written = performance.now();
   const signatures = ['train', ...Object.keys(functions), 'assign', 'weights', 'state'];
   if (Object.keys(frozen).length > 0) signatures.push('frozen');
   if (program.lazy.length > 0) signatures.push('settle');
+  if (accumulate) signatures.push('accumulate', 'apply');
   const session = await Session.load(program.bytes, signatures);
   const info: CompileInfo = {
     nodes: program.nodes,
@@ -184,6 +197,19 @@ export class CompiledTraining {
     const value = loss!.dataSync()[0]!;
     loss!.dispose();
     return value;
+  }
+
+  /** Adds a batch's gradients to the next update's. @returns its loss @throws EdgeloomError `bad-batch` */
+  accumulate(batch: Tensors): number {
+    const { loss } = this.#session.call('accumulate', this.#checked('train', batch));
+    const value = loss!.dataSync()[0]!;
+    loss!.dispose();
+    return value;
+  }
+
+  /** One update with the accumulated gradients times `scale`. */
+  apply(scale: number): void {
+    tf.tidy(() => this.#session.call('apply', { scale: tf.scalar(scale) }));
   }
 
   /** Runs one of the functions. The caller disposes the result. @throws EdgeloomError `bad-batch` */

@@ -11,6 +11,7 @@
  * Variables hold nothing until they are assigned.
  */
 import type { ValueId } from '../graph/ir.ts';
+import { addAccumulation } from './accumulate.ts';
 import {
   type AdamOptions,
   clipped,
@@ -42,6 +43,8 @@ export interface ProgramInput {
   frozen: Readonly<Record<string, readonly number[]>>;
   adam: AdamForm;
   options: AdamOptions;
+  /** Add the signatures of accumulate.ts. */
+  accumulate: boolean;
 }
 
 export interface Program {
@@ -93,6 +96,8 @@ class ProgramBuilder {
   /** Every weight, for graphs that read them. */
   readonly #weights = new Map<string, TfVariable>();
   readonly #step: TfVariable;
+  /** Of gathered gradients. */
+  readonly #sums: TfVariable[] = [];
   /** Of the step, when it works on rows of tables; the functions then have a graph of their own. */
   readonly #train: TfGraph;
   readonly #lazy: readonly LazyTable[];
@@ -136,6 +141,7 @@ class ProgramBuilder {
         ),
     );
     if (this.#lazy.length > 0) this.#settle();
+    if (shared && this.#input.accumulate) this.#accumulate(shared);
     this.#assign();
     this.#read();
     const keyOf = ({ name }: TfVariable) => name.replace('/', '');
@@ -200,6 +206,27 @@ class ProgramBuilder {
     const result = defs.add(`${scope}/out/loss`, 'Identity', [loss, `^${done}`], FLOAT);
     defs.signature(scope, this.#inputsOf(emitted.scope, stepPart(this.#input.graph)), {
       loss: { node: result, type: 'float32', shape: [] },
+    });
+  }
+
+  #accumulate({ scope, graph, nodeOf }: Emitted): void {
+    const output = (name: string): string =>
+      nodeOf(graph.outputs.find((port) => port.name === name)!.value);
+    const slots = [...this.#slots.values()];
+    const sums = slots.map(({ weight: { name, type, shape } }) =>
+      this.#defs.variable(name.replace('w', 'a'), type, shape),
+    );
+    this.#sums.push(...sums);
+    addAccumulation({
+      defs: this.#defs,
+      slots,
+      sums,
+      gradients: [...this.#slots.keys()].map((weight) => output(gradientName(weight))),
+      loss: output('loss'),
+      inputs: this.#inputsOf(scope, stepPart(this.#input.graph)),
+      step: this.#step,
+      options: this.#input.options,
+      exact: this.#input.adam === 'exact',
     });
   }
 
@@ -271,12 +298,24 @@ class ProgramBuilder {
       DstT: typeAttr('int64'),
     });
     writes.push(defs.write('assign/write/step', this.#step, wide));
-    writes.push(...this.#assignLast(step));
+    writes.push(...this.#assignLast(step), ...this.#zeroSums());
     this.#done('assign', { ...inputs, step: { node: step, type: 'int32', shape: [] } }, writes);
     if (this.#frozen.size > 0) {
       const frozen = into('frozen', this.#frozen.values());
       this.#done('frozen', frozen.inputs, frozen.writes);
     }
+  }
+
+  #zeroSums(): string[] {
+    const defs = this.#defs;
+    const zero = defs.constant('float32', [], Float32Array.of(0));
+    return this.#sums.map((sum) => {
+      const zeros = defs.add(`assign/zeros/${sum.name}`, 'Fill', [defs.ints(sum.shape), zero], {
+        T: typeAttr('float32'),
+        index_type: typeAttr('int32'),
+      });
+      return defs.write(`assign/write/${sum.name}`, sum, zeros);
+    });
   }
 
   /** What is assigned is up to date. */

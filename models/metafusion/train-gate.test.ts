@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../lib/random.ts';
 import { useBackend } from '../engine/backend.ts';
+import { availableBackends } from '../engine/test-backends.ts';
 import { maskedBinaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
-import { fineTuneCohort } from './fine-tune.ts';
+import { CohortTuner, fineTuneParams } from './fine-tune.ts';
 import { deltaWeights, fusedLayers } from './fused-weights.ts';
 import type { GateConfig } from './gate.ts';
 import { gatesOfUsers, predictFused, predictWith } from './predict.ts';
@@ -79,14 +80,14 @@ const config: GateConfig = {
   hidden: 4,
 };
 
-describe('fine-tuning and gates', () => {
-  beforeAll(() => useBackend('cpu'));
+describe.each(await availableBackends())('fine-tuning and gates on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
 
   it('fine-tuning moves the meta model to what the cohort does', async () => {
-    const params = { epochs: 20, batchSize: 50, learningRate: 0.1, seed: 1 };
+    const params = fineTuneParams.parse({ epochs: 20, batchSize: 50, learningRate: 0.1 });
     const rows = day(50, 8, () => COHORT, 1);
-    const input = { reranker: linear, meta: meta(), day: rows, params, what: 'cohort-0' };
-    const { tuned, losses } = await fineTuneCohort(input);
+    const tuner = await CohortTuner.create(linear, meta(), params);
+    const { tuned, losses } = await tuner.tune(rows, 'cohort-0');
     const [a, b] = tuned['head/out/kernel']!.dataSync();
     expect(a).toBeCloseTo(COHORT[0]!, 0);
     expect(b).toBeCloseTo(COHORT[1]!, 0);
@@ -94,10 +95,12 @@ describe('fine-tuning and gates', () => {
   });
 
   it('no epoch leaves W_m as it was', async () => {
-    const params = { epochs: 0, batchSize: 8, learningRate: 0.1, seed: 1 };
-    const rows = day(2, 1, () => COHORT, 1);
-    const input = { reranker: linear, meta: meta(), day: rows, params, what: 'cohort-0' };
-    const { tuned } = await fineTuneCohort(input);
+    const params = fineTuneParams.parse({ epochs: 0, batchSize: 8, learningRate: 0.1 });
+    const tuner = await CohortTuner.create(linear, meta(), params);
+    const { tuned } = await tuner.tune(
+      day(2, 1, () => COHORT, 1),
+      'cohort-0',
+    );
     expect([...tuned['head/out/kernel']!.dataSync()]).toEqual(META);
   });
 
