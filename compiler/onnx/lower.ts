@@ -137,7 +137,10 @@ const onnxLowerings: Table = {
   minimum: same('Min'),
   greater: same('Greater'),
   greaterEqual: same('GreaterOrEqual'),
-  less: same('Less'),
+  // Not Less: MNN 3.6 mixes its results up, four numbers at a time.
+  less: ({ emit, names, results }) => {
+    emit.node('Greater', names.toReversed(), {}, results);
+  },
   lessEqual: same('LessOrEqual'),
   equal: same('Equal'),
   notEqual: ({ emit, names, results }) => {

@@ -13,7 +13,15 @@ export type OnnxOptions = {
   /** Written as the model's metadata properties. */
   metadata?: Record<string, string>;
 } & (
-  | { profile: 'float32' }
+  | {
+      profile: 'float32';
+      /**
+       * A recurrence is the operator GRU, or all its steps one after another: MNN 3.6 takes the operator
+       * and gets it wrong.
+       * @default 'operator'
+       */
+      recurrence?: 'operator' | 'unrolled';
+    }
   /** Int8 inside (QuantizeLinear, DequantizeLinear). The calibration must be of this very graph. */
   | {
       profile: 'int8';
@@ -56,11 +64,11 @@ function lowerAll(emit: Emitter, graph: Graph, options: OnnxOptions): void {
  * @throws EdgeloomError `unsupported-op` for what opset 17 cannot express
  */
 export function toOnnx(recorded: Graph, options: OnnxOptions): Uint8Array {
+  const steps = options.profile !== 'float32' || options.recurrence === 'unrolled';
   // ONNX's GRU keeps or replaces a state; it cannot blend. In 8 bits it is its steps.
-  const graph =
-    options.profile === 'float32'
-      ? expandComposites(recorded, { only: ({ attributes }) => attributes.mask === 'blend' })
-      : expandComposites(recorded);
+  const graph = expandComposites(recorded, {
+    only: ({ attributes }) => steps || attributes.mask === 'blend',
+  });
   const emit = new Emitter(graph.values.map((value) => value.name));
   lowerAll(emit, graph, options);
   const read = new Set(emit.nodes.flatMap((node) => node.input));

@@ -49,6 +49,40 @@ describe('the int8 profile', () => {
     expect(model.tensors[y.tensor]?.type).toBe('FLOAT32');
   });
 
+  it('leaves a bias of zeros out, and keeps another', () => {
+    const w = tf.ones<tf.Rank.R2>([3, 2]);
+    const { model } = calibrated(
+      ({ x }) => {
+        const y = tf.tanh(tf.matMul(x as tf.Tensor2D, w));
+        return { y: tf.add(tf.matMul(y as tf.Tensor2D, tf.ones([2, 2])), [0.5, 0]) };
+      },
+      { x: { shape: [1, 3] } },
+    );
+    const dense = model.operators.filter(({ op }) => op === 'FULLY_CONNECTED');
+    expect(dense.map(({ inputs, version }) => [inputs.length, version])).toEqual([
+      [2, 6],
+      [3, 4],
+    ]);
+  });
+
+  it('writes the zero points of rows once for weights and bias', () => {
+    const rows = 200;
+    const bytes = (one: boolean): number => {
+      // Rows of sizes 1, 2, 3 … have scales of their own.
+      const w = tf.tidy(() =>
+        tf.mul(tf.ones([2, rows]), one ? tf.ones([rows]) : tf.range(1, rows + 1)),
+      ) as tf.Tensor2D;
+      const { graph, calibration } = calibrated(
+        ({ x }) => ({ y: tf.add(tf.matMul(x as tf.Tensor2D, w), tf.ones([rows])) }),
+        { x: { shape: [1, 2] } },
+      );
+      return toTflite(graph, { profile: 'int8', calibration }).length;
+    };
+    const [scales, zeros] = [2 * 4 * rows, 8 * rows];
+    expect(bytes(false) - bytes(true)).toBeGreaterThan(scales + zeros - 200);
+    expect(bytes(false) - bytes(true)).toBeLessThan(scales + zeros + 200);
+  });
+
   it('goes through float32 for an operation without an int8 kernel', () => {
     const { model } = calibrated(({ x }) => ({ y: tf.tanh(tf.exp(tf.tanh(x as tf.Tensor))) }), {
       x: { shape: [4] },
@@ -97,10 +131,22 @@ describe('the int8 profile', () => {
   });
 
   it('says the oldest runtime that has per-row scales was tried', () => {
-    const { model } = calibrated(({ x }) => ({ y: tf.matMul(x as tf.Tensor2D, tf.ones([3, 2])) }), {
-      x: { shape: [1, 3] },
-    });
-    expect(model.minRuntime).toBe('2.14.0');
+    const runtime = (w: number[][]): string =>
+      calibrated(({ x }) => ({ y: tf.matMul(x as tf.Tensor2D, tf.tensor2d(w)) }), {
+        x: { shape: [1, 2] },
+      }).model.minRuntime;
+    const [alike, apart] = [
+      [
+        [1, -1],
+        [1, 1],
+      ],
+      [
+        [1, 0.001],
+        [1, 0.0004],
+      ],
+    ];
+    expect(runtime(alike)).toBe('2.1.0');
+    expect(runtime(apart)).toBe('2.14.0');
   });
 });
 
