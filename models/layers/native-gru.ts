@@ -89,7 +89,6 @@ const sequence = tf.customGrad((...inputs) => {
 function backward(dy: tf.Tensor, [mask, ...saved]: tf.Tensor[]): tf.Tensor[] {
   const [gatesKernel, gatesBias, stateKernel, stateBias, stepInputs, all] = saved;
   const [steps, batch, width] = stepInputs!.shape as [number, number, number];
-  const units = stateBias!.shape[0]!;
   const befores = saved.slice(6, 6 + steps);
   const gates = saved.slice(6 + steps);
   // The cell's gradient is asked for inputs of width 0: theirs is a product over all steps below.
