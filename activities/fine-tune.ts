@@ -1,28 +1,30 @@
-/** Stage `fine-tune`: the meta model, one step further on one cohort's rows of day T. */
-import { tuneCohort } from '../models/metafusion/run.ts';
+/** Stage `fine-tune`: the meta model, one step further on the rows of day T of some cohorts. */
+import type { Summary } from '../lib/artifact.ts';
+import { tuneCohorts } from '../models/metafusion/run.ts';
 import { metafusionParams } from './runtime/metafusion-params.ts';
 import { defineStage } from './runtime/stage.ts';
 import { startBackend } from './runtime/training-params.ts';
 
 export const fineTune = defineStage({
   name: 'fine-tune',
-  describe: 'fine-tune the meta model on one cohort',
+  describe: 'fine-tune the meta model, cohort by cohort',
   inputs: ['tensors', 'meta', 'cohorts'],
-  params: metafusionParams.pick({ backend: true, T: true, cohort: true, fineTune: true }),
+  params: metafusionParams.pick({ backend: true, T: true, cohortNames: true, fineTune: true }),
   module: import.meta.url,
-  async run({ inputs, outDir, signal, onProgress }, { backend, cohort, fineTune: params }) {
+  async run({ inputs, outDir, signal, onProgress }, { backend, cohortNames, fineTune: params }) {
     await startBackend(backend);
-    const { users, rows, losses } = await tuneCohort(
+    const tuned = await tuneCohorts(
       {
         tensorsDir: inputs.tensors!,
         metaDir: inputs.meta!,
         cohortsDir: inputs.cohorts!,
-        cohort,
+        cohorts: cohortNames,
         params,
         outDir,
       },
       { signal, onProgress },
     );
-    return { rows, summary: { cohort, users, rows, losses } };
+    const rows = tuned.reduce((sum, cohort) => sum + cohort.rows, 0);
+    return { rows, summary: { cohorts: tuned as unknown as Summary[] } };
   },
 });

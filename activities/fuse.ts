@@ -1,4 +1,6 @@
 /** Stage `fuse`: gates and the choice of int8 from day T + 1, the phone's files, the report on T + 2. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Summary } from '../lib/artifact.ts';
 import { finishMetaFusion } from '../models/metafusion/finish.ts';
 import { metafusionParams } from './runtime/metafusion-params.ts';
@@ -6,6 +8,13 @@ import { defineStage } from './runtime/stage.ts';
 import { startBackend } from './runtime/training-params.ts';
 
 const DELTA = 'delta-';
+
+/** The folders of a folder by name: one a cohort. */
+async function foldersIn(parent: string): Promise<Record<string, string>> {
+  const entries = await readdir(parent, { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  return Object.fromEntries(names.map((name) => [name, join(parent, name)]));
+}
 
 export const fuse = defineStage({
   name: 'fuse',
@@ -15,16 +24,16 @@ export const fuse = defineStage({
   module: import.meta.url,
   async run({ inputs, outDir, signal, onProgress }, { backend, ...params }) {
     await startBackend(backend);
-    const deltas = Object.entries(inputs).filter(([name]) => name.startsWith(DELTA));
+    const deltas = Object.entries(inputs)
+      .filter(([name]) => name.startsWith(DELTA))
+      .map(([, folder]) => folder);
     const metrics = await finishMetaFusion(
       {
         ...params,
         tensorsDir: inputs.tensors!,
         metaDir: inputs.meta!,
         cohortsDir: inputs.cohorts!,
-        deltaDirs: Object.fromEntries(
-          deltas.map(([name, folder]) => [name.slice(DELTA.length), folder]),
-        ),
+        deltaDirs: Object.assign({}, ...(await Promise.all(deltas.map(foldersIn)))),
         outDir,
       },
       { signal, onProgress },

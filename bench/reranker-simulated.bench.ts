@@ -1,28 +1,16 @@
 /** Simulated logs: the reranker > the same without actions > popularity, with intervals apart. */
-import { existsSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { worldParams } from '../simulator/params.ts';
-import { simulate } from '../simulator/simulate.ts';
 import { compareRerankers, comparisonLines } from './reranker-comparison.ts';
-import { tensorsFromLogs } from './tensors-from-logs.ts';
+import { simulatedTensors } from './tensors-from-logs.ts';
 import type { Bench, BenchLine } from './types.ts';
 
 const ORDER = ['reranker', 'reranker-no-actions', 'popularity'];
 
 /** Intervals of about ±0.006 need some 1,500 users on the test day. */
 const DEFAULT_USERS = 6000;
-
-async function simulatedTensors(workDir: string, users: number): Promise<string> {
-  const logs = join(workDir, 'logs');
-  if (!existsSync(logs)) {
-    const params = worldParams.parse({ users: { count: users } });
-    await simulate({ params, out: logs, truth: null });
-  }
-  return tensorsFromLogs(logs, workDir);
-}
 
 export const bench: Bench = {
   name: 'reranker-simulated',

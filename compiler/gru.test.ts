@@ -11,8 +11,9 @@ import { toOnnx } from './onnx/write.ts';
 import { loadTflite } from './runtimes/litert.ts';
 import { loadOnnx } from './runtimes/onnxruntime.ts';
 import type { LoadedModel } from './runtimes/runtime.ts';
+import { deviation } from './testing/deviation.ts';
 import { type GruSizes, gruGraph, gruRow } from './testing/gru-subject.ts';
-import { largestError } from './testing/parity.ts';
+import { largestError, ROUNDING_TARGETS } from './testing/parity.ts';
 import { lintTflite } from './tflite/lint.ts';
 import { toTflite } from './tflite/write.ts';
 
@@ -77,5 +78,22 @@ describe('a recurrence equals tfjs', () => {
       }),
       { seed: 7, numRuns: RUNS },
     );
+  });
+});
+
+describe('a recurrence stays within the steps of its profile', () => {
+  it.each(ROUNDING_TARGETS)('in %s', async (target) => {
+    for (const mask of ['none', 'choice', 'blend'] as const) {
+      const drawn: GruSizes = {
+        ...{ batch: 2, steps: 7, width: 5, units: 4, mask, start: 'input', seed: 9 },
+      };
+      const { inputs, wanted } = gruRow(drawn);
+      const others = [1, 2, 3, 4].map((seed) => gruRow({ ...drawn, seed }).inputs);
+      const rows = [inputs, ...others];
+      const prepared = { graph: gruGraph(drawn), rows, wanted: [wanted], scale: 1 };
+      const { outside, error } = await deviation(prepared, target);
+      expect(outside, mask).toBe(0);
+      expect(error, mask).toBeLessThan(0.03);
+    }
   });
 });

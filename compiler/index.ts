@@ -6,6 +6,7 @@ export {
   calibrate,
   type Range,
 } from './graph/calibrate.ts';
+export { drawGraph } from './graph/draw.ts';
 export { type Interpreter, interpreter, type NamedArrays } from './graph/interpret.ts';
 export type {
   DType,
@@ -30,15 +31,19 @@ export {
   type AdamOptions,
   type BatchInput,
   type BatchInputs,
+  type CompiledFunctions,
   type CompiledTraining,
+  type CompileFunctionsOptions,
   type CompileInfo,
   type CompileOptions,
+  compileFunctions,
   compileTraining,
   type GraphFunction,
   type OptimizerState,
   type Schedule,
 } from './tensorflow/index.ts';
 export { lintTflite } from './tflite/lint.ts';
+export { quantizeGraph } from './tflite/plan.ts';
 export { type TfliteOptions, toTflite } from './tflite/write.ts';
 export { rawOp, statelessDropout, statelessUniform } from './trace/raw-op.ts';
 export { type InputType, type NamedTensors, type RecordOptions, record } from './trace/record.ts';

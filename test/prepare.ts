@@ -1,12 +1,22 @@
 /** Sets the native parts up before tests run, with progress, so that no test waits for a download. */
 import { findTemporalBinary } from '../infra/temporal/index.ts';
 import { prepareTensorflow } from '../infra/tensorflow/index.ts';
+import { sideCheckPythons } from './python/pythons.ts';
+
+async function preparePython(say: (line: string) => void): Promise<void> {
+  const pythons = await sideCheckPythons({
+    onProgress: ({ message }) => say(`Python: ${message}`),
+  });
+  if ('reason' in pythons) say(`The side-check of model files is skipped. ${pythons.reason}`);
+  else say('Python packages for the side-check of model files');
+}
 
 export async function prepareForTests(say: (line: string) => void): Promise<void> {
   const tensorflow = await prepareTensorflow({
     onProgress: ({ message }) => say(`TensorFlow: ${message}`),
   });
   say(`TensorFlow ${tensorflow.libraryVersion} (${tensorflow.platform})`);
+  await preparePython(say);
   if (process.env.TEMPORAL_ADDRESS) {
     say(`Temporal at ${process.env.TEMPORAL_ADDRESS}`);
     return;

@@ -90,19 +90,20 @@ describe('dailyDag', () => {
     });
   });
 
-  it('fine-tunes once per cohort and hands every delta to the fusion', async () => {
+  it('fine-tunes cohorts by groups and hands every group to the fusion', async () => {
     const { runner, calls } = recorder(ok);
     await dailyDag(input, runner);
     expect(calls.map(({ node }) => node).filter((node) => node.startsWith('fine-tune'))).toEqual([
-      'fine-tune/low',
-      'fine-tune/high',
+      'fine-tune/1',
     ]);
+    expect(calls.find(({ node }) => node === 'fine-tune/1')!.params).toMatchObject({
+      cohortNames: ['low', 'high'],
+    });
     expect(Object.keys(calls.find(({ node }) => node === 'fuse')!.inputs)).toEqual([
       'tensors',
       'meta',
       'cohorts',
-      'delta-low',
-      'delta-high',
+      'delta-1',
     ]);
   });
 

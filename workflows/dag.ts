@@ -4,13 +4,16 @@
  *
  *   logs ─► ingest ─► stitch ─► features ─┬─ train-reranker, train-dnn ─► evaluate-reranker, export-reranker ────┐
  *                                         ├─ train-uplift¹ ─► evaluate-uplift ─► export-uplift ─────────────────┼─► bundle ─► release
- *                                         └─ train-meta ─► cohorts ─► fine-tune (one per cohort) ─► fuse ───────┘
+ *                                         └─ train-meta ─► cohorts ─► fine-tune (by cohorts)    ─► fuse ───────┘
  *   ¹ after train-reranker, whose item tables it shares; its export reads the reranker's shards
  */
 import type { ArtifactRef, Json } from '../lib/artifact.ts';
 import type { DailyInput, DailyResult, NodeResult, NodeRunner } from './types.ts';
 
 export const UPLIFT_NODES = ['train-uplift', 'evaluate-uplift', 'export-uplift'] as const;
+/** Cohorts of one task share a compiled graph; more tasks share the work among workers. */
+const COHORTS_PER_TASK = 8;
+
 export const METAFUSION_NODES = ['train-meta', 'cohorts', 'fine-tune', 'fuse'] as const;
 export const NODES = [
   'logs',
@@ -177,17 +180,20 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
       inputs: refs({ tensors }),
     });
     const names = cohorts.summary.cohorts as string[];
+    const groups = Array.from({ length: Math.ceil(names.length / COHORTS_PER_TASK) }, (_, i) =>
+      names.slice(i * COHORTS_PER_TASK, (i + 1) * COHORTS_PER_TASK),
+    );
     const tuned = await allBranches(
-      names.map((cohort) =>
+      groups.map((cohortNames, i) =>
         runner.run({
-          node: `fine-tune/${cohort}`,
+          node: `fine-tune/${i + 1}`,
           stage: 'fine-tune',
-          params: given({ backend, T, cohort, fineTune }),
+          params: given({ backend, T, cohortNames, fineTune }),
           inputs: refs({ tensors, meta, cohorts }),
         }),
       ),
     );
-    const deltas = Object.fromEntries(names.map((name, i) => [`delta-${name}`, tuned[i]!.ref]));
+    const deltas = Object.fromEntries(tuned.map(({ ref }, i) => [`delta-${i + 1}`, ref]));
     const fused = await runner.run({
       node: 'fuse',
       stage: 'fuse',

@@ -31,6 +31,14 @@ function send(message: ChildMessage): Promise<void> {
   });
 }
 
+/** What the process used, for the stage's log. */
+function costs(stage: string): string {
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  const seconds = process.uptime().toFixed(1);
+  const cpu = ((userCPUTime + systemCPUTime) / 1e6).toFixed(1);
+  return `${stage}: ${seconds} s, ${cpu} s of CPU, ${Math.round(maxRSS / 1024)} MiB at most`;
+}
+
 const MIN_PROGRESS_INTERVAL_MS = 200;
 
 /** Runs in the child; never returns. */
@@ -61,6 +69,7 @@ export async function serveOneStage(dependencies: ChildDependencies): Promise<ne
     const machine = dependencies.machine(request.workspace);
     const options = { signal: abort.signal, onProgress, force: request.force ?? false };
     const result = await runStage(store, machine, stage, request.input, options);
+    console.log(costs(request.stage));
     await send({ kind: 'result', result });
     process.exit(0);
   } catch (error) {

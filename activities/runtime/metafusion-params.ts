@@ -11,7 +11,7 @@ export const metafusionParams = z.strictObject({
   T: day.describe('cohorts are measured before it and fine-tuned on it'),
   T1: day.describe('trains the gates'),
   T2: day.describe('tests'),
-  cohort: z.string().describe('which cohort this call fine-tunes'),
+  cohortNames: z.array(z.string()).min(1).describe('the cohorts that this call fine-tunes'),
   cohorts: z
     .strictObject({
       edges: z.array(z.number()).exactOptional().describe('click rates between cohorts'),

@@ -32,6 +32,8 @@ export interface Value extends TensorType {
   name: string;
   /** Set for constants only. */
   data?: TypedArray;
+  /** Set for float32 values that a target keeps in int8. */
+  quantization?: Quantization;
 }
 
 type None = Record<string, never>;

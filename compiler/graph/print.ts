@@ -1,14 +1,34 @@
 /** A graph as text, for people and for golden tests. */
-import { type Graph, type ValueId, valueById } from './ir.ts';
+import { type Graph, type Node, type Quantization, type ValueId, valueById } from './ir.ts';
 
 const LONGEST_LIST = 6;
 
-function printedConstant(graph: Graph, id: ValueId): string {
+/** A constant's value where it is short, otherwise its name. */
+export function printedConstant(graph: Graph, id: ValueId): string {
   const { data, name } = valueById(graph, id);
   if (!data) return name;
   if (data.length === 1) return String(data[0]);
   return data.length <= LONGEST_LIST ? `[${Array.from(data).join(', ')}]` : name;
 }
+
+const SIGNIFICANT_DIGITS = 4;
+
+/** `int8(0.0078, -128)`: scale and zero point, or how many scales along which axis. */
+function printedQuantization({ scale, zeroPoint, axis }: Quantization): string {
+  if (scale.length > 1) return ` int8(${scale.length} scales along axis ${axis})`;
+  return ` int8(${Number(scale[0]?.toPrecision(SIGNIFICANT_DIGITS))}, ${zeroPoint[0]})`;
+}
+
+/** Type, shape and, where the graph carries it, quantisation: `float32[1,3] int8(0.01, -28)`. */
+export function printType(graph: Graph, id: ValueId): string {
+  const { dtype, shape, quantization } = valueById(graph, id);
+  return `${dtype}[${shape.join(',')}]${quantization ? printedQuantization(quantization) : ''}`;
+}
+
+export const printAttributes = ({ attributes }: Node): string =>
+  Object.entries(attributes)
+    .map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+    .join(', ');
 
 /**
  * One line a node:
@@ -18,18 +38,13 @@ function printedConstant(graph: Graph, id: ValueId): string {
  *       return y
  */
 export function printGraph(graph: Graph): string {
-  const typed = (id: ValueId): string => {
-    const { dtype, shape } = valueById(graph, id);
-    return `${dtype}[${shape.join(',')}]`;
-  };
+  const typed = (id: ValueId): string => printType(graph, id);
   const inputs = graph.inputs.map(({ name, value }) => `${name}: ${typed(value)}`);
   const lines = [`graph ${graph.name}(${inputs.join(', ')})`];
   for (const node of graph.nodes) {
     const outputs = node.outputs.map((id) => `${valueById(graph, id).name}: ${typed(id)}`);
-    const attributes = Object.entries(node.attributes).map(
-      ([name, value]) => `${name}: ${JSON.stringify(value)}`,
-    );
-    const suffix = attributes.length > 0 ? ` { ${attributes.join(', ')} }` : '';
+    const attributes = printAttributes(node);
+    const suffix = attributes === '' ? '' : ` { ${attributes} }`;
     const args = node.inputs.map((id) => printedConstant(graph, id));
     lines.push(`  ${outputs.join(', ')} = ${node.op}(${args.join(', ')})${suffix}`);
   }

@@ -25,6 +25,13 @@ describe('a recurrence in ONNX', () => {
     expect(operators({ mask: 'none' })).toEqual(['Reshape', 'GRU', 'Reshape']);
   });
 
+  it('is all its steps, without that operator, when asked', () => {
+    const file = toOnnx(gruGraph(sizes), { profile: 'float32', recurrence: 'unrolled' });
+    const written = decodeModel(file).graph?.node?.map((node) => node.opType) ?? [];
+    expect(written).not.toContain('GRU');
+    expect(written.filter((op) => op === 'Tanh')).toHaveLength(sizes.steps);
+  });
+
   it('moves the axis of the steps to the front only when there is more than one row', () => {
     const rows = ['Transpose', 'GRU', 'Squeeze', 'Transpose'];
     expect(operators({ batch: 2, mask: 'none' })).toEqual(rows);

@@ -1,8 +1,16 @@
 /** Checks an ONNX file for what readers older or stricter than ONNX Runtime would refuse. */
 import type { Finding } from '../finding.ts';
-import { decodeModel, IR_VERSION, type ModelProto, OPSET } from './proto.ts';
+import { quantizationFindings } from './lint-quantization.ts';
+import {
+  decodeModel,
+  IR_VERSION,
+  type ModelProto,
+  type NodeProto,
+  OPSET,
+  type TensorProto,
+} from './proto.ts';
 
-const ELEMENT_BYTES: Readonly<Record<number, number>> = { 1: 4, 6: 4, 7: 8, 9: 1 };
+const ELEMENT_BYTES: Readonly<Record<number, number>> = { 1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1 };
 
 type GraphProto = NonNullable<ModelProto['graph']>;
 
@@ -88,5 +96,9 @@ export function lintOnnx(bytes: Uint8Array): Finding[] {
     ...initializerFindings(model.graph),
     ...flowFindings(model.graph),
     ...portFindings(model.graph),
+    ...quantizationFindings(
+      (model.graph.node ?? []) as NodeProto[],
+      (model.graph.initializer ?? []) as TensorProto[],
+    ),
   ];
 }

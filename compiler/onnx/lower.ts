@@ -1,6 +1,7 @@
 /** Each operation of the graph as ONNX nodes (opset 17). */
 import {
   at,
+  type Graph,
   isZero,
   type Node,
   type OpName,
@@ -8,6 +9,7 @@ import {
   type TypedArray,
   unsupported,
   type Value,
+  valueById,
 } from '../graph/ir.ts';
 import { lowerGru } from './gru.ts';
 import type { Attribute, OnnxDType } from './proto.ts';
@@ -22,7 +24,7 @@ export interface OnnxEmitter {
   ): string;
   /** A shared initializer of int64 values: shapes, axes, offsets. */
   ints(values: readonly number[], shape?: Shape): string;
-  tensor(dtype: OnnxDType, shape: Shape, data: TypedArray): string;
+  tensor(dtype: OnnxDType, shape: Shape, data: TypedArray | Int8Array): string;
   fresh(): string;
 }
 
@@ -56,7 +58,8 @@ const reduction =
     emit.node(op, names, { axes, keepdims: Number(keepDims) }, results);
   };
 
-function transposed(emit: OnnxEmitter, name: string, rank: number): string {
+/** Swaps the last two axes. */
+export function transposed(emit: OnnxEmitter, name: string, rank: number): string {
   const perm = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
   return emit.node('Transpose', [name], { perm });
 }
@@ -124,7 +127,7 @@ const gather: Lowering<'gather'> = ({ emit, node, inputs, names, results }) => {
 
 const CAST_TO = { float32: 1, int32: 6, bool: 9 } as const;
 
-export const onnxLowerings: Table = {
+const onnxLowerings: Table = {
   identity: same('Identity'),
   add: same('Add'),
   subtract: same('Sub'),
@@ -134,7 +137,10 @@ export const onnxLowerings: Table = {
   minimum: same('Min'),
   greater: same('Greater'),
   greaterEqual: same('GreaterOrEqual'),
-  less: same('Less'),
+  // Not Less: MNN 3.6 mixes its results up, four numbers at a time.
+  less: ({ emit, names, results }) => {
+    emit.node('Greater', names.toReversed(), {}, results);
+  },
   lessEqual: same('LessOrEqual'),
   equal: same('Equal'),
   notEqual: ({ emit, names, results }) => {
@@ -269,3 +275,22 @@ export const onnxLowerings: Table = {
     emit.node('CumSum', [...names, emit.ints([axis], [])], attributes, results);
   },
 };
+
+/** Adds a node's ONNX form; its tensors are called like the graph's values unless told. */
+export function lowerNode(
+  emit: OnnxEmitter,
+  graph: Graph,
+  node: Node,
+  tensors: { names?: readonly string[]; results?: readonly string[] } = {},
+): void {
+  const inputs = node.inputs.map((id) => valueById(graph, id));
+  const call: OnnxCall<Node> = {
+    emit,
+    node,
+    inputs,
+    names: tensors.names ?? inputs.map((value) => value.name),
+    results: tensors.results ?? node.outputs.map((id) => valueById(graph, id).name),
+  };
+  // The table is keyed by the operation, so that node and lowering belong together.
+  (onnxLowerings[node.op] as (call: OnnxCall<Node>) => void)(call);
+}

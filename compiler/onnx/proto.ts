@@ -5,7 +5,7 @@ import type { DType, Shape, TypedArray } from '../graph/ir.ts';
 
 const { onnx } = onnxProto;
 
-export const DATA_TYPE = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export const DATA_TYPE = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
 export type OnnxDType = keyof typeof DATA_TYPE;
 
 export type Attribute = number | readonly number[] | { float: number };
@@ -45,7 +45,7 @@ export function tensorProto(
   name: string,
   dtype: OnnxDType,
   shape: Shape,
-  data: TypedArray | BigInt64Array,
+  data: TypedArray | Int8Array | BigInt64Array,
 ): TensorProto {
   return onnx.TensorProto.create({
     name,

@@ -1,89 +1,76 @@
-/** A graph as an ONNX file: IR 8, opset 17, float32. */
+/** A graph as an ONNX file: IR 8, opset 17, in one of three profiles; float32 and int32 at the edges. */
+import type { Calibration } from '../graph/calibrate.ts';
 import { expandComposites } from '../graph/expand.ts';
-import { at, type Graph, type Node, type Shape, type ValueId, valueById } from '../graph/ir.ts';
-import { type OnnxCall, type OnnxEmitter, onnxLowerings } from './lower.ts';
-import {
-  encodeModel,
-  type NodeProto,
-  nodeProto,
-  type TensorProto,
-  tensorProto,
-  valueInfo,
-} from './proto.ts';
+import { type Graph, type Node, valueById } from '../graph/ir.ts';
+import { quantizeGraph } from '../tflite/plan.ts';
+import { Emitter } from './emitter.ts';
+import { lowerNode } from './lower.ts';
+import { DynamicLowering } from './lower-dynamic.ts';
+import { Int8Lowering } from './lower-int8.ts';
+import { encodeModel, tensorProto, valueInfo } from './proto.ts';
 
-export interface OnnxOptions {
-  /** The only profile so far. */
-  profile: 'float32';
+export type OnnxOptions = {
   /** Written as the model's metadata properties. */
   metadata?: Record<string, string>;
-}
+} & (
+  | {
+      profile: 'float32';
+      /**
+       * A recurrence is the operator GRU, or all its steps one after another: MNN 3.6 takes the operator
+       * and gets it wrong.
+       * @default 'operator'
+       */
+      recurrence?: 'operator' | 'unrolled';
+    }
+  /** Int8 inside (QuantizeLinear, DequantizeLinear). The calibration must be of this very graph. */
+  | {
+      profile: 'int8';
+      calibration: Calibration;
+      /**
+       * 7 keeps weights within ±63, so that sums of two uint8 · int8 products fit 16 bits: for x86
+       * without VNNI under ONNX Runtime's default settings. Phones do not need it.
+       * @default 8
+       */
+      weightBits?: 7 | 8;
+    }
+  /** Products with constant weights in 8 bits, activations quantised at run time. */
+  | {
+      profile: 'dynamic';
+      /**
+       * Weights with fewer elements stay float32.
+       * @default 256
+       */
+      smallest?: number;
+    }
+);
 
-class Emitter implements OnnxEmitter {
-  readonly nodes: NodeProto[] = [];
-  readonly initializers: TensorProto[] = [];
-  readonly #taken: Set<string>;
-  readonly #shared = new Map<string, string>();
-
-  constructor(taken: Iterable<string>) {
-    this.#taken = new Set(taken);
+/** Adds every node, in the form of the profile. */
+function lowerAll(emit: Emitter, graph: Graph, options: OnnxOptions): void {
+  const each = (lower: (node: Node) => void): void => graph.nodes.forEach(lower);
+  if (options.profile === 'float32') each((node) => lowerNode(emit, graph, node));
+  else if (options.profile === 'dynamic') {
+    const dynamic = new DynamicLowering(emit, graph, options.smallest);
+    each((node) => dynamic.lower(node));
+  } else {
+    const quantised = quantizeGraph(graph, options.calibration);
+    const int8 = new Int8Lowering(emit, quantised, options.weightBits);
+    each((node) => int8.lower(node));
+    for (const { value } of graph.outputs) int8.native(value);
   }
-
-  fresh(): string {
-    let number = this.#taken.size;
-    while (this.#taken.has(`n${number}`)) number++;
-    const name = `n${number}`;
-    this.#taken.add(name);
-    return name;
-  }
-
-  node: OnnxEmitter['node'] = (op, inputs, attributes = {}, outputs = [this.fresh()]) => {
-    this.nodes.push(nodeProto(op, inputs, outputs, attributes));
-    return at(outputs, 0);
-  };
-
-  #initializer(key: string, make: (name: string) => TensorProto): string {
-    const known = this.#shared.get(key);
-    if (known) return known;
-    const name = this.fresh();
-    this.initializers.push(make(name));
-    this.#shared.set(key, name);
-    return name;
-  }
-
-  ints(values: readonly number[], shape: Shape = [values.length]): string {
-    return this.#initializer(`int64[${shape}] ${values}`, (name) =>
-      tensorProto(name, 'int64', shape, BigInt64Array.from(values, BigInt)),
-    );
-  }
-
-  tensor: OnnxEmitter['tensor'] = (dtype, shape, data) =>
-    this.#initializer(`${dtype}[${shape}] ${data}`, (name) =>
-      tensorProto(name, dtype, shape, data),
-    );
 }
 
 /**
  * Encodes a graph; input and output names are the graph's. Equal graphs give equal bytes.
  * @throws EdgeloomError `unsupported-op` for what opset 17 cannot express
  */
-export function toOnnx(recorded: Graph, { metadata = {} }: OnnxOptions): Uint8Array {
-  // ONNX's GRU keeps or replaces a state; it cannot blend.
+export function toOnnx(recorded: Graph, options: OnnxOptions): Uint8Array {
+  const steps = options.profile !== 'float32' || options.recurrence === 'unrolled';
+  // ONNX's GRU keeps or replaces a state; it cannot blend. In 8 bits it is its steps.
   const graph = expandComposites(recorded, {
-    only: ({ attributes }) => attributes.mask === 'blend',
+    only: ({ attributes }) => steps || attributes.mask === 'blend',
   });
   const emit = new Emitter(graph.values.map((value) => value.name));
-  const name = (id: ValueId): string => valueById(graph, id).name;
-  for (const node of graph.nodes) {
-    const call: OnnxCall<Node> = {
-      emit,
-      node,
-      inputs: node.inputs.map((id) => valueById(graph, id)),
-      names: node.inputs.map(name),
-      results: node.outputs.map(name),
-    };
-    // The table is keyed by the operation, so that node and lowering belong together.
-    (onnxLowerings[node.op] as (call: OnnxCall<Node>) => void)(call);
-  }
+  lowerAll(emit, graph, options);
   const read = new Set(emit.nodes.flatMap((node) => node.input));
   const constants = graph.values.flatMap(({ data, dtype, shape, name: constant }) =>
     data && read.has(constant) ? [tensorProto(constant, dtype, shape, data)] : [],
@@ -98,6 +85,6 @@ export function toOnnx(recorded: Graph, { metadata = {} }: OnnxOptions): Uint8Ar
     initializers: [...constants, ...emit.initializers],
     inputs: graph.inputs.map(port),
     outputs: graph.outputs.map(port),
-    metadata,
+    metadata: options.metadata ?? {},
   });
 }

@@ -37,6 +37,9 @@ export async function loadOnnx(bytes: Uint8Array): Promise<LoadedModel> {
       intraOpNumThreads: 1,
       interOpNumThreads: 1,
       logSeverityLevel: ERRORS_ONLY,
+      // As on ARM. Otherwise int8 activations become uint8 on x86, and processors without VNNI add
+      // products of uint8 and int8 in 16 bits, which saturate.
+      extra: { session: { qdqisint8allowed: '1' } },
     });
   } catch (error) {
     throw new EdgeloomError(

@@ -45,6 +45,8 @@ export interface CompileOptions extends AdamOptions {
    * `lazy` at the cost of the rows that a batch names, for large tables. @default 'fast'
    */
   adam?: AdamForm;
+  /** Adds `accumulate` and `apply`: gradients of several batches, one update. Not in the form `lazy`. */
+  accumulate?: boolean;
 }
 
 /** Everything that training changes. */
@@ -68,7 +70,7 @@ export interface CompileInfo {
   loadMs: number;
 }
 
-const RESERVED = ['train', 'assign', 'frozen', 'weights', 'state', 'settle'];
+const RESERVED = ['train', 'accumulate', 'apply', 'assign', 'frozen', 'weights', 'state', 'settle'];
 
 /**
  * Records the loss with its gradients, adds the optimiser, and loads the graph into TensorFlow.
@@ -78,20 +80,72 @@ const RESERVED = ['train', 'assign', 'frozen', 'weights', 'state', 'settle'];
  *   `unused-weight`, each with the line of the caller where there is one
  */
 export async function compileTraining(options: CompileOptions): Promise<CompiledTraining> {
-  const { name = 'model', weights, frozen = {}, inputs, symbols = {}, functions = {} } = options;
-  for (const reserved of RESERVED) {
-    if (reserved in functions) throw badName(`a function cannot be called ${reserved}`, name);
-  }
+  const { name = 'model', weights, frozen = {}, adam = 'fast', accumulate = false } = options;
   const clash = Object.keys(weights).find((weight) => weight in frozen);
   if (clash !== undefined) throw badName(`${clash} is both trained and frozen`, name);
-  const started = performance.now();
-  const all = { ...frozen, ...weights };
-  const exact = options.adam === 'exact';
+  if (accumulate && adam === 'lazy') {
+    throw new EdgeloomError({
+      code: 'not-compilable',
+      what: 'Gradients cannot be accumulated in the form lazy',
+      where: name,
+      fix: 'use the form fast or exact',
+    });
+  }
   const loss = withGradients(weights, gradientName, (batch, given) =>
     options.loss(batch, { ...frozen, ...given }),
   );
+  const compiled = await compileGraph({ ...options, frozen }, loss, adam);
+  compiled.assignFrozen(frozen);
+  compiled.assign(weights);
+  return compiled;
+}
+
+export interface CompileFunctionsOptions {
+  /** For messages. @default 'model' */
+  name?: string;
+  /** What the functions read. The caller keeps them. */
+  weights: Tensors;
+  inputs: BatchInputs;
+  symbols?: Readonly<Record<string, readonly number[]>>;
+  functions: Readonly<Record<string, GraphFunction>>;
+}
+
+/** Functions without a training. */
+export type CompiledFunctions = Pick<CompiledTraining, 'call' | 'info' | 'dispose'>;
+
+/**
+ * Compiles functions of batch and weights that train nothing.
+ * @throws EdgeloomError as {@link compileTraining}
+ */
+export async function compileFunctions(
+  options: CompileFunctionsOptions,
+): Promise<CompiledFunctions> {
+  const { weights: frozen, ...rest } = options;
+  const nothing = () => ({});
+  const none = { weights: {}, learningRate: 0, loss: unreachable };
+  const compiled = await compileGraph({ ...rest, ...none, frozen }, nothing, 'fast');
+  compiled.assignFrozen(frozen);
+  return compiled;
+}
+
+const unreachable = (): never => {
+  throw new Error('there is no loss');
+};
+
+async function compileGraph(
+  options: CompileOptions,
+  step: (batch: Tensors) => Tensors,
+  adam: AdamForm,
+): Promise<CompiledTraining> {
+  const { name = 'model', weights, frozen = {}, inputs, symbols = {}, functions = {} } = options;
+  const { accumulate = false } = options;
+  for (const reserved of RESERVED) {
+    if (reserved in functions) throw badName(`a function cannot be called ${reserved}`, name);
+  }
+  const started = performance.now();
+  const all = { ...frozen, ...weights };
   const run = (batch: Tensors): Tensors => {
-    const outputs = loss(batch);
+    const outputs = step(batch);
     for (const [what, compute] of Object.entries(functions)) {
       for (const [output, tensor] of Object.entries(compute(batch, all))) {
         outputs[functionOutput(what, output)] = tensor;
@@ -99,6 +153,7 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
     }
     return outputs;
   };
+  const exact = adam === 'exact';
   const graph = recordFunction({ name, inputs, symbols, weights: all, run, exact });
   const recorded = performance.now();
   const shapes = (tensors: Tensors) =>
@@ -108,14 +163,12 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
     functions: Object.keys(functions),
     trained: shapes(weights),
     frozen: shapes(frozen),
-    adam: options.adam ?? 'fast',
+    adam,
     options,
+    accumulate,
   });
   const written = performance.now();
-  const signatures = ['train', ...Object.keys(functions), 'assign', 'weights', 'state'];
-  if (Object.keys(frozen).length > 0) signatures.push('frozen');
-  if (program.lazy.length > 0) signatures.push('settle');
-  const session = await Session.load(program.bytes, signatures);
+  const session = await Session.load(program.bytes, program.signatures);
   const info: CompileInfo = {
     nodes: program.nodes,
     bytes: program.bytes.length,
@@ -124,10 +177,7 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
     writeMs: written - recorded,
     loadMs: performance.now() - written,
   };
-  const compiled = new CompiledTraining(name, session, program, graph, options, info);
-  compiled.assignFrozen(frozen);
-  compiled.assign(weights);
-  return compiled;
+  return new CompiledTraining(name, session, program, graph, options, info);
 }
 
 /** A training in TensorFlow's memory. Calls block the thread until TensorFlow has run. */
@@ -184,6 +234,19 @@ export class CompiledTraining {
     const value = loss!.dataSync()[0]!;
     loss!.dispose();
     return value;
+  }
+
+  /** Adds a batch's gradients to the next update's. @returns its loss @throws EdgeloomError `bad-batch` */
+  accumulate(batch: Tensors): number {
+    const { loss } = this.#session.call('accumulate', this.#checked('train', batch));
+    const value = loss!.dataSync()[0]!;
+    loss!.dispose();
+    return value;
+  }
+
+  /** One update with the accumulated gradients times `scale`. */
+  apply(scale: number): void {
+    tf.tidy(() => this.#session.call('apply', { scale: tf.scalar(scale) }));
   }
 
   /** Runs one of the functions. The caller disposes the result. @throws EdgeloomError `bad-batch` */

@@ -30,6 +30,8 @@ export interface EmitInput {
   /** Prefix of the nodes' names. */
   scope: string;
   graph: TfGraph;
+  /** Parts of the graph that are called apart: what a part reads is fed only when it is called. */
+  parts: readonly TfGraph[];
   variables: ReadonlyMap<string, TfVariable>;
 }
 
@@ -48,6 +50,8 @@ class Emitter {
   readonly #symbols = new Map<string, string>();
   readonly #symbolic = new Map<string, string>();
   #sizes = 0;
+  /** Inputs that are fed whenever the node at hand runs. */
+  #fed: ReadonlySet<ValueId> = new Set();
 
   constructor(input: EmitInput) {
     this.#input = input;
@@ -60,13 +64,18 @@ class Emitter {
       const node = defs.placeholder(`${scope}/in/${name}`, dtype, openShape(shape));
       this.#names.set(value, node);
     }
+    const fed = fedInputs(this.#input);
     for (const [i, node] of graph.nodes.entries()) {
+      this.#fed = fed(node);
       const name = this.#node(node, `${scope}/n${i}`);
       node.outputs.forEach((id, k) => {
         this.#names.set(id, k === 0 ? name : `${name}:${k}`);
       });
     }
-    return (id) => this.#name(id);
+    return (id) => {
+      this.#fed = fed(undefined, id);
+      return this.#name(id);
+    };
   }
 
   #value(id: ValueId): TfValue {
@@ -76,8 +85,10 @@ class Emitter {
   #name(id: ValueId): string {
     const known = this.#names.get(id);
     if (known !== undefined) return known;
-    const name = this.#leaf(this.#value(id));
-    this.#names.set(id, name);
+    const value = this.#value(id);
+    const name = this.#leaf(value);
+    // A size is read off an input, and which one may differ from part to part.
+    if (!value.symbolic) this.#names.set(id, name);
     return name;
   }
 
@@ -207,30 +218,52 @@ class Emitter {
 
   /** The size that a symbol has in this call, read off an input's shape. */
   #symbol(symbol: string): string {
-    const known = this.#symbols.get(symbol);
-    if (known !== undefined) return known;
     const { graph, defs, scope } = this.#input;
-    for (const { value } of graph.inputs) {
+    for (const { name, value } of graph.inputs) {
+      if (!this.#fed.has(value)) continue;
       const { shape, dtype } = this.#value(value);
       const axis = shape.findIndex(
         (dim) => isPolynomial(dim) && evaluate(dim, { [symbol]: 7 }) === 7,
       );
       if (axis < 0) continue;
-      const sizes = defs.add(`${scope}/shape/${symbol}`, 'Shape', [this.#name(value)], {
+      const key = `${symbol} of ${name}`;
+      const known = this.#symbols.get(key);
+      if (known !== undefined) return known;
+      const sizes = defs.add(`${scope}/shape/${symbol}/${name}`, 'Shape', [this.#name(value)], {
         T: typeAttr(dtype),
         out_type: typeAttr('int32'),
       });
       const bounds = [[axis], [axis + 1], [1]].map((bound) => defs.ints(bound));
-      const size = defs.add(`${scope}/symbol/${symbol}`, 'StridedSlice', [sizes, ...bounds], {
+      const inputs = [sizes, ...bounds];
+      const size = defs.add(`${scope}/symbol/${symbol}/${name}`, 'StridedSlice', inputs, {
         T: typeAttr('int32'),
         Index: typeAttr('int32'),
         shrink_axis_mask: intAttr(1),
       });
-      this.#symbols.set(symbol, size);
+      this.#symbols.set(key, size);
       return size;
     }
-    throw new RangeError(`no input has an axis of size ${symbol}`);
+    throw new RangeError(`no input that is fed has an axis of size ${symbol}`);
   }
+}
+
+/** Which inputs are fed in every call that runs a node, or that asks for an output. */
+function fedInputs({
+  graph,
+  parts,
+}: EmitInput): (node: TfNode | undefined, output?: ValueId) => Set<ValueId> {
+  const members = parts.map((part) => ({
+    nodes: new Set(part.nodes),
+    outputs: new Set(part.outputs.map(({ value }) => value)),
+    inputs: new Set(part.inputs.map(({ value }) => value)),
+  }));
+  const all = graph.inputs.map(({ value }) => value);
+  return (node, output) => {
+    const own = members.filter(({ nodes, outputs }) =>
+      node ? nodes.has(node) : outputs.has(output!),
+    );
+    return new Set(all.filter((input) => own.every(({ inputs }) => inputs.has(input))));
+  };
 }
 
 /** The weight whose rows a node gathers along its first axis. */

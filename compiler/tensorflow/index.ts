@@ -2,9 +2,12 @@
 export type { AdamOptions } from './adam.ts';
 export { numbers } from './arithmetic.ts';
 export {
+  type CompiledFunctions,
   type CompiledTraining,
+  type CompileFunctionsOptions,
   type CompileInfo,
   type CompileOptions,
+  compileFunctions,
   compileTraining,
   type GraphFunction,
   type OptimizerState,

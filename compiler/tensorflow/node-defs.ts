@@ -114,6 +114,10 @@ export class NodeDefs {
     this.#signatures[name] = { inputs: infoOf(inputs), outputs: infoOf(outputs) };
   }
 
+  signatures(): string[] {
+    return Object.keys(this.#signatures);
+  }
+
   encode(): Uint8Array {
     return encodeSavedModel(this.#nodes, this.#signatures);
   }

@@ -11,6 +11,7 @@
  * Variables hold nothing until they are assigned.
  */
 import type { ValueId } from '../graph/ir.ts';
+import { addAccumulation } from './accumulate.ts';
 import {
   type AdamOptions,
   clipped,
@@ -42,6 +43,8 @@ export interface ProgramInput {
   frozen: Readonly<Record<string, readonly number[]>>;
   adam: AdamForm;
   options: AdamOptions;
+  /** Add the signatures of accumulate.ts. */
+  accumulate: boolean;
 }
 
 export interface Program {
@@ -49,6 +52,7 @@ export interface Program {
   nodes: number;
   /** Tables whose rows are updated one by one. */
   lazy: readonly string[];
+  signatures: readonly string[];
   /** Keys of the signatures' ends: `w0` … in the order of `trained`, `f0` … of `frozen`. */
   keys: {
     trained: Record<string, { w: string; m: string; v: string }>;
@@ -93,6 +97,8 @@ class ProgramBuilder {
   /** Every weight, for graphs that read them. */
   readonly #weights = new Map<string, TfVariable>();
   readonly #step: TfVariable;
+  /** Of gathered gradients. */
+  readonly #sums: TfVariable[] = [];
   /** Of the step, when it works on rows of tables; the functions then have a graph of their own. */
   readonly #train: TfGraph;
   readonly #lazy: readonly LazyTable[];
@@ -127,7 +133,8 @@ class ProgramBuilder {
 
   build(): Program {
     const shared = this.#lazy.length === 0 ? this.#emit('graph', this.#input.graph) : undefined;
-    this.#stepSignature(shared ?? this.#emit('train', this.#train));
+    const trains = this.#slots.size > 0;
+    if (trains) this.#stepSignature(shared ?? this.#emit('train', this.#train));
     this.#functions(
       shared ??
         this.#emit(
@@ -136,12 +143,14 @@ class ProgramBuilder {
         ),
     );
     if (this.#lazy.length > 0) this.#settle();
-    this.#assign();
-    this.#read();
+    if (shared && this.#input.accumulate) this.#accumulate(shared);
+    this.#assign(trains);
+    if (trains) this.#read();
     const keyOf = ({ name }: TfVariable) => name.replace('/', '');
     return {
       bytes: this.#defs.encode(),
       nodes: this.#defs.size,
+      signatures: this.#defs.signatures(),
       lazy: this.#lazy.map(({ weight }) => weight),
       keys: {
         trained: Object.fromEntries(
@@ -161,7 +170,13 @@ class ProgramBuilder {
 
   #emit(scope: string, graph: TfGraph): Emitted {
     const variables = this.#weights;
-    return { scope, graph, nodeOf: emitGraph({ defs: this.#defs, scope, graph, variables }) };
+    const { functions } = this.#input;
+    const parts = [stepPart(graph), ...functions.map((name) => functionPart(graph, name))];
+    return {
+      scope,
+      graph,
+      nodeOf: emitGraph({ defs: this.#defs, scope, graph, parts, variables }),
+    };
   }
 
   #stepSignature(emitted: Emitted): void {
@@ -200,6 +215,27 @@ class ProgramBuilder {
     const result = defs.add(`${scope}/out/loss`, 'Identity', [loss, `^${done}`], FLOAT);
     defs.signature(scope, this.#inputsOf(emitted.scope, stepPart(this.#input.graph)), {
       loss: { node: result, type: 'float32', shape: [] },
+    });
+  }
+
+  #accumulate({ scope, graph, nodeOf }: Emitted): void {
+    const output = (name: string): string =>
+      nodeOf(graph.outputs.find((port) => port.name === name)!.value);
+    const slots = [...this.#slots.values()];
+    const sums = slots.map(({ weight: { name, type, shape } }) =>
+      this.#defs.variable(name.replace('w', 'a'), type, shape),
+    );
+    this.#sums.push(...sums);
+    addAccumulation({
+      defs: this.#defs,
+      slots,
+      sums,
+      gradients: [...this.#slots.keys()].map((weight) => output(gradientName(weight))),
+      loss: output('loss'),
+      inputs: this.#inputsOf(scope, stepPart(this.#input.graph)),
+      step: this.#step,
+      options: this.#input.options,
+      exact: this.#input.adam === 'exact',
     });
   }
 
@@ -250,33 +286,50 @@ class ProgramBuilder {
     this.#defs.signature(name, inputs, { ok: { node: ok, type: 'float32', shape: [] } });
   }
 
-  #assign(): void {
+  #assign(trains: boolean): void {
+    if (trains) this.#assignTrained();
+    if (this.#frozen.size === 0) return;
+    const { inputs, writes } = this.#into('frozen', this.#frozen.values());
+    this.#done('frozen', inputs, writes);
+  }
+
+  /** Variables fed by name. */
+  #into(scope: string, variables: Iterable<TfVariable>) {
+    const inputs: Record<string, End> = {};
+    const writes: string[] = [];
+    for (const variable of variables) {
+      const { name, shape } = variable;
+      const node = this.#defs.placeholder(`${scope}/in/${name}`, 'float32', shape);
+      inputs[name.replace('/', '')] = { node, type: 'float32', shape };
+      writes.push(this.#defs.write(`${scope}/write/${name}`, variable, node));
+    }
+    return { inputs, writes };
+  }
+
+  #assignTrained(): void {
     const defs = this.#defs;
-    const into = (scope: string, variables: Iterable<TfVariable>) => {
-      const inputs: Record<string, End> = {};
-      const writes: string[] = [];
-      for (const variable of variables) {
-        const { name, shape } = variable;
-        const node = defs.placeholder(`${scope}/in/${name}`, 'float32', shape);
-        inputs[name.replace('/', '')] = { node, type: 'float32', shape };
-        writes.push(defs.write(`${scope}/write/${name}`, variable, node));
-      }
-      return { inputs, writes };
-    };
     const slots = [...this.#slots.values()].flatMap(({ weight, m, v }) => [weight, m, v]);
-    const { inputs, writes } = into('assign', slots);
+    const { inputs, writes } = this.#into('assign', slots);
     const step = defs.placeholder('assign/in/step', 'int32', []);
     const wide = defs.add('assign/step', 'Cast', [step], {
       SrcT: typeAttr('int32'),
       DstT: typeAttr('int64'),
     });
     writes.push(defs.write('assign/write/step', this.#step, wide));
-    writes.push(...this.#assignLast(step));
+    writes.push(...this.#assignLast(step), ...this.#zeroSums());
     this.#done('assign', { ...inputs, step: { node: step, type: 'int32', shape: [] } }, writes);
-    if (this.#frozen.size > 0) {
-      const frozen = into('frozen', this.#frozen.values());
-      this.#done('frozen', frozen.inputs, frozen.writes);
-    }
+  }
+
+  #zeroSums(): string[] {
+    const defs = this.#defs;
+    const zero = defs.constant('float32', [], Float32Array.of(0));
+    return this.#sums.map((sum) => {
+      const zeros = defs.add(`assign/zeros/${sum.name}`, 'Fill', [defs.ints(sum.shape), zero], {
+        T: typeAttr('float32'),
+        index_type: typeAttr('int32'),
+      });
+      return defs.write(`assign/write/${sum.name}`, sum, zeros);
+    });
   }
 
   /** What is assigned is up to date. */

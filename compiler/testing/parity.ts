@@ -1,16 +1,16 @@
-/** For tests: one function through every target, compared with tfjs itself. */
+/** For tests and benches: one function through every target, compared with tfjs itself. */
 import * as tf from '@tensorflow/tfjs';
-import { Random } from '../../lib/random.ts';
+import type { Random } from '../../lib/random.ts';
 import { calibrate } from '../graph/calibrate.ts';
 import { interpreter, type NamedArrays } from '../graph/interpret.ts';
 import { elementCount, type Graph } from '../graph/ir.ts';
 import { lintOnnx } from '../onnx/lint.ts';
-import { toOnnx } from '../onnx/write.ts';
+import { type OnnxOptions, toOnnx } from '../onnx/write.ts';
 import { loadTflite } from '../runtimes/litert.ts';
 import { loadOnnx } from '../runtimes/onnxruntime.ts';
 import type { LoadedModel } from '../runtimes/runtime.ts';
 import { lintTflite } from '../tflite/lint.ts';
-import { toTflite } from '../tflite/write.ts';
+import { type TfliteOptions, toTflite } from '../tflite/write.ts';
 import { type InputType, type NamedTensors, record } from '../trace/record.ts';
 
 export interface Subject {
@@ -20,8 +20,20 @@ export interface Subject {
   rows?: number;
 }
 
-export type Target = 'interpreter' | 'onnx' | 'tflite' | 'int8';
+/** The interpreter, and every runtime with every profile; `onnx` and `tflite` are float32. */
+export type Target =
+  | 'interpreter'
+  | 'onnx'
+  | 'onnxInt8'
+  | 'onnxDynamic'
+  | 'tflite'
+  | 'int8'
+  | 'float16'
+  | 'hybrid';
 export const FLOAT_TARGETS: readonly Target[] = ['interpreter', 'onnx', 'tflite'];
+
+/** Targets that round constants or activations. */
+export const ROUNDING_TARGETS = ['int8', 'onnxInt8', 'float16', 'hybrid', 'onnxDynamic'] as const;
 
 /** Random inputs: normal numbers, masks of a random length, int32 below `rows`. */
 export function randomInputs({ inputs, rows = 2 }: Subject, random: Random): NamedArrays {
@@ -106,75 +118,60 @@ export async function build(
   calibrationRows: readonly NamedArrays[] = [],
 ): Promise<Built> {
   const graph = record(subject.run, subject.inputs);
-  if (target === 'interpreter') {
-    const run = interpreter(graph);
-    const model: LoadedModel = {
-      inputNames: [],
-      outputNames: [],
-      run: async (inputs) => run.run(inputs),
-      dispose: async () => undefined,
-    };
-    return { graph, bytes: 0, model };
-  }
-  if (target === 'onnx') {
-    const file = toOnnx(graph, { profile: 'float32' });
+  return { graph, ...(await load(graph, target, calibrationRows)) };
+}
+
+/**
+ * Writes, lints and loads a recorded graph. `smallest` is handed to the profiles that pack constants.
+ * @throws Error when the linter finds anything
+ */
+export async function load(
+  graph: Graph,
+  target: Target,
+  calibrationRows: readonly NamedArrays[],
+  smallest?: number,
+): Promise<{ bytes: number; model: LoadedModel }> {
+  const packing = smallest === undefined ? {} : { smallest };
+  const calibration = () => calibrate(graph, calibrationRows);
+  const onnx = async (options: OnnxOptions) => {
+    const file = toOnnx(graph, options);
     assertClean(lintOnnx(file));
-    return { graph, bytes: file.length, model: await loadOnnx(file) };
+    return { bytes: file.length, model: await loadOnnx(file) };
+  };
+  const tflite = async (options: TfliteOptions) => {
+    const file = toTflite(graph, options);
+    assertClean(lintTflite(file));
+    return { bytes: file.length, model: await loadTflite(file) };
+  };
+  switch (target) {
+    case 'interpreter':
+      return { bytes: 0, model: interpreted(graph) };
+    case 'onnx':
+      return await onnx({ profile: 'float32' });
+    case 'onnxInt8':
+      return await onnx({ profile: 'int8', calibration: calibration() });
+    case 'onnxDynamic':
+      return await onnx({ profile: 'dynamic', ...packing });
+    case 'tflite':
+      return await tflite({ profile: 'float32' });
+    case 'int8':
+      return await tflite({ profile: 'int8', calibration: calibration() });
+    default:
+      return await tflite({ profile: target, ...packing });
   }
-  const file = toTflite(
-    graph,
-    target === 'int8'
-      ? { profile: 'int8', calibration: calibrate(graph, calibrationRows) }
-      : { profile: 'float32' },
-  );
-  assertClean(lintTflite(file));
-  return { graph, bytes: file.length, model: await loadTflite(file) };
+}
+
+function interpreted(graph: Graph): LoadedModel {
+  const run = interpreter(graph);
+  return {
+    inputNames: [],
+    outputNames: [],
+    run: async (inputs) => run.run(inputs),
+    dispose: async () => undefined,
+  };
 }
 
 function assertClean(findings: { rule: string; message: string }[]): void {
   if (findings.length === 0) return;
   throw new Error(findings.map(({ rule, message }) => `${rule}: ${message}`).join('\n'));
-}
-
-const CALIBRATION_ROWS = 40;
-const TESTED_ROWS = 3;
-
-/**
- * Error of a target on random inputs, in units of the largest value that the outputs take: the
- * largest difference for float targets, the root mean square for int8. The int8 calibration has seen
- * the tested rows, so that what is measured is rounding, not values beyond the range.
- */
-export async function errorOf(subject: Subject, target: Target, seed: number): Promise<number> {
-  const rows = Array.from({ length: CALIBRATION_ROWS }, (_, i) =>
-    randomInputs(subject, Random.of(seed, 'row', i)),
-  );
-  const { model } = await build(subject, target, target === 'int8' ? rows : []);
-  const pairs: [NamedArrays, NamedArrays][] = [];
-  for (const inputs of rows.slice(0, TESTED_ROWS)) {
-    pairs.push([expected(subject, inputs), await model.run(inputs)]);
-  }
-  await model.dispose();
-  if (target !== 'int8') {
-    return Math.max(...pairs.map(([wanted, got]) => largestError(wanted, got)));
-  }
-  const scale = Math.max(
-    ...rows.flatMap((inputs) =>
-      Object.values(expected(subject, inputs)).flatMap((data) => Array.from(data, Math.abs)),
-    ),
-  );
-  return rootMeanSquare(pairs) / Math.max(scale, 1e-3);
-}
-
-/** Root mean square of the differences, all outputs together. */
-function rootMeanSquare(pairs: readonly [NamedArrays, NamedArrays][]): number {
-  let [errors, count] = [0, 0];
-  for (const [wanted, got] of pairs) {
-    for (const [name, data] of Object.entries(wanted)) {
-      data.forEach((x, i) => {
-        errors += (x - (got[name]?.[i] ?? Number.NaN)) ** 2;
-        count++;
-      });
-    }
-  }
-  return Math.sqrt(errors / count);
 }

@@ -11,15 +11,20 @@ import {
   type ValueId,
   valueById,
 } from '../graph/ir.ts';
+import { toFloat16 } from './float16.ts';
 import type { OptionValues, TfliteFunction, TfliteOperator, TfliteTensor } from './model.ts';
 import type { QuantizationPlan } from './plan.ts';
-import { quantizeArray, sameQuantization } from './quantize.ts';
+import { quantizeArray, sameQuantization, scaleOf, symmetric } from './quantize.ts';
+import { finestScale } from './resolution.ts';
 import type { OperatorName, TensorTypeName } from './schema.ts';
+import type { Storage, StoragePlan } from './storage.ts';
 import { requiredVersion } from './versions.ts';
 
 const TYPES = { float32: 'FLOAT32', int32: 'INT32', bool: 'BOOL' } as const;
 
-const bytesOf = (data: TypedArray | Int8Array): Uint8Array =>
+type ConstantData = TypedArray | Int8Array | Uint16Array;
+
+const bytesOf = (data: ConstantData): Uint8Array =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 /** Where a graph is written into another one: its ports are tensors that exist already. */
@@ -36,17 +41,25 @@ export class TfliteEmitter {
   readonly functions: TfliteFunction[];
   readonly #graph: Graph;
   readonly #plan: QuantizationPlan;
+  readonly #storage: StoragePlan;
   /** Tensors in the graph's own type. */
   readonly #native = new Map<ValueId, number>();
   /** Int8 forms, the one in the planned parameters first. */
   readonly #int8 = new Map<ValueId, number[]>();
+  /** Values that an operator writes in int8. */
+  readonly #computed = new Set<ValueId>();
   readonly #constants: Map<string, number>;
   /** Only the tensors at the edges have names; the others would cost more bytes than their values. */
   readonly #named: ReadonlySet<ValueId>;
 
-  constructor(graph: Graph, plan: QuantizationPlan, into?: Inlining) {
+  constructor(
+    graph: Graph,
+    plan: QuantizationPlan,
+    { into, storage = new Map() }: { into?: Inlining; storage?: StoragePlan } = {},
+  ) {
     this.#graph = graph;
     this.#plan = plan;
+    this.#storage = storage;
     this.tensors = into?.emitter.tensors ?? [];
     this.operators = into?.emitter.operators ?? [];
     this.functions = into?.emitter.functions ?? [];
@@ -86,6 +99,16 @@ export class TfliteEmitter {
     const tensors = (ids: readonly number[]): TfliteTensor[] =>
       ids.map((id) => this.tensors[id] as TfliteTensor);
     const use = { op, inputs: tensors(inputs), outputs: tensors(outputs), options };
+    const [result] = use.outputs;
+    const finest = finestScale(op, use.inputs);
+    if (result?.type === 'INT8' && result.quantization && scaleOf(result.quantization) <= finest) {
+      // What is this fine has cancelled in the inputs: computed coarser, then put into its steps.
+      const wider = { ...result.quantization, scale: [Math.fround(2 * finest)] };
+      const between = this.temporary('INT8', result.shape, wider);
+      this.operator(op, inputs, [between], options);
+      this.operator('QUANTIZE', [between], outputs);
+      return;
+    }
     this.operators.push({ op, version: requiredVersion(use), inputs, outputs, options });
   }
 
@@ -93,7 +116,7 @@ export class TfliteEmitter {
   constant(
     type: TensorTypeName,
     shape: Shape,
-    data: TypedArray | Int8Array,
+    data: ConstantData,
     quantization?: Quantization,
   ): number {
     const bytes = bytesOf(data);
@@ -127,12 +150,30 @@ export class TfliteEmitter {
     throw new Error(`no calibration for ${valueById(this.#graph, id).name}`);
   }
 
+  /** How a constant is stored; undefined for the graph's own type. */
+  storage(id: ValueId): Storage | undefined {
+    return this.#storage.get(id);
+  }
+
+  /** A constant in its stored form, which is not float32. */
+  stored(id: ValueId): number {
+    const { shape, data } = valueById(this.#graph, id);
+    if (!data) throw new Error(`value ${id} is not constant`);
+    if (this.storage(id) === 'float16') return this.constant('FLOAT16', shape, toFloat16(data));
+    const { data: bytes, quantization } = symmetric(data);
+    return this.constant('INT8', shape, bytes, quantization);
+  }
+
   /** The value in the graph's own type. */
   native(id: ValueId): number {
     const known = this.#native.get(id);
     if (known !== undefined) return known;
-    const tensor = this.#nativeTensor(id);
+    const packed = this.storage(id);
+    const tensor = packed
+      ? this.temporary('FLOAT32', valueById(this.#graph, id).shape)
+      : this.#nativeTensor(id);
     this.#native.set(id, tensor);
+    if (packed) this.operator('DEQUANTIZE', [this.stored(id)], [tensor]);
     const int8 = this.#int8.get(id)?.[0];
     if (int8 !== undefined) this.operator('DEQUANTIZE', [int8], [tensor]);
     return tensor;
@@ -149,7 +190,8 @@ export class TfliteEmitter {
       return own && sameQuantization(own, wanted);
     });
     if (fits !== undefined) return fits;
-    const source = forms[0] ?? this.native(id);
+    // Rounded once: what was computed in float32 is not taken from another int8 form.
+    const source = (this.#computed.has(id) ? forms[0] : undefined) ?? this.native(id);
     const tensor = this.#int8Tensor(id, wanted);
     this.operator('QUANTIZE', [source], [tensor]);
     return tensor;
@@ -164,6 +206,7 @@ export class TfliteEmitter {
 
   /** The tensor that the producer of a value writes, in the planned parameters. */
   int8Result(id: ValueId): number {
+    this.#computed.add(id);
     return this.#int8Tensor(id, this.parameters(id));
   }
 

@@ -62,9 +62,12 @@ class ModelWriter {
       b.startVector(4, scale.length, 4);
       for (const value of scale.toReversed()) b.addFloat32(value);
       const scales = b.endVector();
-      b.startVector(8, zeroPoint.length, 8);
-      for (const value of zeroPoint.toReversed()) b.addInt64(BigInt(value));
-      const zeroPoints = b.endVector();
+      // Scales per row have a zero for each, 8 bytes long: the same ones for weights and bias.
+      const zeroPoints = this.#share(`int64 ${zeroPoint}`, () => {
+        b.startVector(8, zeroPoint.length, 8);
+        for (const value of zeroPoint.toReversed()) b.addInt64(BigInt(value));
+        return b.endVector();
+      });
       b.startObject(SLOT.quantization.count);
       b.addFieldOffset(SLOT.quantization.scale, scales, 0);
       b.addFieldOffset(SLOT.quantization.zeroPoint, zeroPoints, 0);
@@ -85,7 +88,7 @@ class ModelWriter {
   #tensor({ name, shape, type, quantization, data }: TfliteTensor): Offset {
     const b = this.#builder;
     const parameters = quantization ? this.#quantization(quantization) : 0;
-    const label = this.#text(name);
+    const label = name === '' ? 0 : this.#text(name);
     const sizes = this.#ints(shape);
     b.startObject(SLOT.tensor.count);
     b.addFieldOffset(SLOT.tensor.shape, sizes, 0);

@@ -7,6 +7,7 @@ import type { Finding } from '../finding.ts';
 import { elementCount } from '../graph/ir.ts';
 import { loopFindings } from './lint-loops.ts';
 import { type LintedOperator, quantizationFindings } from './lint-quantization.ts';
+import { storageFindings } from './lint-storage.ts';
 import type { OptionValues, TfliteTensor } from './model.ts';
 import { type ReadModel, type ReadOperator, type ReadSubgraph, readModel } from './read.ts';
 import {
@@ -239,6 +240,7 @@ export function lintTflite(bytes: Uint8Array): Finding[] {
       ...flowFindings(graph, operators),
       ...versionFindings(model, operators),
       ...quantizationFindings(tensors, operators),
+      ...storageFindings(tensors, operators),
     );
     return { found, operators, inputs: pick(graph.inputs), outputs: pick(graph.outputs) };
   });

@@ -16,7 +16,14 @@ import {
 import type { TfliteEmitter } from './emitter.ts';
 import type { OptionValues } from './model.ts';
 import { dataInputs, sharesParameters } from './plan.ts';
-import { perRow, quantizeBias, sameQuantization, scaleOf, symmetric } from './quantize.ts';
+import {
+  perRow,
+  perRowOrOne,
+  quantizeBias,
+  sameQuantization,
+  scaleOf,
+  symmetric,
+} from './quantize.ts';
 import { ACTIVATION, type OperatorName, TENSOR_TYPE } from './schema.ts';
 
 /** One node being lowered: its tensors in the type in which it computes. */
@@ -149,6 +156,15 @@ const dense: Lowering<'dense'> = (call) => {
     keepDims: x.shape.length !== 2,
   };
   const input = call.operand(0);
+  if (emit.storage(w.id) === 'rows') {
+    // The kernel quantises its input row by row; scales of weights do not depend on it.
+    const shape = w.shape as [number, number];
+    const rows = perRow(w.data as TypedArray, shape, new Float32Array(shape[0]), 1);
+    const weights = emit.constant('INT8', shape, rows.data, rows.quantization);
+    const operands = [input, weights, emit.native(b.id)];
+    emit.operator('FULLY_CONNECTED', operands, call.results(), { ...options, asymmetric: true });
+    return;
+  }
   if (!call.int8) {
     const operands = [input, emit.native(w.id), emit.native(b.id)];
     emit.operator('FULLY_CONNECTED', operands, call.results(), options);
@@ -157,13 +173,13 @@ const dense: Lowering<'dense'> = (call) => {
   const inputScale = scaleOf(emit.parameters(x.id));
   const shape = w.shape as [number, number];
   const bias = b.data as TypedArray;
-  const weights = perRow(w.data as TypedArray, shape, bias, inputScale);
-  const shifts = quantizeBias(bias, inputScale, weights.quantization);
-  const operands = [
-    input,
-    emit.constant('INT8', shape, weights.data, weights.quantization),
-    emit.constant('INT32', b.shape, shifts.data, shifts.quantization),
-  ];
+  const weights = perRowOrOne(w.data as TypedArray, shape, bias, inputScale);
+  const operands = [input, emit.constant('INT8', shape, weights.data, weights.quantization)];
+  // A bias has a scale per row of its own, twice the bytes of its values.
+  if (bias.some((x) => x !== 0)) {
+    const shifts = quantizeBias(bias, inputScale, weights.quantization);
+    operands.push(emit.constant('INT32', b.shape, shifts.data, shifts.quantization));
+  }
   emit.operator('FULLY_CONNECTED', operands, call.results(), options);
 };
 
@@ -172,12 +188,11 @@ const negate: Lowering<'negate'> = (call) => {
     same('NEG')(call);
     return;
   }
-  const zero = call.emit.constant('INT8', [], Int8Array.of(0), {
-    scale: [1],
-    zeroPoint: [0],
-    axis: 0,
-  });
-  call.emit.operator('SUB', [zero, call.operand(0)], call.results());
+  const x = call.operand(0);
+  const { scale } = call.emit.tensors[x]?.quantization ?? call.parameters();
+  // Zero in the steps of x: the kernel's resolution is that of the coarser input.
+  const zero = call.emit.constant('INT8', [], Int8Array.of(0), { scale, zeroPoint: [0], axis: 0 });
+  call.emit.operator('SUB', [zero, x], call.results());
 };
 
 const square: Lowering<'square'> = (call) => {
@@ -198,14 +213,22 @@ const stridedSlice: Lowering<'stridedSlice'> = (call) => {
 const split: Lowering<'split'> = (call) => {
   const { emit, node } = call;
   const { axis, sizes } = node.attributes;
-  const even = sizes.every((size) => size === sizes[0]);
   const x = call.operand(0);
-  const options = { splits: sizes.length };
-  if (even) emit.operator('SPLIT', [emit.ints([axis], []), x], call.results(), options);
-  else {
-    const operands = [x, emit.ints(sizes), emit.ints([axis], [])];
-    emit.operator('SPLIT_V', operands, call.results(), options);
+  const results = call.results();
+  if (sizes.every((size) => size === sizes[0])) {
+    emit.operator('SPLIT', [emit.ints([axis], []), x], results, { splits: sizes.length });
+    return;
   }
+  // Not SPLIT_V: XNNPACK lacks it, and hands the graph over and back around it. MNN lacks it, too.
+  limitRank(call);
+  const { shape } = at(call.inputs, 0);
+  let from = 0;
+  sizes.forEach((size, i) => {
+    const begin = emit.ints(shape.map((_, k) => (k === axis ? from : 0)));
+    const extent = emit.ints(shape.map((n, k) => (k === axis ? size : n)));
+    emit.operator('SLICE', [x, begin, extent], [at(results, i)]);
+    from += size;
+  });
 };
 
 const pad: Lowering<'pad'> = (call) => {
@@ -225,9 +248,20 @@ const pad: Lowering<'pad'> = (call) => {
 };
 
 const gather: Lowering<'gather'> = (call) => {
-  const { axis, batchDims } = call.node.attributes;
+  const { emit, node, outputs } = call;
+  const { axis, batchDims } = node.attributes;
+  const table = at(node.inputs, 0);
+  if (emit.storage(table) === 'int8') {
+    // First the rows, then their numbers: the table is never widened as a whole.
+    const stored = emit.stored(table);
+    const { shape } = at(outputs, 0);
+    const rows = emit.temporary('INT8', shape, emit.tensors[stored]?.quantization);
+    emit.operator('GATHER', [stored, call.operand(1)], [rows], { axis, batchDims });
+    emit.operator('DEQUANTIZE', [rows], call.results());
+    return;
+  }
   const operands = [call.operand(0), call.operand(1)];
-  call.emit.operator('GATHER', operands, call.results(), { axis, batchDims });
+  emit.operator('GATHER', operands, call.results(), { axis, batchDims });
 };
 
 const oneHot: Lowering<'oneHot'> = (call) => {

@@ -4,6 +4,7 @@
  * in groups of equal parameters, so that as few requantisations as possible are left.
  */
 import type { Calibration, Range } from '../graph/calibrate.ts';
+import { expandComposites } from '../graph/expand.ts';
 import {
   at,
   type Graph,
@@ -60,8 +61,30 @@ const computing = new Set<OpName>([
 /** Logits below the smallest real score at which int8 puts a masked one: e^−8 is 0 in 1/256 steps. */
 const MASK_MARGIN = 8;
 
+const preciseValues = new WeakMap<Graph, ReadonlySet<ValueId>>();
+
+/**
+ * Divisors and what logarithms and inverse roots read, through operations that only move it. Int8
+ * rounds an ε that keeps them off 0 to 0.
+ */
+function readPrecisely(graph: Graph): ReadonlySet<ValueId> {
+  const known = preciseValues.get(graph);
+  if (known) return known;
+  const precise = new Set<ValueId>();
+  for (const node of graph.nodes.toReversed()) {
+    if (node.op === 'divide') precise.add(at(node.inputs, 1));
+    if (node.op === 'log' || node.op === 'rsqrt') precise.add(at(node.inputs, 0));
+    if (moving.has(node.op) && node.outputs.some((id) => precise.has(id))) {
+      precise.add(at(node.inputs, 0));
+    }
+  }
+  preciseValues.set(graph, precise);
+  return precise;
+}
+
 /** True when the node runs on int8 in every runtime since 2.14; others run in float32 in between. */
 export function runsInInt8(graph: Graph, node: Node): boolean {
+  if (node.outputs.some((id) => readPrecisely(graph).has(id))) return false;
   if (node.outputs.some((id) => valueById(graph, id).dtype !== 'float32')) return false;
   return moving.has(node.op) || joining.has(node.op) || computing.has(node.op);
 }
@@ -253,4 +276,15 @@ export function planQuantization(graph: Graph, { ranges }: Calibration): Quantiz
     if (quantization) plan.set(id, quantization);
   }
   return plan;
+}
+
+/** The graph as int8 files have it: without composite operations, its values with parameters. */
+export function quantizeGraph(recorded: Graph, calibration: Calibration): Graph {
+  const graph = expandComposites(recorded);
+  const plan = planQuantization(graph, calibration);
+  const values = graph.values.map((value) => {
+    const quantization = plan.get(value.id);
+    return quantization ? { ...value, quantization } : value;
+  });
+  return { ...graph, values };
 }

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { at } from '../graph/ir.ts';
-import { forRange, perRow, quantizeArray, quantizeBias, symmetric } from './quantize.ts';
+import {
+  forRange,
+  perRow,
+  perRowOrOne,
+  quantizeArray,
+  quantizeBias,
+  symmetric,
+} from './quantize.ts';
 
 describe('forRange', () => {
   it('spreads 255 steps over the range', () => {
@@ -39,7 +46,8 @@ describe('forRange', () => {
   });
 
   it('is legal for a range without width', () => {
-    expect(forRange({ min: 0, max: 0 })).toEqual({ scale: [1], zeroPoint: [0], axis: 0 });
+    const finest = [Math.fround(1e-9)];
+    expect(forRange({ min: 0, max: 0 })).toEqual({ scale: finest, zeroPoint: [0], axis: 0 });
   });
 
   it('represents a mask of 0 and 1 exactly', () => {
@@ -70,6 +78,40 @@ describe('perRow', () => {
     const { data } = quantizeBias(bias, 1e-3, quantization);
     expect(Math.abs(at(data, 0))).toBeLessThanOrEqual(2 ** 29 + 64);
     expect(at(data, 0) * quantization.scale[0]! * 1e-3).toBeCloseTo(1000, 2);
+  });
+});
+
+describe('perRowOrOne', () => {
+  const noBias = new Float32Array(2);
+
+  it('takes one scale for rows that are alike', () => {
+    const weights = Float32Array.of(1.27, -0.5, 1.2, 0.7);
+    const { data, quantization } = perRowOrOne(weights, [2, 2], noBias, 1);
+    expect(quantization).toEqual({ scale: [Math.fround(0.01)], zeroPoint: [0], axis: 0 });
+    expect([...data]).toEqual([127, -50, 120, 70]);
+  });
+
+  it('keeps a scale per row where a small row would round to nothing', () => {
+    const weights = Float32Array.of(127, -127, 1.27, 0.01);
+    expect(perRowOrOne(weights, [2, 2], noBias, 1)).toEqual(perRow(weights, [2, 2], noBias, 1));
+  });
+
+  it('is never more than 1.7 times as far from the weights as a scale per row', () => {
+    const weight = fc.double({ min: -1, max: 1, noNaN: true });
+    const rows = fc.array(fc.tuple(weight, weight, weight), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(rows, (all) => {
+        const weights = Float32Array.from(all.flat());
+        const bias = new Float32Array(all.length);
+        const distance = (quantise: typeof perRow): number => {
+          const { data, quantization } = quantise(weights, [all.length, 3], bias, 1);
+          const { scale } = quantization;
+          const step = (i: number): number => scale[Math.floor(i / 3)] ?? at(scale, 0);
+          return Math.hypot(...Array.from(data, (q, i) => at(weights, i) - q * step(i)));
+        };
+        expect(distance(perRowOrOne)).toBeLessThanOrEqual(1.7 * distance(perRow) + 1e-12);
+      }),
+    );
   });
 });
 

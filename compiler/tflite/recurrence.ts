@@ -26,7 +26,7 @@ function inline(
   outputs: readonly number[],
   lower: Lower,
 ): void {
-  lower(new TfliteEmitter(part, NO_PLAN, { emitter, inputs, outputs }), part);
+  lower(new TfliteEmitter(part, NO_PLAN, { into: { emitter, inputs, outputs } }), part);
 }
 
 interface Variables {

@@ -5,6 +5,7 @@
 
 export const TENSOR_TYPE = {
   FLOAT32: 0,
+  FLOAT16: 1,
   INT32: 2,
   INT64: 4,
   BOOL: 6,
@@ -14,6 +15,7 @@ export type TensorTypeName = keyof typeof TENSOR_TYPE;
 
 export const ELEMENT_BYTES: Record<TensorTypeName, number> = {
   FLOAT32: 4,
+  FLOAT16: 2,
   INT32: 4,
   INT64: 8,
   BOOL: 1,

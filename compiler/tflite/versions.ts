@@ -17,9 +17,13 @@ export interface OperatorUse {
 const RUNTIMES: Readonly<Record<OperatorName, readonly (string | undefined)[]>> = {
   ADD: ['1.5.0', '1.14.0'],
   CONCATENATION: ['1.5.0', '1.14.0'],
-  DEQUANTIZE: ['1.13.1', '1.14.0'],
+  DEQUANTIZE: ['1.13.1', '1.14.0', '1.15.0'],
   FLOOR: ['1.9.0'],
-  FULLY_CONNECTED: ['1.5.0', '1.10.0', '1.14.0', '1.14.0', '2.0.0', '2.1.0'],
+  FULLY_CONNECTED: [
+    ...['1.5.0', '1.10.0', '1.14.0', '1.14.0', '2.0.0', '2.1.0'],
+    // 9: asymmetric inputs of float kernels with int8 weights. 12: with a scale per row.
+    ...[undefined, undefined, '2.3.0', undefined, undefined, '2.17.0'],
+  ],
   LOGISTIC: ['1.14.0', '1.14.0'],
   MUL: ['1.5.0', '1.14.0', '1.15.0'],
   RELU: ['1.5.0', '2.1.0'],
@@ -84,7 +88,6 @@ const PER_CHANNEL_RUNTIME = '2.14.0';
 
 const SINCE_INT8_2 = new Set<OperatorName>([
   'CONCATENATION',
-  'DEQUANTIZE',
   'LOGISTIC',
   'TANH',
   'RELU',
@@ -105,6 +108,21 @@ function mulVersion({ inputs, outputs }: OperatorUse): number {
   return (scale(inputs[0]) * scale(inputs[1])) / scale(outputs[0]) >= 1 ? 3 : 2;
 }
 
+/** True for a float kernel that reads int8 weights. */
+export const isHybrid = ({ op, inputs }: Pick<OperatorUse, 'op' | 'inputs'>): boolean =>
+  op === 'FULLY_CONNECTED' && inputs[0]?.type === 'FLOAT32' && inputs[1]?.type === 'INT8';
+
+function fullyConnectedVersion(use: OperatorUse): number {
+  const { inputs, options } = use;
+  if (isHybrid(use)) {
+    if ((inputs[1]?.quantization?.scale.length ?? 0) > 1) return 12;
+    return options.asymmetric === true ? 9 : 3;
+  }
+  if (inputs.length < 3) return 6;
+  if (options.keepDims === true) return 5;
+  return inputs[0]?.type === 'INT8' ? 4 : 1;
+}
+
 /** The lowest version that covers this use. */
 export function requiredVersion(use: OperatorUse): number {
   const { op, inputs, options } = use;
@@ -116,9 +134,9 @@ export function requiredVersion(use: OperatorUse): number {
   const wideBroadcast = broadcasts && Math.max(rank, b?.shape.length ?? 0) > 4;
   switch (op) {
     case 'FULLY_CONNECTED':
-      if (inputs.length < 3) return 6;
-      if (options.keepDims === true) return 5;
-      return int8 ? 4 : 1;
+      return fullyConnectedVersion(use);
+    case 'DEQUANTIZE':
+      return first?.type === 'FLOAT16' ? 3 : int8 ? 2 : 1;
     case 'MUL':
       return mulVersion(use);
     case 'ADD':

@@ -49,6 +49,40 @@ describe('the int8 profile', () => {
     expect(model.tensors[y.tensor]?.type).toBe('FLOAT32');
   });
 
+  it('leaves a bias of zeros out, and keeps another', () => {
+    const w = tf.ones<tf.Rank.R2>([3, 2]);
+    const { model } = calibrated(
+      ({ x }) => {
+        const y = tf.tanh(tf.matMul(x as tf.Tensor2D, w));
+        return { y: tf.add(tf.matMul(y as tf.Tensor2D, tf.ones([2, 2])), [0.5, 0]) };
+      },
+      { x: { shape: [1, 3] } },
+    );
+    const dense = model.operators.filter(({ op }) => op === 'FULLY_CONNECTED');
+    expect(dense.map(({ inputs, version }) => [inputs.length, version])).toEqual([
+      [2, 6],
+      [3, 4],
+    ]);
+  });
+
+  it('writes the zero points of rows once for weights and bias', () => {
+    const rows = 200;
+    const bytes = (one: boolean): number => {
+      // Rows of sizes 1, 2, 3 … have scales of their own.
+      const w = tf.tidy(() =>
+        tf.mul(tf.ones([2, rows]), one ? tf.ones([rows]) : tf.range(1, rows + 1)),
+      ) as tf.Tensor2D;
+      const { graph, calibration } = calibrated(
+        ({ x }) => ({ y: tf.add(tf.matMul(x as tf.Tensor2D, w), tf.ones([rows])) }),
+        { x: { shape: [1, 2] } },
+      );
+      return toTflite(graph, { profile: 'int8', calibration }).length;
+    };
+    const [scales, zeros] = [2 * 4 * rows, 8 * rows];
+    expect(bytes(false) - bytes(true)).toBeGreaterThan(scales + zeros - 200);
+    expect(bytes(false) - bytes(true)).toBeLessThan(scales + zeros + 200);
+  });
+
   it('goes through float32 for an operation without an int8 kernel', () => {
     const { model } = calibrated(({ x }) => ({ y: tf.tanh(tf.exp(tf.tanh(x as tf.Tensor))) }), {
       x: { shape: [4] },
@@ -97,10 +131,22 @@ describe('the int8 profile', () => {
   });
 
   it('says the oldest runtime that has per-row scales was tried', () => {
-    const { model } = calibrated(({ x }) => ({ y: tf.matMul(x as tf.Tensor2D, tf.ones([3, 2])) }), {
-      x: { shape: [1, 3] },
-    });
-    expect(model.minRuntime).toBe('2.14.0');
+    const runtime = (w: number[][]): string =>
+      calibrated(({ x }) => ({ y: tf.matMul(x as tf.Tensor2D, tf.tensor2d(w)) }), {
+        x: { shape: [1, 2] },
+      }).model.minRuntime;
+    const [alike, apart] = [
+      [
+        [1, -1],
+        [1, 1],
+      ],
+      [
+        [1, 0.001],
+        [1, 0.0004],
+      ],
+    ];
+    expect(runtime(alike)).toBe('2.1.0');
+    expect(runtime(apart)).toBe('2.14.0');
   });
 });
 
@@ -127,6 +173,86 @@ describe('the float32 profile', () => {
     );
     const bytes = toTflite(graph, { profile: 'float32' }).length;
     expect(bytes).toBeLessThan(64 * 64 * 4 + 4000);
+  });
+});
+
+describe('the float16 profile', () => {
+  const w = tf.tidy(() => tf.ones<tf.Rank.R2>([64, 64]));
+  const graph = (): Graph =>
+    record(({ x }) => ({ y: tf.add(tf.matMul(x as tf.Tensor2D, w), tf.ones([64])) }), {
+      x: { shape: [1, 64] },
+    });
+
+  it('stores large constants in half the bytes and leaves small ones as they are', () => {
+    const model = lowerToTflite(graph(), { profile: 'float16' });
+    expect(model.operators.map(({ op, version }) => [op, version])).toEqual([
+      ['DEQUANTIZE', 3],
+      ['FULLY_CONNECTED', 1],
+    ]);
+    expect(
+      model.tensors.filter(({ type }) => type === 'FLOAT16').map(({ shape }) => shape),
+    ).toEqual([[64, 64]]);
+    const bytes = (profile: 'float16' | 'float32'): number => toTflite(graph(), { profile }).length;
+    expect(bytes('float32') - bytes('float16')).toBeGreaterThan(64 * 64 * 2 - 400);
+  });
+
+  it('never makes a file larger', () => {
+    const small = record(({ x }) => ({ y: tf.add(x as tf.Tensor, [1, 2, 3]) }), {
+      x: { shape: [3] },
+    });
+    expect(toTflite(small, { profile: 'float16' }).length).toBe(
+      toTflite(small, { profile: 'float32' }).length,
+    );
+  });
+
+  it('keeps numbers in float32 that a half cannot hold', () => {
+    const fill = record(({ x }) => ({ y: tf.add(x as tf.Tensor, tf.fill([200], -1e9)) }), {
+      x: { shape: [200] },
+    });
+    expect(count(lowerToTflite(fill, { profile: 'float16' }), 'DEQUANTIZE')).toBe(0);
+  });
+});
+
+describe('the hybrid profile', () => {
+  const table = tf.tidy(() => tf.range(0, 2000).reshape([200, 10]).sin());
+  const w = tf.tidy(() => tf.range(0, 640).reshape([10, 64]).cos());
+  const graph = (): Graph =>
+    record(
+      ({ ids }) => ({ y: tf.matMul(tf.gather(table, ids as tf.Tensor1D), w as tf.Tensor2D) }),
+      { ids: { shape: [3], dtype: 'int32' } },
+    );
+
+  it('gathers rows in int8, and multiplies float32 with int8 weights of a scale per row', () => {
+    const model = lowerToTflite(graph(), { profile: 'hybrid', smallest: 100 });
+    expect(model.operators.map(({ op, version }) => [op, version])).toEqual([
+      ['GATHER', 2],
+      ['DEQUANTIZE', 2],
+      ['FULLY_CONNECTED', 12],
+    ]);
+    const dense = model.operators[2]!;
+    expect(dense.options).toMatchObject({ asymmetric: true });
+    const types = dense.inputs.map((id) => model.tensors[id]?.type);
+    expect(types).toEqual(['FLOAT32', 'INT8', 'FLOAT32']);
+    expect(model.tensors[dense.inputs[1]!]?.quantization?.scale).toHaveLength(64);
+    expect(model.minRuntime).toBe('2.17.0');
+  });
+
+  it('packs only what saves bytes: a scale costs 12 a row', () => {
+    const narrow = record(({ x }) => ({ y: tf.matMul(x as tf.Tensor2D, tf.ones([3, 100])) }), {
+      x: { shape: [1, 3] },
+    });
+    const [dense] = lowerToTflite(narrow, { profile: 'hybrid' }).operators;
+    expect(dense?.version).toBe(1);
+    const bytes = (profile: 'hybrid' | 'float32'): number => toTflite(graph(), { profile }).length;
+    expect(bytes('hybrid')).toBeLessThan(0.45 * bytes('float32'));
+  });
+
+  it('runs on runtimes before 2.17 where no weights have rows of their own', () => {
+    const one = record(({ x }) => ({ y: tf.matMul(x as tf.Tensor2D, tf.ones([300, 1])) }), {
+      x: { shape: [2, 300] },
+    });
+    const model = lowerToTflite(one, { profile: 'hybrid' });
+    expect([model.operators[0]?.version, model.minRuntime]).toEqual([9, '2.3.0']);
   });
 });
 

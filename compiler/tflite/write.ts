@@ -1,4 +1,4 @@
-/** A graph as a TFLite file: float32, or int8 inside with float32 and int32 at the edges. */
+/** A graph as a TFLite file, in one of four profiles; float32 and int32 at the edges in each. */
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { Calibration } from '../graph/calibrate.ts';
 import { expandComposites } from '../graph/expand.ts';
@@ -8,6 +8,7 @@ import { writeModel } from './flatbuffer.ts';
 import { lowerGraph } from './lower-graph.ts';
 import type { SignaturePort, TfliteFunction, TfliteModel, TfliteTensor } from './model.ts';
 import { planQuantization } from './plan.ts';
+import { planStorage, type StorageOptions } from './storage.ts';
 import { olderRuntime, runtimeOf } from './versions.ts';
 
 /**
@@ -26,7 +27,12 @@ export type TfliteOptions =
    * Full int8 for runtimes since 2.14, recurrences unrolled. The calibration must be of this very
    * graph.
    */
-  | { profile: 'int8'; calibration: Calibration };
+  | { profile: 'int8'; calibration: Calibration }
+  /**
+   * float16: constants in half precision, arithmetic in float32. hybrid: int8 weights under float
+   * activations, for runtimes since 2.17. Recurrences are unrolled.
+   */
+  | StorageOptions;
 
 /** The README has the bytes and times behind this number. */
 const SHORTEST_LOOP = 32;
@@ -62,9 +68,9 @@ function checkPorts(graph: Graph): void {
   }
 }
 
-/** The graph without the recurrences that are unrolled: in int8 all of them. */
+/** The graph without the recurrences that are unrolled: all of them but in float32. */
 function expanded(graph: Graph, options: TfliteOptions): Graph {
-  if (options.profile === 'int8') return expandComposites(graph);
+  if (options.profile !== 'float32') return expandComposites(graph);
   const { recurrence = 'auto' } = options;
   return expandComposites(graph, {
     padding: 'column',
@@ -79,7 +85,9 @@ export function lowerToTflite(recorded: Graph, options: TfliteOptions): TfliteMo
   const int8 = options.profile === 'int8';
   const graph = expanded(recorded, options);
   const plan = int8 ? planQuantization(graph, options.calibration) : new Map();
-  const emit = new TfliteEmitter(graph, plan);
+  const packs = options.profile === 'float16' || options.profile === 'hybrid';
+  const storage = packs ? planStorage(graph, options) : new Map();
+  const emit = new TfliteEmitter(graph, plan, { storage });
   lowerGraph(emit, graph, int8);
   const port = ({ name, value }: Port): SignaturePort => ({
     name,

@@ -170,7 +170,8 @@ async function exportLoaded(
   };
 }
 
-const decideEntry = (config: UpliftConfig, weights: TensorMap): EntryPoint => ({
+/** `uplift` [1, 1]: the uplift logit of one decision. */
+export const decideEntry = (config: UpliftConfig, weights: TensorMap): EntryPoint => ({
   name: 'decide',
   inputs: float32Inputs(decideShapes(config)),
   run: (inputs) => ({ uplift: decide(config, weights, inputs as unknown as DecideInputs) }),

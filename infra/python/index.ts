@@ -1,3 +1,3 @@
 /** Python environments: what other parts may use. */
-export type { PythonEnvironment } from './environments.ts';
 export { ensurePython } from './prepare.ts';
+export { runPython } from './run.ts';

@@ -23,10 +23,10 @@ export function batchInputs(model: Model): {
   // One length is no size that varies.
   const cut = lengths.length > 1 ? new Set(model.labelCut!.columns) : new Set<string>();
   const inputs = Object.fromEntries(
-    Object.entries(model.inputs).map(([name, { dtype, shape }]) => [
-      name,
-      { dtype, shape: [BATCH, ...(cut.has(name) ? [CUT, ...shape.slice(1)] : shape)] },
-    ]),
+    Object.entries(model.inputs).map(([name, { dtype, shape, whole }]) => {
+      const row = cut.has(name) ? [CUT, ...shape.slice(1)] : shape;
+      return [name, { dtype, shape: whole ? shape : [BATCH, ...row] }];
+    }),
   );
   return { inputs, symbols: cut.size > 0 ? { [CUT]: lengths } : {} };
 }
@@ -71,6 +71,14 @@ export class CompiledTrainer implements Trainer {
 
   update(batch: Tensors): number {
     return this.#compiled.step(batch);
+  }
+
+  accumulate(batch: Tensors): number {
+    return this.#compiled.accumulate(batch);
+  }
+
+  apply(scale: number): void {
+    this.#compiled.apply(scale);
   }
 
   predict(batch: Tensors): tf.Tensor {

@@ -13,6 +13,7 @@ export class EagerTrainer implements Trainer {
   readonly #model: Model;
   readonly #options: OptimizerOptions;
   #adam: AdamState;
+  #sum: tf.Tensor1D | undefined;
 
   /** @param start the caller keeps it */
   constructor(model: Model, start: Tensors, options: OptimizerOptions) {
@@ -24,24 +25,51 @@ export class EagerTrainer implements Trainer {
   }
 
   update(batch: Tensors): number {
+    const { loss, gradient } = this.#gradient(batch);
+    this.#step(gradient);
+    return loss;
+  }
+
+  accumulate(batch: Tensors): number {
+    const { loss, gradient } = this.#gradient(batch);
+    const before = this.#sum;
+    this.#sum = before ? tf.add<tf.Tensor1D>(before, gradient) : gradient;
+    if (before) tf.dispose([before, gradient]);
+    return loss;
+  }
+
+  apply(scale: number): void {
+    const sum = this.#sum ?? tf.zerosLike(this.#adam.weights);
+    this.#sum = undefined;
+    const gradient = tf.mul<tf.Tensor1D>(sum, scale);
+    sum.dispose();
+    this.#step(gradient);
+  }
+
+  /** All gradients as one vector, in the order of the layout. */
+  #gradient(batch: Tensors): { loss: number; gradient: tf.Tensor1D } {
     const { layout } = this;
-    const before = this.#adam;
     let loss = Number.NaN;
     const gradient = tf.tidy(() => {
       const { names } = layout;
-      const weights = unflatten(before.weights, layout);
+      const weights = unflatten(this.#adam.weights, layout);
       const forward = (...values: tf.Tensor[]) =>
         this.#model.loss(Object.fromEntries(names.map((name, i) => [name, values[i]!])), batch);
       const { value, grads } = tf.valueAndGrads(forward)(names.map((name) => weights[name]!));
       loss = value.dataSync()[0]!;
       return tf.concat1d(grads.map((grad) => grad.reshape<tf.Tensor1D>([-1])));
     });
+    return { loss, gradient };
+  }
+
+  /** Disposes the gradient. */
+  #step(gradient: tf.Tensor1D): void {
+    const before = this.#adam;
     const { learningRate, schedule = {}, ...rest } = this.#options;
     const rate = learningRateAt(numbers, learningRate, schedule, before.step + 1);
     this.#adam = adamUpdate(before, gradient, { learningRate: rate, ...rest });
     gradient.dispose();
     disposeAdam(before);
-    return loss;
   }
 
   predict(batch: Tensors): tf.Tensor {
@@ -77,6 +105,7 @@ export class EagerTrainer implements Trainer {
   }
 
   dispose(): void {
+    this.#sum?.dispose();
     disposeAdam(this.#adam);
   }
 }

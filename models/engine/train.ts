@@ -8,19 +8,17 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { nativeBackend } from '../../compiler/trace/raw-op.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { canonicalJson, sha256 } from '../../lib/hash.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import type { NamedTensor } from '../../lib/safetensors.ts';
 import { tensorBatches } from './batch-tensors.ts';
-import { CompiledTrainer } from './compiled-trainer.ts';
+import { createTrainer, possible } from './create-trainer.ts';
 import type { Dataset } from './dataset.ts';
-import { EagerTrainer } from './eager-trainer.ts';
 import { toNamedTensors } from './flat-weights.ts';
 import { yieldToEvents } from './predict.ts';
 import type { Scorer } from './scorer.ts';
-import type { Execution, OptimizerOptions, Trainer } from './trainer.ts';
+import { type Execution, executionParams, type OptimizerOptions, type Trainer } from './trainer.ts';
 import { type Cursor, type EpochRecord, loadState, saveState } from './training-state.ts';
 import type { Model, Tensors } from './types.ts';
 
@@ -46,18 +44,7 @@ export const trainParams = z.strictObject({
     .default('constant')
     .describe('how the step size falls over all epochs'),
   decayFloor: z.number().min(0).max(1).default(0).describe('share of it that is left at the end'),
-  mode: z
-    .enum(['compiled', 'eager'])
-    .default('compiled')
-    .describe(
-      'compiled: one TensorFlow graph a step; eager: op by op, the only way without TensorFlow',
-    ),
-  adam: z
-    .enum(['exact', 'fast', 'lazy'])
-    .default('fast')
-    .describe(
-      'compiled only. exact: as eager, to the last bits; fast: one kernel a weight; lazy: of large tables only the rows of the batch',
-    ),
+  ...executionParams,
   checkpointEvery: z.int().min(1).default(200).describe('updates between checkpoints'),
   seed: z.int().default(1).describe('of the starting weights and of the order of rows'),
 });
@@ -93,12 +80,6 @@ export interface TrainResult {
   execution: Execution;
 }
 
-/** What is possible here: compiled needs TensorFlow. */
-export function executionOf({ mode, adam }: TrainParams): Execution {
-  const compiled = mode === 'compiled' && nativeBackend() !== undefined;
-  return compiled ? { mode, adam } : { mode: 'eager', adam: 'exact' };
-}
-
 /**
  * Trains until the epochs are used up or validation stops improving.
  * @throws EdgeloomError `training-diverged` when the loss is not a number
@@ -107,11 +88,11 @@ export function executionOf({ mode, adam }: TrainParams): Execution {
 export async function train(input: TrainInput, options: RunOptions = {}): Promise<TrainResult> {
   const { model, dataset, params } = input;
   const fresh = input.startWeights ?? model.init(params.seed);
-  const execution = executionOf(params);
+  const execution = possible(params);
   const perEpoch = Math.ceil(dataset.rows / params.batchSize);
   let trainer: Trainer | undefined;
   try {
-    trainer = await trainerFor(execution, input, fresh, perEpoch, options);
+    trainer = await createTrainer(execution, model, fresh, optimizerFor(params, perEpoch), options);
     const run = new Run(input, trainer, options);
     await run.resume();
     while (!run.cursor.finished) {
@@ -128,20 +109,11 @@ export async function train(input: TrainInput, options: RunOptions = {}): Promis
   }
 }
 
-async function trainerFor(
-  { mode, adam }: Execution,
-  { model, params }: TrainInput,
-  start: Tensors,
-  perEpoch: number,
-  { onProgress }: RunOptions,
-): Promise<Trainer> {
+function optimizerFor(params: TrainParams, perEpoch: number): OptimizerOptions {
   const { learningRate, clipNorm, weightDecay, warmupSteps, decay, decayFloor, epochs } = params;
   const totalSteps = epochs * perEpoch;
   const schedule = { warmupSteps, decay, floor: decayFloor, totalSteps };
-  const optimizer: OptimizerOptions = { learningRate, clipNorm, weightDecay, schedule };
-  if (mode === 'eager') return new EagerTrainer(model, start, optimizer);
-  onProgress?.({ message: `compiling ${model.name}`, fraction: 0 });
-  return CompiledTrainer.create(model, start, optimizer, adam);
+  return { learningRate, clipNorm, weightDecay, schedule };
 }
 
 class Run {

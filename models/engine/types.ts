@@ -14,6 +14,8 @@ export type Tensors = Record<string, tf.Tensor>;
 export interface InputSpec {
   dtype: 'float32' | 'int32';
   shape: number[];
+  /** The shape is that of one tensor for the whole batch, not of a row's. */
+  whole?: boolean;
   /** For an expanded column: the stored column that is 0 where the vector must be all zeros. */
   validity?: string;
 }

@@ -7,8 +7,13 @@ import type { Tensors } from '../engine/types.ts';
 import type { Estimate } from '../metrics/bootstrap.ts';
 import { evaluatePredictions } from '../metrics/evaluate.ts';
 import { type Cohort, intervalOf } from './cohorts.ts';
-import { type GatesOf, predictFused, predictWith } from './predict.ts';
-import type { RerankerParts } from './reranker-parts.ts';
+import {
+  allGates,
+  type FusedScorer,
+  type GatesOf,
+  scoreVariants,
+  type Variant,
+} from './predict.ts';
 import type { DayRows } from './rows.ts';
 
 /** Models that are compared. `allUsers` is W_m after day T's rows of every user: what freshness alone gives. */
@@ -27,13 +32,12 @@ const PAIRS: [Compared, Compared][] = [
 
 /** One cohort's part of the test day, and the weights that compete on it. */
 export interface CohortTest {
-  cohort: Cohort;
   day: DayRows;
-  /** W_p, whole; layers that were not fine-tuned are W_m's. */
-  tuned: Tensors;
   /** ΔW as trained, and as the bundle holds it. */
   delta: Tensors;
   deltaInt8: Tensors;
+  /** ΔW of all users together. */
+  deltaAllUsers: Tensors;
   gatesOf: GatesOf;
 }
 
@@ -63,26 +67,22 @@ export interface GaucReport {
   differences: Record<string, Estimate>;
 }
 
-/** Scores one cohort's test rows with every model. */
+/** Scores one cohort's test rows with every model. W_p is W_m with the whole change. */
 export async function scoreCohort(
-  reranker: RerankerParts,
-  meta: Tensors,
-  allUsers: Tensors,
-  layers: readonly string[],
-  { day, tuned, delta, deltaInt8, gatesOf }: CohortTest,
+  scorer: FusedScorer,
+  { day, delta, deltaInt8, deltaAllUsers, gatesOf }: CohortTest,
   options: RunOptions = {},
 ): Promise<ScoredRows> {
-  const under = (weights: Tensors) => predictWith(reranker, weights, day, options);
-  const fusedBy = (change: Tensors) =>
-    predictFused(reranker, meta, change, layers, gatesOf, day, options);
-  const slates: Record<Compared, Float32Array> = {
-    meta: await under(meta),
-    fineTuned: await under(tuned),
-    fused: await fusedBy(delta),
-    fusedInt8: await fusedBy(deltaInt8),
-    allUsers: await under(allUsers),
+  const none = allGates(scorer.layers, 0);
+  const whole = allGates(scorer.layers, 1);
+  const variants: Record<Compared, Variant> = {
+    meta: { delta, gatesOf: none },
+    fineTuned: { delta, gatesOf: whole },
+    fused: { delta, gatesOf },
+    fusedInt8: { delta: deltaInt8, gatesOf },
+    allUsers: { delta: deltaAllUsers, gatesOf: whole },
   };
-  return labelledRows(day, slates);
+  return labelledRows(day, await scoreVariants(scorer, day, variants, options));
 }
 
 /** Picks the exposed candidates out of logits of whole slates, row-major [rows, N]. */

@@ -23,7 +23,7 @@ import { type MetaFusionConfig, readNamed, writeMetaFusionFiles } from './files.
 import { fusedLayers } from './fused-weights.ts';
 import { fitNormalisation, type GateConfig } from './gate.ts';
 import { type CohortChoice, int8Loss } from './int8-loss.ts';
-import { gatesOfUsers } from './predict.ts';
+import { type FusedScorer, fusedScorer, gatesOfUsers } from './predict.ts';
 import { dequantiseDelta, quantiseDelta } from './quantise.ts';
 import { rerankerParts } from './reranker-parts.ts';
 import { type DayRows, readRows } from './rows.ts';
@@ -98,6 +98,7 @@ class Finish {
   readonly #input: FinishInput;
   readonly #options: RunOptions;
   readonly #owned: Tensors[] = [];
+  #scorer: FusedScorer | undefined;
 
   constructor(input: FinishInput, options: RunOptions) {
     this.#input = input;
@@ -108,6 +109,7 @@ class Finish {
     try {
       return await this.#run();
     } finally {
+      this.#scorer?.dispose();
       tf.dispose(this.#owned);
     }
   }
@@ -176,11 +178,17 @@ class Finish {
       gatesOf: gatesOfUsers(gate.weights, gateConfig, place, before.of),
     }));
     const allowed = this.#input.maxInt8Loss ?? 0.001;
-    const gaucLoss = await int8Loss(reranker, meta, layers, choices, this.#options);
+    const any = choices.find(({ day }) => day.rows > 0) ?? choices[0]!;
+    const scorer = await fusedScorer({ reranker, meta, layers, delta: any.delta, day: any.day });
+    this.#scorer = scorer;
+    const gaucLoss = await int8Loss(scorer, choices, this.#options);
     const profile = gaucLoss !== null && gaucLoss <= allowed ? 'int8' : 'float32';
 
     const now = await readUserStats(tensorsDir, T2);
-    const allUsers = this.#plus(meta, deltas[ALL_USERS] ?? {});
+    // Without a training on all users they are W_m's.
+    const deltaAllUsers = deltas[ALL_USERS]
+      ? this.#tensors(deltas[ALL_USERS])
+      : this.#zeros(any.delta);
     const cohorts: CohortMetrics[] = [];
     const scoredParts: ScoredRows[] = [];
     for (const [place, cohort] of plan.cohorts.entries()) {
@@ -188,14 +196,13 @@ class Finish {
       const gatesOf = gatesOfUsers(gate.weights, gateConfig, place, now.of);
       const day = await dayOf(T2, cohort.name);
       const test = {
-        cohort,
         day,
-        tuned: this.#plus(meta, named),
+        deltaAllUsers,
         delta: choices[place]!.delta,
         deltaInt8: choices[place]!.deltaInt8,
         gatesOf,
       };
-      const scored = await scoreCohort(reranker, meta, allUsers, layers, test, this.#options);
+      const scored = await scoreCohort(scorer, test, this.#options);
       scoredParts.push(scored);
       const whole = compareGauc(scored, seed, replicates);
       if (!whole) continue;
@@ -236,18 +243,12 @@ class Finish {
     return metrics;
   }
 
-  /** Whole weights: those given plus a change of some. */
-  #plus(weights: Tensors, change: Named): Tensors {
-    const changed = tf.tidy(() =>
-      Object.fromEntries(
-        Object.entries(change).map(([name, { data, shape }]) => [
-          name,
-          tf.add(weights[name]!, tf.tensor(data as Float32Array, shape)),
-        ]),
-      ),
+  #zeros(like: Tensors): Tensors {
+    const zeros = tf.tidy(() =>
+      Object.fromEntries(Object.entries(like).map(([name, t]) => [name, tf.zerosLike(t)])),
     );
-    this.#owned.push(changed);
-    return { ...weights, ...changed };
+    this.#owned.push(zeros);
+    return zeros;
   }
 }
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { useBackend } from '../engine/backend.ts';
 import { type CohortChoice, int8Loss } from './int8-loss.ts';
+import { fusedScorer } from './predict.ts';
 import type { RerankerParts } from './reranker-parts.ts';
 
 // A reranker of one weight: logit = w · x.
@@ -35,7 +36,11 @@ function cohort(delta: number, deltaInt8: number, clicks = [0, 1, 1, 0]): Cohort
 
 const loss = async (...cohorts: CohortChoice[]) => {
   await useBackend('cpu');
-  return int8Loss(reranker, weight(0), ['head/w'], cohorts);
+  const meta = weight(0);
+  const [any] = [...cohorts, cohort(1, 1)];
+  const { day, delta } = any!;
+  const scorer = await fusedScorer({ reranker, meta, layers: ['head/w'], delta, day });
+  return int8Loss(scorer, cohorts);
 };
 
 it('is the GAUC that rounding costs, over all cohorts', async () => {

@@ -4,8 +4,7 @@ import type { Tensors } from '../engine/types.ts';
 import { gauc } from '../metrics/auc.ts';
 import { prepareRows } from '../metrics/rows.ts';
 import { concatRows, labelledRows, type ScoredRows } from './evaluate.ts';
-import { type GatesOf, predictFused } from './predict.ts';
-import type { RerankerParts } from './reranker-parts.ts';
+import { type FusedScorer, type GatesOf, scoreVariants } from './predict.ts';
 import type { DayRows } from './rows.ts';
 
 /** One cohort's part of the day, with ΔW as trained and as an int8 file would hold it. */
@@ -18,17 +17,14 @@ export interface CohortChoice {
 
 /** GAUC of W_f minus that of W_f with int8 ΔW, all cohorts together; null when no slate has both classes. */
 export async function int8Loss(
-  reranker: RerankerParts,
-  meta: Tensors,
-  layers: readonly string[],
+  scorer: FusedScorer,
   cohorts: readonly CohortChoice[],
   options: RunOptions = {},
 ): Promise<number | null> {
   const parts: ScoredRows<'fused' | 'fusedInt8'>[] = [];
   for (const { day, delta, deltaInt8, gatesOf } of cohorts) {
-    const under = (change: Tensors) =>
-      predictFused(reranker, meta, change, layers, gatesOf, day, options);
-    parts.push(labelledRows(day, { fused: await under(delta), fusedInt8: await under(deltaInt8) }));
+    const variants = { fused: { delta, gatesOf }, fusedInt8: { delta: deltaInt8, gatesOf } };
+    parts.push(labelledRows(day, await scoreVariants(scorer, day, variants, options)));
   }
   if (parts.length === 0) return null;
   const { user, slate, label, logits } = concatRows(parts);

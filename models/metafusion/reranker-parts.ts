@@ -2,14 +2,20 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { InputSpec, Model, Tensors } from '../engine/types.ts';
 import { maskedBinaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
-import { encodeBatch, rerank, rerankerConfig, rerankerModel } from '../reranker/model.ts';
+import {
+  candidateStates,
+  encodeBatch,
+  rerank,
+  rerankerConfig,
+  rerankerModel,
+} from '../reranker/model.ts';
 
 export interface RerankerParts {
   model: Model;
   inputs: Record<string, InputSpec>;
   /** Rows of the tables that int32 columns point into. */
   limits: Record<string, number>;
-  /** Tables and behaviour encoders: reads no fused weight. */
+  /** Tables and all GRUs: reads no fused weight. */
   encode(weights: Tensors, batch: Tensors): Tensors;
   /** Logits [B, N] of encoded slates. */
   logits(weights: Tensors, encoded: Tensors): tf.Tensor2D;
@@ -30,7 +36,10 @@ export function rerankerParts(config: unknown): RerankerParts {
     model,
     inputs: model.inputs,
     limits,
-    encode: (weights, batch) => encodeBatch(parsed, weights, batch),
+    encode: (weights, batch) => {
+      const encoded = encodeBatch(parsed, weights, batch);
+      return { ...encoded, cand_state: candidateStates(parsed, weights, encoded) };
+    },
     logits: (weights, encoded) => rerank(parsed, weights, encoded),
     loss: (logits, batch) =>
       maskedBinaryCrossEntropy(logits, batch.label_click!, batch.label_mask!),

@@ -4,7 +4,7 @@
  *
  *   trainMeta      W_m from the days up to T − 2, stopped early on T − 1
  *   planCohorts    users by click rate before T
- *   tuneCohort     W_p of one cohort from its rows of day T             (fan out)
+ *   tuneCohorts    W_p of some cohorts from their rows of day T         (fan out)
  *   finish         gates from T + 1, test on T + 2, files for the phone
  */
 import { mkdir, readFile } from 'node:fs/promises';
@@ -19,9 +19,9 @@ import type { TrainParams } from '../engine/train.ts';
 import type { Tensors } from '../engine/types.ts';
 import { type TrainModelSummary, trainModel } from '../train-model.ts';
 import { assignCohorts, type CohortOptions } from './cohorts.ts';
-import { fineTuneCohort, fineTuneParams } from './fine-tune.ts';
+import { CohortTuner, fineTuneParams } from './fine-tune.ts';
 import { deltaWeights } from './fused-weights.ts';
-import { rerankerParts } from './reranker-parts.ts';
+import { type RerankerParts, rerankerParts } from './reranker-parts.ts';
 import { readRows } from './rows.ts';
 import { readUserStats } from './user-stats.ts';
 
@@ -89,59 +89,72 @@ export async function readCohorts(folder: string): Promise<CohortsFile> {
   return cohortsFile.parse(JSON.parse(await readFile(join(folder, 'cohorts.json'), 'utf8')));
 }
 
-export interface TuneCohortInput {
+export interface TuneCohortsInput {
   tensorsDir: string;
   /** Checkpoint of `trainMeta`. */
   metaDir: string;
   /** Folder of `planCohorts`. */
   cohortsDir: string;
-  /** A cohort's name, or `all-users`. */
-  cohort: string;
+  /** Names of cohorts, or `all-users`. */
+  cohorts: readonly string[];
   params?: Partial<z.input<typeof fineTuneParams>>;
-  /** `delta.safetensors` (ΔW, float32) goes here. */
+  /** `<cohort>/delta.safetensors` (ΔW, float32) go here. */
   outDir: string;
 }
 
-export interface TuneCohortSummary {
+export interface TunedCohort {
   cohort: string;
   users: number;
   rows: number;
   losses: number[];
 }
 
-/** Fine-tunes W_m on one cohort's rows of day T. */
-export async function tuneCohort(
-  input: TuneCohortInput,
+/** Fine-tunes W_m on the rows of day T of some cohorts, one after the other; compiled once for all. */
+export async function tuneCohorts(
+  input: TuneCohortsInput,
   options: RunOptions = {},
-): Promise<TuneCohortSummary> {
+): Promise<TunedCohort[]> {
   const plan = await readCohorts(input.cohortsDir);
-  const all = input.cohort === ALL_USERS;
-  const users = new Set(all ? Object.values(plan.members).flat() : plan.members[input.cohort]);
   const { config } = await readDescription(input.metaDir);
   const reranker = rerankerParts(config);
-  const day = await readRows(
-    input.tensorsDir,
-    plan.T,
-    reranker.inputs,
-    (user) => users.has(user),
-    [],
-    reranker.limits,
-    options,
-  );
   const meta = await loadWeights(input.metaDir);
-  let tuned: Tensors = {};
-  let delta: Tensors = {};
+  let tuner: CohortTuner | undefined;
   try {
     const params = fineTuneParams.parse(input.params ?? {});
-    const what = input.cohort;
-    const result = await fineTuneCohort({ reranker, meta, day, params, what }, options);
-    tuned = result.tuned;
-    delta = deltaWeights(meta, tuned);
-    await mkdir(input.outDir, { recursive: true });
-    await writeSafetensors(join(input.outDir, 'delta.safetensors'), namedOf(delta));
-    return { cohort: input.cohort, users: users.size, rows: day.rows, losses: result.losses };
+    tuner = await CohortTuner.create(reranker, meta, params, options);
+    const done: TunedCohort[] = [];
+    for (const cohort of input.cohorts) {
+      done.push(await tuneOne(input, plan, reranker, meta, tuner, cohort, options));
+    }
+    return done;
   } finally {
-    tf.dispose([meta, tuned, delta]);
+    tuner?.dispose();
+    tf.dispose(meta);
+  }
+}
+
+async function tuneOne(
+  { tensorsDir, outDir }: TuneCohortsInput,
+  plan: CohortsFile,
+  reranker: RerankerParts,
+  meta: Tensors,
+  tuner: CohortTuner,
+  cohort: string,
+  options: RunOptions,
+): Promise<TunedCohort> {
+  const all = cohort === ALL_USERS;
+  const users = new Set(all ? Object.values(plan.members).flat() : plan.members[cohort]);
+  const keep = (user: number) => users.has(user);
+  const { inputs, limits } = reranker;
+  const day = await readRows(tensorsDir, plan.T, inputs, keep, [], limits, options);
+  const { tuned, losses } = await tuner.tune(day, cohort, options);
+  const delta = deltaWeights(meta, tuned);
+  try {
+    await mkdir(join(outDir, cohort), { recursive: true });
+    await writeSafetensors(join(outDir, cohort, 'delta.safetensors'), namedOf(delta));
+    return { cohort, users: users.size, rows: day.rows, losses };
+  } finally {
+    tf.dispose([tuned, delta]);
   }
 }
 

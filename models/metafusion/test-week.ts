@@ -5,7 +5,7 @@ import { Random } from '../../lib/random.ts';
 import { writeSafetensors } from '../../lib/safetensors.ts';
 import { TEST_DATES, writeTestTensors } from '../engine/test-tensors.ts';
 import type { FinishInput } from './finish.ts';
-import { ALL_USERS, planCohorts, trainMeta, tuneCohort } from './run.ts';
+import { ALL_USERS, planCohorts, trainMeta, tuneCohorts } from './run.ts';
 
 export const WEEK = [...TEST_DATES, '2026-01-04', '2026-01-05'];
 export const STATISTICS = ['click_rate_variance', 'active_days'];
@@ -58,19 +58,11 @@ export async function tuneTestWeek(tensorsDir: string, outDir: string): Promise<
   });
   const cohorts = { quantiles: 2, minUsers: 5 };
   const plan = await planCohorts({ tensorsDir, T: WEEK[2]!, cohorts, outDir: cohortsDir });
-  const deltaDirs: Record<string, string> = {};
-  for (const name of [...plan.cohorts.map((c) => c.name), ALL_USERS]) {
-    deltaDirs[name] = join(outDir, 'delta', name);
-    const params = { epochs: 2, batchSize: 16, learningRate: 0.01 };
-    await tuneCohort({
-      tensorsDir,
-      metaDir,
-      cohortsDir,
-      cohort: name,
-      params,
-      outDir: deltaDirs[name]!,
-    });
-  }
+  const names = [...plan.cohorts.map((c) => c.name), ALL_USERS];
+  const deltas = join(outDir, 'delta');
+  const params = { epochs: 2, batchSize: 16, learningRate: 0.01 };
+  await tuneCohorts({ tensorsDir, metaDir, cohortsDir, cohorts: names, params, outDir: deltas });
+  const deltaDirs = Object.fromEntries(names.map((name) => [name, join(deltas, name)]));
   return {
     tensorsDir,
     metaDir,

@@ -2,11 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../lib/random.ts';
 import { useBackend } from '../engine/backend.ts';
+import { availableBackends } from '../engine/test-backends.ts';
 import { maskedBinaryCrossEntropy } from '../losses/binary-cross-entropy.ts';
-import { fineTuneCohort } from './fine-tune.ts';
+import { CohortTuner, fineTuneParams } from './fine-tune.ts';
 import { deltaWeights, fusedLayers } from './fused-weights.ts';
 import type { GateConfig } from './gate.ts';
-import { gatesOfUsers, predictFused, predictWith } from './predict.ts';
+import { allGates, fusedScorer, gatesOfUsers, scoreVariants, type Variant } from './predict.ts';
 import type { RerankerParts } from './reranker-parts.ts';
 import type { DayRows } from './rows.ts';
 import { gateParams, trainGate } from './train-gate.ts';
@@ -79,14 +80,23 @@ const config: GateConfig = {
   hidden: 4,
 };
 
-describe('fine-tuning and gates', () => {
-  beforeAll(() => useBackend('cpu'));
+async function scoresOf<Name extends string>(
+  rows: DayRows,
+  variants: Record<Name, Variant>,
+): Promise<Record<Name, Float32Array>> {
+  const { delta } = Object.values<Variant>(variants)[0]!;
+  const scorer = await fusedScorer({ reranker: linear, meta: meta(), layers, delta, day: rows });
+  return scoreVariants(scorer, rows, variants);
+}
+
+describe.each(await availableBackends())('fine-tuning and gates on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
 
   it('fine-tuning moves the meta model to what the cohort does', async () => {
-    const params = { epochs: 20, batchSize: 50, learningRate: 0.1, seed: 1 };
+    const params = fineTuneParams.parse({ epochs: 20, batchSize: 50, learningRate: 0.1 });
     const rows = day(50, 8, () => COHORT, 1);
-    const input = { reranker: linear, meta: meta(), day: rows, params, what: 'cohort-0' };
-    const { tuned, losses } = await fineTuneCohort(input);
+    const tuner = await CohortTuner.create(linear, meta(), params);
+    const { tuned, losses } = await tuner.tune(rows, 'cohort-0');
     const [a, b] = tuned['head/out/kernel']!.dataSync();
     expect(a).toBeCloseTo(COHORT[0]!, 0);
     expect(b).toBeCloseTo(COHORT[1]!, 0);
@@ -94,10 +104,12 @@ describe('fine-tuning and gates', () => {
   });
 
   it('no epoch leaves W_m as it was', async () => {
-    const params = { epochs: 0, batchSize: 8, learningRate: 0.1, seed: 1 };
-    const rows = day(2, 1, () => COHORT, 1);
-    const input = { reranker: linear, meta: meta(), day: rows, params, what: 'cohort-0' };
-    const { tuned } = await fineTuneCohort(input);
+    const params = fineTuneParams.parse({ epochs: 0, batchSize: 8, learningRate: 0.1 });
+    const tuner = await CohortTuner.create(linear, meta(), params);
+    const { tuned } = await tuner.tune(
+      day(2, 1, () => COHORT, 1),
+      'cohort-0',
+    );
     expect([...tuned['head/out/kernel']!.dataSync()]).toEqual(META);
   });
 
@@ -124,29 +136,28 @@ describe('fine-tuning and gates', () => {
     const { weights, users, losses } = await trainGate(input);
     expect([users, losses]).toEqual([0, []]);
     const gatesOf = gatesOfUsers(weights, config, 0, () => undefined);
-    const fused = await predictFused(linear, meta(), delta, layers, gatesOf, rows);
-    expect([...fused]).toEqual([...(await predictWith(linear, meta(), rows))]);
+    const scored = await scoresOf(rows, {
+      fused: { delta, gatesOf },
+      meta: { delta, gatesOf: allGates(layers, 0) },
+    });
+    expect([...scored.fused]).toEqual([...scored.meta]);
   });
 
-  it.each([
+  it.each<[0 | 1, number[]]>([
     [0, META],
     [1, COHORT],
   ])('logits with every gate %d are those of weights %j', async (gate, kernel) => {
     const rows = day(5, 70, () => COHORT, 4);
     const delta = deltaWeights(meta(), { 'head/out/kernel': tf.tensor2d(COHORT, [D, 1]) });
-    const fused = await predictFused(
-      linear,
-      meta(),
-      delta,
-      layers,
-      () => Float32Array.from([gate]),
-      rows,
+    const fused = (await scoresOf(rows, { fused: { delta, gatesOf: allGates(layers, gate) } }))
+      .fused;
+    const x = rows.columns.x!.data;
+    const expected = Array.from(
+      fused,
+      (_, i) => kernel[0]! * x[2 * i]! + kernel[1]! * x[2 * i + 1]!,
     );
-    const expected = await predictWith(
-      linear,
-      { 'head/out/kernel': tf.tensor2d(kernel, [D, 1]) },
-      rows,
-    );
-    expect([...fused]).toEqual([...expected]);
+    fused.forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i]!, 5);
+    });
   });
 });

@@ -4,12 +4,15 @@ import { z } from 'zod';
 import type { RunOptions } from '../../lib/progress.ts';
 import { Random } from '../../lib/random.ts';
 import { makeBatch } from '../engine/batch-tensors.ts';
-import type { Tensors } from '../engine/types.ts';
+import { createTrainer } from '../engine/create-trainer.ts';
+import { executionParams, type Trainer } from '../engine/trainer.ts';
+import type { InputSpec, Model, Tensors } from '../engine/types.ts';
+import { tensorsOf } from './fine-tune.ts';
 import { fuse } from './fused-weights.ts';
 import { type GateConfig, gateInit, gateInput, gates } from './gate.ts';
 import type { RerankerParts } from './reranker-parts.ts';
-import { type DayRows, sliceRows, userRuns } from './rows.ts';
-import { trainShortly } from './short-training.ts';
+import { type DayRows, userRuns } from './rows.ts';
+import { type ShortBatch, trainShortly } from './short-training.ts';
 
 export const gateParams = z.strictObject({
   epochs: z.int().min(0).default(3).describe('passes over the chosen users of day T + 1'),
@@ -27,6 +30,7 @@ export const gateParams = z.strictObject({
   learningRate: z.number().positive().default(0.05).describe("Adam's step size"),
   hidden: z.int().min(1).default(8).describe('hidden units of the MLP of each layer'),
   seed: z.int().default(1).describe('of the starting weights and of the choice of users'),
+  ...executionParams,
 });
 export type GateParams = z.infer<typeof gateParams>;
 
@@ -49,6 +53,8 @@ export interface TrainGateInput {
   cohorts: CohortDay[];
   params: GateParams;
 }
+
+const CLIP_NORM = 5;
 
 interface Member {
   of: CohortDay;
@@ -74,59 +80,108 @@ export async function trainGate(
     }),
   );
   const start = tf.tidy(() => gateInit(config, params.seed));
+  let trainer: Trainer | undefined;
   try {
-    const { weights, losses } = await trainShortly(
+    const model = gateModel(reranker, meta, config, cohorts);
+    const optimizer = { learningRate: params.learningRate, clipNorm: CLIP_NORM, accumulate: true };
+    trainer = await createTrainer(params, model, start, optimizer, options);
+    const losses = await trainShortly(
       {
-        start,
+        trainer,
         epochs: members.length === 0 ? 0 : params.epochs,
-        learningRate: params.learningRate,
         what: 'gates',
         batches(epoch) {
           const drawn = Random.of(params.seed, 'users', epoch).shuffle([...members]);
           const chosen = drawn.slice(0, params.usersPerEpoch);
           const count = Math.ceil(chosen.length / params.usersPerUpdate);
-          return Array.from({ length: count }, (_, i) => {
-            const users = chosen.slice(i * params.usersPerUpdate, (i + 1) * params.usersPerUpdate);
-            return {
-              rows: users.reduce((sum, { from, to }) => sum + to - from, 0),
-              loss: (gate) => loss(reranker, meta, config, gate, users),
-            };
-          });
+          return Array.from({ length: count }, (_, i) =>
+            batchOfUsers(
+              reranker,
+              chosen.slice(i * params.usersPerUpdate, (i + 1) * params.usersPerUpdate),
+            ),
+          );
         },
       },
       options,
     );
-    return { weights, losses, users: members.length };
+    return { weights: tensorsOf(trainer), losses, users: members.length };
   } finally {
+    trainer?.dispose();
     tf.dispose(start);
   }
 }
 
-/** Mean cross entropy over the exposed candidates of some users. */
-function loss(
+/** Columns of a batch that are not of its rows. */
+const GATE_INPUT = 'gate_input';
+const deltaInput = (weight: string): string => `delta/${weight}`;
+
+/**
+ * The gates of one user at a time, who has weights of their own: the batch is the user's rows, the input
+ * of their gates and their cohort's ΔW. The loss is the sum over their exposed candidates.
+ */
+function gateModel(
   reranker: RerankerParts,
   meta: Tensors,
   config: GateConfig,
-  gate: Tensors,
-  users: Member[],
-): tf.Scalar {
-  const g = gates(gate, tf.tensor2d(users.map(({ z }) => z)));
-  const rows = users.flatMap(({ of, from, to }) =>
-    Array.from({ length: to - from }, (_, i) => ({ columns: of.day.columns, row: from + i })),
-  );
-  const batch = makeBatch(reranker.inputs, rows);
-  const encoded = reranker.encode(meta, batch);
-  let at = 0;
-  const logits = users.map(({ of, from, to }, u) => {
-    const weights = fuse(
-      meta,
-      of.delta,
-      config.layers,
-      tf.slice(g, [u, 0], [1, config.layers.length]).reshape([-1]),
+  cohorts: readonly CohortDay[],
+): Model {
+  const delta = cohorts[0]?.delta ?? {};
+  const whole = (shape: number[]): InputSpec => ({ dtype: 'float32', shape, whole: true });
+  const inputs: Record<string, InputSpec> = {
+    ...reranker.inputs,
+    [GATE_INPUT]: whole([1, config.statistics.length + config.cohorts.length]),
+  };
+  for (const [name, { shape }] of Object.entries(delta)) inputs[deltaInput(name)] = whole(shape);
+  const logits = (weights: Tensors, batch: Tensors): tf.Tensor2D => {
+    const all = { ...meta, ...weights };
+    const g = gates(all, batch[GATE_INPUT] as tf.Tensor2D).reshape<tf.Tensor1D>([-1]);
+    const own = Object.fromEntries(
+      Object.keys(delta).map((name) => [name, batch[deltaInput(name)]!]),
     );
-    const own = sliceRows(encoded, at, to - from);
-    at += to - from;
-    return reranker.logits(weights, own);
-  });
-  return reranker.loss(tf.concat(logits), batch);
+    return reranker.logits(fuse(all, own, config.layers, g), reranker.encode(all, batch));
+  };
+  return {
+    name: 'gates',
+    config: {},
+    inputs,
+    frozen: meta,
+    init: (seed) => gateInit(config, seed),
+    predict: logits,
+    loss: (weights, batch) => {
+      const count = tf.maximum(tf.sum(batch.label_mask!), 1);
+      return tf.mul(reranker.loss(logits(weights, batch), batch), count) as tf.Scalar;
+    },
+  };
+}
+
+/** One update: the mean over the exposed candidates of all these users. */
+function batchOfUsers(reranker: RerankerParts, users: readonly Member[]): ShortBatch {
+  return {
+    rows: users.reduce((sum, { from, to }) => sum + to - from, 0),
+    update: (trainer) => {
+      let sum = 0;
+      let seen = 0;
+      for (const { of, z, from, to } of users) {
+        const rows = Array.from({ length: to - from }, (_, i) => ({
+          columns: of.day.columns,
+          row: from + i,
+        }));
+        const batch = makeBatch(reranker.inputs, rows);
+        const input = tf.tensor2d([z]);
+        for (const value of batch.label_mask!.dataSync()) seen += value;
+        const deltas = Object.entries(of.delta).map(([name, change]) => [deltaInput(name), change]);
+        try {
+          sum += trainer.accumulate({
+            ...batch,
+            [GATE_INPUT]: input,
+            ...Object.fromEntries(deltas),
+          });
+        } finally {
+          tf.dispose([batch, input]);
+        }
+      }
+      trainer.apply(1 / Math.max(1, seen));
+      return sum / Math.max(1, seen);
+    },
+  };
 }

@@ -179,10 +179,24 @@ function encodeStep(
   return states;
 }
 
+const slateOf = (inputs: Tensors): tf.Tensor3D =>
+  tf.concat([inputs.cand_vec!, inputs.cand_dense!], 2) as tf.Tensor3D;
+
+/** Eq 9: the candidates' states, [B, N, H], of the inputs of {@link rerank}. */
+export function candidateStates(
+  config: RerankerConfig,
+  weights: Tensors,
+  inputs: Tensors,
+): tf.Tensor3D {
+  const mask = inputs.cand_mask as tf.Tensor2D;
+  return stackedGru(weights, 'candidate', config.layers, slateOf(inputs), mask);
+}
+
 /**
  * Scores a slate: phone entry, eqs 9–13. For B slates at once:
  * `cand_vec` [B, N, P], `cand_dense` [B, N, Fd], `cand_mask` [B, N], `context` [B, C], and per
  * sequence (`exp`, `pv`) `_item_state`, `_action_state` [B, K, H], `_decay` [B, K, D], `_mask` [B, K].
+ * Where `cand_state` is given, the candidates' states are not computed again.
  * @param scored how many candidates, from the first on, are scored; all are read
  * @returns logits [B, scored]; those of masked candidates mean nothing
  */
@@ -192,12 +206,11 @@ export function rerank(
   inputs: Tensors,
   scored = config.candidates,
 ): tf.Tensor2D {
-  const candVec = inputs.cand_vec as tf.Tensor3D;
   const candMask = inputs.cand_mask as tf.Tensor2D;
   const [batch, N] = candMask.shape;
   const H = config.hidden;
-  const slate = tf.concat([candVec, inputs.cand_dense!], 2) as tf.Tensor3D; // [B, N, P + Fd]
-  const states = stackedGru(weights, 'candidate', config.layers, slate, candMask); // [B, N, H]
+  const slate = slateOf(inputs); // [B, N, P + Fd]
+  const states = (inputs.cand_state ?? candidateStates(config, weights, inputs)) as tf.Tensor3D; // [B, N, H]
   const last = tf.slice(states, [0, N - 1, 0], [batch, 1, H]); // padding keeps the state
   const local = last.reshape<tf.Tensor2D>([batch, H]);
   // Also where it takes all: what is computed must not depend on a size, or it cannot be compiled.

@@ -107,6 +107,14 @@ const voidReduction: Rule = (node, { builder }) => {
   return [builder.reshape(x, keepDims ? shape : shape.filter((_, i) => !axes.includes(i)))];
 };
 
+/** The one element of an axis has the whole probability. */
+const voidSoftmax: Rule = (node, { builder }) => {
+  if (node.op !== 'softmax') return undefined;
+  const shape = builder.shape(at(node.inputs, 0));
+  if (shape.at(-1) !== 1) return undefined;
+  return [builder.emit('broadcast', [builder.scalar(1)], { shape })];
+};
+
 export const identityRules: readonly Rule[] = [
   neutralOperand,
   sameOperands,
@@ -114,4 +122,5 @@ export const identityRules: readonly Rule[] = [
   voidCast,
   voidMovement,
   voidReduction,
+  voidSoftmax,
 ];

@@ -1,0 +1,24 @@
+/** For tests: TensorFlow as tfjs's backend, where its native library is there. */
+import * as tf from '@tensorflow/tfjs';
+
+/** True when the `tensorflow` backend is current now. */
+export async function startTensorflow(): Promise<boolean> {
+  try {
+    process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+    tf.enableProdMode();
+    await import('@tensorflow/tfjs-node');
+    await tf.setBackend('tensorflow');
+    return tf.getBackend() === 'tensorflow';
+  } catch {
+    return false;
+  }
+}
+
+/** Random numbers of a seed: an LCG is random enough for test data. */
+export function numbersOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
