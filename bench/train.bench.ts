@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensurePython, type PythonEnvironment } from '../infra/python/index.ts';
+import { ensurePython } from '../infra/python/index.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import { useBackend } from '../models/engine/backend.ts';
 import { lazyQuality } from './train/quality.ts';
@@ -12,7 +12,7 @@ import { againstEager, againstKeras, lazyScale, type SpeedOptions } from './trai
 import type { Bench, BenchLine } from './types.ts';
 
 /** Where Keras is. */
-const KERAS: PythonEnvironment = 'tensorflow';
+const KERAS = 'tensorflow';
 
 type Part = (options: SpeedOptions) => Promise<BenchLine | BenchLine[]>;
 
