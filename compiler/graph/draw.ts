@@ -1,5 +1,5 @@
 /** A graph as a picture, in Graphviz's language: `dot -Tsvg` draws it. */
-import { type Graph, type Node, type ValueId, valueById } from './ir.ts';
+import { type PrintableGraph, type ValueId, valueById } from './ir.ts';
 import { printAttributes, printedConstant, printType } from './print.ts';
 
 const EDGES = '#fff2cc';
@@ -20,7 +20,7 @@ const box = (id: string, lines: readonly string[], style: string): string =>
  * where the graph has it, quantisation. Large constants are boxes, small ones stand in the operation.
  * Equal graphs give equal text.
  */
-export function drawGraph(graph: Graph): string {
+export function drawGraph(graph: PrintableGraph): string {
   const lines = [
     `digraph ${quoted([graph.name])} {`,
     '  node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=11];',
@@ -35,7 +35,7 @@ export function drawGraph(graph: Graph): string {
   }
   const arrow = (id: ValueId, target: string): string =>
     `  ${producers.get(id)} -> ${target} [label=${quoted(named(id))}];`;
-  graph.nodes.forEach((node: Node, i) => {
+  graph.nodes.forEach((node, i) => {
     const target = `n${i}`;
     const short: string[] = [];
     const arrows: string[] = [];
@@ -46,7 +46,8 @@ export function drawGraph(graph: Graph): string {
         short.push(text);
         continue;
       }
-      if (value.data && !producers.has(id)) {
+      // What nothing computes: constants, weights, numbers that depend on open sizes.
+      if (!producers.has(id)) {
         producers.set(id, `v${id}`);
         lines.push(box(`v${id}`, named(id), `shape=note, fillcolor="${CONSTANTS}"`));
       }

@@ -4,6 +4,7 @@
  * refers to tfjs. Shapes are fixed today; `Shape` is the one place where a symbolic batch would enter.
  */
 import { EdgeloomError } from '../../lib/errors.ts';
+import type { SymbolicShape } from './symbolic.ts';
 
 export type DType = 'float32' | 'int32' | 'bool';
 export type Shape = readonly number[];
@@ -164,6 +165,12 @@ export interface GraphOf<N extends AnyNode, V> {
   outputs: readonly Port[];
 }
 
+/** What printing and drawing need of any dialect; sizes may be symbolic. */
+export type PrintableGraph = GraphOf<
+  AnyNode & { attributes: object },
+  Pick<Value, 'id' | 'name' | 'dtype' | 'data' | 'quantization'> & { shape: SymbolicShape }
+>;
+
 /** A graph of portable operations with fixed shapes: what phones' files are made of. */
 export type Graph = GraphOf<Node, Value>;
 
@@ -178,7 +185,7 @@ export function makeArray(dtype: DType, length: number): TypedArray {
 }
 
 /** The value with this id. @throws RangeError when the graph is malformed */
-export function valueById(graph: Pick<Graph, 'values'>, id: ValueId): Value {
+export function valueById<V>(graph: { values: readonly V[] }, id: ValueId): V {
   const value = graph.values[id];
   if (!value) throw new RangeError(`the graph has no value ${id}`);
   return value;

@@ -1,10 +1,11 @@
 /** A graph as text, for people and for golden tests. */
-import { type Graph, type Node, type Quantization, type ValueId, valueById } from './ir.ts';
+import { type PrintableGraph, type Quantization, type ValueId, valueById } from './ir.ts';
+import { printDim } from './symbolic.ts';
 
 const LONGEST_LIST = 6;
 
 /** A constant's value where it is short, otherwise its name. */
-export function printedConstant(graph: Graph, id: ValueId): string {
+export function printedConstant(graph: PrintableGraph, id: ValueId): string {
   const { data, name } = valueById(graph, id);
   if (!data) return name;
   if (data.length === 1) return String(data[0]);
@@ -20,12 +21,12 @@ function printedQuantization({ scale, zeroPoint, axis }: Quantization): string {
 }
 
 /** Type, shape and, where the graph carries it, quantisation: `float32[1,3] int8(0.01, -28)`. */
-export function printType(graph: Graph, id: ValueId): string {
+export function printType(graph: PrintableGraph, id: ValueId): string {
   const { dtype, shape, quantization } = valueById(graph, id);
-  return `${dtype}[${shape.join(',')}]${quantization ? printedQuantization(quantization) : ''}`;
+  return `${dtype}[${shape.map(printDim).join(',')}]${quantization ? printedQuantization(quantization) : ''}`;
 }
 
-export const printAttributes = ({ attributes }: Node): string =>
+export const printAttributes = ({ attributes }: { attributes: object }): string =>
   Object.entries(attributes)
     .map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
     .join(', ');
@@ -37,7 +38,7 @@ export const printAttributes = ({ attributes }: Node): string =>
  *       t5: float32[1,3] = dense(x, weights, bias) { activation: "relu" }
  *       return y
  */
-export function printGraph(graph: Graph): string {
+export function printGraph(graph: PrintableGraph): string {
   const typed = (id: ValueId): string => printType(graph, id);
   const inputs = graph.inputs.map(({ name, value }) => `${name}: ${typed(value)}`);
   const lines = [`graph ${graph.name}(${inputs.join(', ')})`];
@@ -53,7 +54,7 @@ export function printGraph(graph: Graph): string {
 }
 
 /** How often each operation occurs, most frequent first. */
-export function countOperations(graph: Graph): Record<string, number> {
+export function countOperations(graph: Pick<PrintableGraph, 'nodes'>): Record<string, number> {
   const counts = new Map<string, number>();
   for (const { op } of graph.nodes) counts.set(op, (counts.get(op) ?? 0) + 1);
   return Object.fromEntries([...counts].sort(([a, n], [b, m]) => m - n || a.localeCompare(b)));

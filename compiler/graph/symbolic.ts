@@ -46,6 +46,18 @@ export function dimKey(dim: Dim): string {
     .join('+');
 }
 
+/** `50`, `batch`, `3·batch+1`. */
+export function printDim(dim: Dim): string {
+  if (typeof dim === 'number') return String(dim);
+  return Object.entries(dim)
+    .map(([monomial, factor]) => {
+      const product = monomial.replaceAll('*', '·');
+      if (product === '') return String(factor);
+      return factor === 1 ? product : `${factor}·${product}`;
+    })
+    .join('+');
+}
+
 /** Sizes to record at, and the fit of what was seen there. */
 export interface Fitter {
   readonly probes: readonly Assignment[];

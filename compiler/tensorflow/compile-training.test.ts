@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { drawGraph } from '../graph/draw.ts';
+import { printGraph } from '../graph/print.ts';
 import { numbersOf, startTensorflow } from '../testing/tensorflow.ts';
 import { statelessDropout } from '../trace/raw-op.ts';
 import { numbers } from './arithmetic.ts';
@@ -212,6 +214,14 @@ describe.runIf(native)('compileTraining', { timeout: 120_000 }, () => {
     expect(Math.sqrt(apart / moved)).toBeLessThan(0.05);
   });
 
+  it('can be printed and drawn, open sizes by name', async () => {
+    const { graph } = await compile(linear());
+    const text = printGraph(graph);
+    expect(text).toContain('graph linear(x: float32[batch,2], y: float32[batch,1])');
+    expect(text).toMatch(/float32\[batch,1\] = BiasAdd\(BatchMatMulV2_0, b\)/);
+    expect(drawGraph(graph)).toContain('[label="W\\nfloat32[2,1]"');
+  });
+
   it('holds no more memory after 10,000 steps', async () => {
     const compiled = await compile(linear());
     const fed = batch();
@@ -302,6 +312,19 @@ describe.runIf(native)('compileTraining refuses', () => {
   ])('%s, naming the line', async (_, code, overrides) => {
     const only = { ...linear(overrides), weights: { W: tf.tensor2d([[1], [2]]) }, functions: {} };
     await expect(compileTraining(only)).rejects.toMatchObject({ code, where: here });
+  });
+
+  it.each<[string, CompileOptions['loss']]>([
+    ['tf.dropout drew', ({ x }, { W }) => tf.sum(tf.mul(tf.dropout(x!, 0.5), tf.sum(W!)))],
+    [
+      'tf.randomNormal drew',
+      ({ x }, { W }) => tf.sum(tf.mul(tf.mul(x!, tf.randomNormal([2])), tf.sum(W!))),
+    ],
+    ['Values of a Square', ({ x }, { W }) => tf.mul(tf.sum(W!), tf.square(x!).dataSync()[0]!)],
+    ['Values of x,', ({ x }, { W }) => tf.mul(tf.sum(W!), x!.dataSync()[0]!)],
+  ])('naming what it was: %s', async (message, loss) => {
+    const only = { ...linear({ loss }), weights: { W: tf.tensor2d([[1], [2]]) }, functions: {} };
+    await expect(compileTraining(only)).rejects.toThrow(message);
   });
 
   it('weights that the loss does not depend on', async () => {

@@ -111,7 +111,7 @@ export interface CompileFunctionsOptions {
 }
 
 /** Functions without a training. */
-export type CompiledFunctions = Pick<CompiledTraining, 'call' | 'info' | 'dispose'>;
+export type CompiledFunctions = Pick<CompiledTraining, 'call' | 'info' | 'graph' | 'dispose'>;
 
 /**
  * Compiles functions of batch and weights that train nothing.
@@ -183,6 +183,8 @@ async function compileGraph(
 /** A training in TensorFlow's memory. Calls block the thread until TensorFlow has run. */
 export class CompiledTraining {
   readonly info: CompileInfo;
+  /** What a step and the functions compute, without the optimiser: for `printGraph` and `drawGraph`. */
+  readonly graph: TfGraph;
   readonly #name: string;
   readonly #session: Session;
   readonly #keys: Program['keys'];
@@ -206,6 +208,7 @@ export class CompiledTraining {
     this.#session = session;
     this.#keys = program.keys;
     this.info = info;
+    this.graph = graph;
     const read = (part: TfGraph) => part.inputs.map((port) => port.name);
     this.#inputs = { train: read(stepPart(graph)) };
     for (const what of Object.keys(functions)) this.#inputs[what] = read(functionPart(graph, what));

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { CompositeOp, Operation } from '../graph/ir.ts';
-import { callerLocation } from './location.ts';
+import { callerLocation, drawingFunction } from './location.ts';
 
 export const TRACE_BACKEND = 'trace';
 
@@ -133,7 +133,7 @@ function refuseRandom(): number {
   const where = callerLocation();
   throw new EdgeloomError({
     code: 'random-while-recording',
-    what: 'A random number was drawn while the function was recorded',
+    what: `${drawingFunction() ?? 'Math.random'} drew random numbers while the function was recorded`,
     ...(where ? { where } : {}),
     fix: 'leave dropout and sampling out of what is exported, or pass the numbers in as an input',
   });

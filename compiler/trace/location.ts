@@ -25,3 +25,21 @@ export function callerLocation(): string | undefined {
   }
   return undefined;
 }
+
+const DRAWS =
+  /\b(?:randomUniform|randomNormal|randomStandardNormal|truncatedNormal|randomGamma|multinomial|rand|dropout)_?\b/g;
+
+/** The stack of this call as text. */
+export function stackText(): string {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = DEEPEST_STACK;
+  const stack = new Error('stack').stack ?? '';
+  Error.stackTraceLimit = limit;
+  return stack;
+}
+
+/** The outermost function of tfjs on the stack that draws numbers in JavaScript: `tf.dropout`. */
+export function drawingFunction(): string | undefined {
+  const drawn = stackText().match(DRAWS)?.at(-1);
+  return drawn === undefined ? undefined : `tf.${drawn.replace(/_$/, '')}`;
+}

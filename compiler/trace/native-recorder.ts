@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { DType, TypedArray } from '../graph/ir.ts';
-import { callerLocation } from './location.ts';
+import { callerLocation, drawingFunction, stackText } from './location.ts';
 import { type NativeBackend, nativeBackend, type OpAttribute } from './raw-op.ts';
 
 /** Where an operation's input comes from. */
@@ -65,8 +65,6 @@ export function recordNative(input: RecordingInput): Recording & { where?: strin
   return new NativeRecorder(requireNative(), input).record();
 }
 
-/** Which frames of tfjs draw numbers in JavaScript, whatever their seed. */
-const DRAWS = /\b(?:randomUniform|randomNormal|truncatedNormal|randomGamma|rand|dropout)_?\b/;
 /** tfjs's gather reads its indices to check them, which decides nothing. */
 const KERNEL = /tfjs-node(?:-gpu)?\/dist\/kernels\//;
 
@@ -142,8 +140,10 @@ class NativeRecorder {
         return write.call(backend, values, shape, dtype);
       },
     });
-    Math.random = () => refuse('random');
-    tf.Variable.prototype.assign = () => refuse('assign');
+    Math.random = () => refuseDrawn(true);
+    tf.Variable.prototype.assign = function (this: tf.Variable) {
+      return refuse('assign', `The variable ${this.name} was assigned while`);
+    };
     return () => {
       for (const name of ['executeSingleOutput', 'executeMultipleOutputs', 'readSync', 'write']) {
         Reflect.deleteProperty(backend, name);
@@ -198,7 +198,9 @@ class NativeRecorder {
     const source = this.#sources.get(dataId);
     if (!source || source.kind === 'constant' || !this.#varies(source, new Set())) return;
     if (KERNEL.test(stackText())) return;
-    refuse('read');
+    const of =
+      source.kind === 'operation' ? `a ${this.#operations[source.operation]!.op}` : source.name;
+    refuse('read', `Values of ${of}, which depends on the batch or the weights, were read while`);
   }
 
   #varies(source: Source, seen: Set<number>): boolean {
@@ -225,39 +227,29 @@ function copied(dtype: DType, values: ArrayLike<number>): TypedArray {
   return dtype === 'int32' ? Int32Array.from(values) : Uint8Array.from(values);
 }
 
-function stackText(): string {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 40;
-  const stack = new Error('stack').stack ?? '';
-  Error.stackTraceLimit = limit;
-  return stack;
+/** Refuses what tfjs fills with random numbers; the outermost of its functions is named. */
+function refuseDrawn(certain: true): never;
+function refuseDrawn(certain?: false): void;
+function refuseDrawn(certain = false): void {
+  const drawn = drawingFunction();
+  if (drawn === undefined && !certain) return;
+  refuse('random', `${drawn ?? 'Math.random'} drew random numbers in JavaScript while`);
 }
 
-function refuseDrawn(): void {
-  if (DRAWS.test(stackText())) refuse('random');
-}
-
-const REFUSALS = {
-  random: {
-    what: 'Random numbers were drawn in JavaScript while the function was recorded: they would be the same at every step',
-    fix: 'draw with statelessUniform or statelessDropout from a seed that is fed; tf.dropout and the dropout layers of tf.layers cannot be compiled',
-  },
-  read: {
-    what: 'Values of a tensor that depends on the batch or the weights were read while the function was recorded',
-    fix: 'compute with tensor operations (tf.where in place of if) so that the graph holds the choice',
-  },
-  assign: {
-    what: 'A variable was assigned while the function was recorded, as batch normalisation does with its moving averages',
-    fix: 'leave updates of variables out of the loss (batch normalisation with training: false, or layer normalisation)',
-  },
+const FIXES = {
+  random:
+    'they would be the same at every step: draw with statelessUniform or statelessDropout from a seed that is fed; tf.dropout and the dropout layers of tf.layers cannot be compiled',
+  read: 'compute with tensor operations (tf.where in place of if) so that the graph holds the choice',
+  assign:
+    'leave updates of variables out of the loss: batch normalisation with training: false, or layer normalisation',
 } as const;
 
-function refuse(kind: keyof typeof REFUSALS): never {
+function refuse(kind: keyof typeof FIXES, what: string): never {
   const where = callerLocation();
-  const refusal = REFUSALS[kind];
   throw new EdgeloomError({
     code: `${kind}-while-recording`,
-    ...refusal,
+    what: `${what} the function was recorded`,
+    fix: FIXES[kind],
     ...(where ? { where } : {}),
   });
 }

@@ -12,11 +12,11 @@ import { EdgeloomError } from '../../lib/errors.ts';
 import { canonicalJson, sha256 } from '../../lib/hash.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import type { NamedTensor } from '../../lib/safetensors.ts';
-import { tensorBatches } from './batch-tensors.ts';
 import { createTrainer, possible } from './create-trainer.ts';
 import type { Dataset } from './dataset.ts';
 import { toNamedTensors } from './flat-weights.ts';
 import { yieldToEvents } from './predict.ts';
+import { Prefetcher } from './prefetch.ts';
 import type { Scorer } from './scorer.ts';
 import { type Execution, executionParams, type OptimizerOptions, type Trainer } from './trainer.ts';
 import { type Cursor, type EpochRecord, loadState, saveState } from './training-state.ts';
@@ -90,10 +90,11 @@ export async function train(input: TrainInput, options: RunOptions = {}): Promis
   const fresh = input.startWeights ?? model.init(params.seed);
   const execution = possible(params);
   const perEpoch = Math.ceil(dataset.rows / params.batchSize);
+  const batches = new Prefetcher(dataset.source);
   let trainer: Trainer | undefined;
   try {
     trainer = await createTrainer(execution, model, fresh, optimizerFor(params, perEpoch), options);
-    const run = new Run(input, trainer, options);
+    const run = new Run(input, trainer, batches, options);
     await run.resume();
     while (!run.cursor.finished) {
       await run.epoch(perEpoch);
@@ -104,6 +105,7 @@ export async function train(input: TrainInput, options: RunOptions = {}): Promis
     const weights = toNamedTensors(run.best, trainer.layout);
     return { weights, history, bestEpoch, execution };
   } finally {
+    await batches.close();
     trainer?.dispose();
     if (!input.startWeights) tf.dispose(fresh);
   }
@@ -129,12 +131,14 @@ class Run {
   best: Float32Array;
   readonly #input: TrainInput;
   readonly #trainer: Trainer;
+  readonly #batches: Prefetcher;
   readonly #options: RunOptions;
   readonly #identity: string;
 
-  constructor(input: TrainInput, trainer: Trainer, options: RunOptions) {
+  constructor(input: TrainInput, trainer: Trainer, batches: Prefetcher, options: RunOptions) {
     this.#input = input;
     this.#trainer = trainer;
+    this.#batches = batches;
     this.#options = options;
     this.best = trainer.weights();
     const { model, dataIdentity } = input;
@@ -164,14 +168,14 @@ class Run {
 
   /** The batches of the current epoch that are still to do. */
   async epoch(perEpoch: number): Promise<void> {
-    const { model, dataset, params } = this.#input;
+    const { model, params } = this.#input;
     const { batchSize, seed, checkpointEvery } = params;
     const { cursor } = this;
     const started = performance.now();
     const first = cursor.batch;
     const shuffle = { seed, epoch: cursor.epoch };
     const cut = model.labelCut;
-    const batches = tensorBatches(dataset, model.inputs, {
+    const batches = this.#batches.batches(model.inputs, {
       batchSize,
       shuffle,
       skip: cursor.batch,

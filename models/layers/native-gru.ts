@@ -1,7 +1,8 @@
 /**
  * A GRU over a whole sequence as one differentiable op over TensorFlow's GRUBlockCell and
- * GRUBlockCellGrad: two kernel calls a step instead of about forty, and the weights' gradients as
- * one product over all steps.
+ * GRUBlockCellGrad: two kernel calls a step instead of about forty. What no later step needs, the
+ * gradients of weights and inputs, is computed of all steps at once, time first so that steps lie
+ * one after the other in memory.
  *
  * Masking costs no op per step: the inputs get a column that is 1 on padding, whose weight into
  * the update gate is so large that u saturates there. TensorFlow's float32 sigmoid ends at
@@ -16,14 +17,6 @@ import { product } from './mat-mul.ts';
 /** The sigmoid saturates from about 17 on; the rest is far above what real gate inputs reach. */
 const CLOSED = 1e4;
 
-interface Step {
-  x: tf.Tensor2D;
-  before: tf.Tensor2D;
-  r: tf.Tensor2D;
-  u: tf.Tensor2D;
-  c: tf.Tensor2D;
-}
-const TENSORS_PER_STEP = 5;
 const FLOAT = { T: { dtype: 'float32' } } as const;
 
 /** Same contract as `gru` of gru.ts. */
@@ -44,21 +37,29 @@ export function nativeGru(
   ) as tf.Tensor3D;
 }
 
-/** [mask's complement, x]: padding stands first, so that kernels get their row on top. */
-function withPadding(x: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
+/** [mask's complement, x] as [T, B, 1 + D]: padding stands first, so that kernels get their row on top. */
+function stepsWithPadding(x: tf.Tensor3D, mask: tf.Tensor2D): tf.Tensor3D {
   const [batch, steps] = mask.shape;
-  return tf.concat([tf.sub(1, mask).reshape([batch, steps, 1]), x], 2) as tf.Tensor3D;
+  const padding = tf.sub(1, mask).reshape([batch, steps, 1]);
+  return tf.transpose(tf.concat([padding, x], 2), [1, 0, 2]) as tf.Tensor3D;
 }
 
-const withoutRow = (kernel: tf.Tensor): tf.Tensor =>
-  tf.slice(kernel, [1, 0], [kernel.shape[0]! - 1, kernel.shape[1]!]);
+/** Rows of a matrix, from the given one on. */
+const rowsFrom = (
+  matrix: tf.Tensor,
+  first: number,
+  count = matrix.shape[0]! - first,
+): tf.Tensor2D => tf.slice(matrix as tf.Tensor2D, [first, 0], [count, matrix.shape[1]!]);
+
+/** [A, B, C] as [B, A, C] */
+const swapped = (x: tf.Tensor): tf.Tensor => tf.transpose(x, [1, 0, 2]);
 
 /** (x [B, T, D], mask [B, T], h0 [B, H], gates kernel, gates bias, state kernel, state bias) → states [B, T, H]. */
 const sequence = tf.customGrad((...inputs) => {
   const save = inputs.pop() as unknown as (tensors: tf.Tensor[]) => void;
   const [x, mask, h0, ...kernels] = inputs as tf.Tensor[];
   const [gatesKernel, gatesBias, stateKernel, stateBias] = kernels;
-  const units = stateBias!.shape[0]!;
+  const [batch, units] = h0!.shape as [number, number];
   const gatesRow = tf.concat([tf.zeros([1, units]), tf.fill([1, units], CLOSED)], 1);
   const cellWeights = [
     tf.concat([gatesRow, gatesKernel!]),
@@ -66,63 +67,66 @@ const sequence = tf.customGrad((...inputs) => {
     gatesBias!,
     stateBias!,
   ];
-  const saved: tf.Tensor[] = [...cellWeights];
-  const states: tf.Tensor[] = [];
-  let h = h0!;
-  for (const xt of tf.unstack(withPadding(x as tf.Tensor3D, mask as tf.Tensor2D), 1)) {
-    const [r, u, c, next] = rawOp('GRUBlockCell', FLOAT, [xt, h, ...cellWeights], 4);
-    saved.push(xt, h, r!, u!, c!);
-    h = next!;
-    states.push(h);
+  const stepInputs = stepsWithPadding(x as tf.Tensor3D, mask as tf.Tensor2D); // [T, B, 1 + D]
+  const states = [h0!];
+  const gates: tf.Tensor[] = [];
+  for (const xt of tf.unstack(stepInputs)) {
+    const operands = [xt, states.at(-1)!, ...cellWeights];
+    const [r, u, c, next] = rawOp('GRUBlockCell', FLOAT, operands, 4);
+    gates.push(r!, u!, c!);
+    states.push(next!);
   }
-  save([mask!, ...saved]);
+  const steps = stepInputs.shape[0];
+  const all = tf.concat(states); // [(T + 1) B, H]
+  save([mask!, ...kernels, stepInputs, all, ...states.slice(0, -1), ...gates]);
   return {
-    value: tf.stack(states, 1),
-    gradFunc: (dy: tf.Tensor, [given, ...tensors]: tf.Tensor[]) => backward(dy, given!, tensors),
+    value: swapped(rowsFrom(all, batch).reshape([steps, batch, units])),
+    gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => backward(dy, saved),
   };
 });
 
 /** Gradients in the order of {@link sequence}'s inputs; nothing is known of the mask's. */
-function backward(dy: tf.Tensor, mask: tf.Tensor, tensors: tf.Tensor[]): tf.Tensor[] {
-  const cellWeights = tensors.slice(0, 4);
-  const steps: Step[] = [];
-  for (let i = 4; i < tensors.length; i += TENSORS_PER_STEP) {
-    const [x, before, r, u, c] = tensors.slice(i, i + TENSORS_PER_STEP) as tf.Tensor2D[];
-    steps.push({ x: x!, before: before!, r: r!, u: u!, c: c! });
-  }
+function backward(dy: tf.Tensor, [mask, ...saved]: tf.Tensor[]): tf.Tensor[] {
+  const [gatesKernel, gatesBias, stateKernel, stateBias, stepInputs, all] = saved;
+  const [steps, batch, width] = stepInputs!.shape as [number, number, number];
+  const befores = saved.slice(6, 6 + steps);
+  const gates = saved.slice(6 + steps);
+  // The cell's gradient is asked for inputs of width 0: theirs is a product over all steps below.
+  const recurrent = [rowsFrom(gatesKernel!, width - 1), rowsFrom(stateKernel!, width - 1)];
+  const noInputs = tf.slice(befores[0]!, [0, 0], [batch, 0]);
+  const cellWeights = [...recurrent, gatesBias!, stateBias!];
   const dStates = tf.unstack(dy, 1);
-  const dInputs: tf.Tensor[] = [];
-  const dCandidates: tf.Tensor2D[] = [];
-  const dGates: tf.Tensor2D[] = [];
+  const dCandidates: tf.Tensor[] = [];
+  const dGates: tf.Tensor[] = [];
   let dh: tf.Tensor | undefined;
-  for (let t = steps.length - 1; t >= 0; t--) {
-    const { x, before, r, u, c } = steps[t]!;
+  for (let t = steps - 1; t >= 0; t--) {
+    const ruc = gates.slice(3 * t, 3 * t + 3);
     const dNext = dh ? tf.add(dh, dStates[t]!) : dStates[t]!;
-    const operands = [x, before, ...cellWeights, r, u, c, dNext];
-    const [dx, dBefore, dCandidate, dGate] = rawOp('GRUBlockCellGrad', FLOAT, operands, 4);
+    const operands = [noInputs, befores[t]!, ...cellWeights, ...ruc, dNext];
+    const [, dBefore, dCandidate, dGate] = rawOp('GRUBlockCellGrad', FLOAT, operands, 4);
     dh = dBefore!;
-    dInputs[t] = dx!;
-    dCandidates[t] = dCandidate as tf.Tensor2D;
-    dGates[t] = dGate as tf.Tensor2D;
+    dCandidates[t] = dCandidate!;
+    dGates[t] = dGate!;
   }
-  // All steps stacked along the batch: each weight gradient is one product.
-  const all = (pick: (step: Step) => tf.Tensor2D) => tf.concat(steps.map(pick)) as tf.Tensor2D;
-  const allX = all((s) => s.x);
-  const allBefore = all((s) => s.before);
-  const dGate = tf.concat(dGates) as tf.Tensor2D;
-  const dCandidate = tf.concat(dCandidates) as tf.Tensor2D;
-  const reset = tf.mul(
-    allBefore,
-    all((s) => s.r),
+  const dGate = tf.concat(dGates); // [T B, 2H]
+  const dCandidate = tf.concat(dCandidates); // [T B, H]
+  const before = rowsFrom(all!, 0, steps * batch);
+  const reset = tf.mul(before, tf.concat(gates.filter((_, i) => i % 3 === 0)));
+  const inputs = stepInputs!.reshape([steps * batch, width]);
+  const ofKernel = (state: tf.Tensor, gradient: tf.Tensor) =>
+    tf.concat([rowsFrom(product(inputs, gradient, true), 1), product(state, gradient, true)]);
+  const inputRows = (kernel: tf.Tensor) => rowsFrom(kernel, 0, width - 1);
+  const dInputs = tf.add(
+    product(dGate, inputRows(gatesKernel!), false, true),
+    product(dCandidate, inputRows(stateKernel!), false, true),
   );
-  const dx = tf.stack(dInputs, 1);
   return [
-    tf.slice(dx, [0, 0, 1], [dx.shape[0]!, dx.shape[1]!, dx.shape[2]! - 1]),
-    tf.zerosLike(mask),
+    swapped(dInputs.reshape([steps, batch, width - 1])),
+    tf.zerosLike(mask!),
     dh!,
-    withoutRow(product(tf.concat([allX, allBefore], 1), dGate, true)),
+    ofKernel(before, dGate),
     tf.sum(dGate, 0),
-    withoutRow(product(tf.concat([allX, reset], 1), dCandidate, true)),
+    ofKernel(reset, dCandidate),
     tf.sum(dCandidate, 0),
   ];
 }
