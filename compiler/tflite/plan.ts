@@ -3,6 +3,7 @@
  * operations that join values (concat, pack, select, maximum) want one set for all: values are put
  * in groups of equal parameters, so that as few requantisations as possible are left.
  */
+import { EdgeloomError } from '../../lib/errors.ts';
 import type { Calibration, Range } from '../graph/calibrate.ts';
 import { expandComposites } from '../graph/expand.ts';
 import {

@@ -23,7 +23,7 @@ await startTensorflow().catch((error: EdgeloomError) => {
 });
 
 /** The label is near 1 where the first two of four features have the same sign; drawn from a seed. */
-function problem(rows: number, seed: number): { x: tf.Tensor2D; y: tf.Tensor2D } {
+function problem(rows: number, seed: number): { x: tf.Tensor2D; y: tf.Tensor } {
   const x = tf.randomNormal<tf.Rank.R2>([rows, 4], 0, 1, 'float32', seed);
   const [a, b] = tf.split(x, [1, 1, 2], 1) as [tf.Tensor2D, tf.Tensor2D];
   return { x, y: tf.sigmoid(tf.mul(2, tf.mul(a, b))) };
