@@ -3,16 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensurePython, type PythonEnvironment } from '../infra/python/index.ts';
+import { ensurePython } from '../infra/python/index.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import { useBackend } from '../models/engine/backend.ts';
 import { lazyQuality } from './train/quality.ts';
 import { memoryGrowth, rerankerSetup } from './train/resources.ts';
 import { againstEager, againstKeras, lazyScale, type SpeedOptions } from './train/speed.ts';
 import type { Bench, BenchLine } from './types.ts';
-
-/** Where Keras is. */
-const KERAS: PythonEnvironment = 'tensorflow';
 
 type Part = (options: SpeedOptions) => Promise<BenchLine | BenchLine[]>;
 
@@ -50,7 +47,7 @@ export const bench: Bench = {
     });
     const parts = (values.parts?.split(',') ?? Object.keys(PARTS)).map(partOf);
     const say = (message: string) => console.error(message);
-    const python = await ensurePython(KERAS, { onProgress: ({ message }) => say(message) });
+    const python = await ensurePython('tensorflow', { onProgress: ({ message }) => say(message) });
     await useBackend('tensorflow');
     const folder = await mkdtemp(join(tmpdir(), 'edgeloom-bench-'));
     const lines: BenchLine[] = [];
