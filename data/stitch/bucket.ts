@@ -28,6 +28,14 @@ const STEPS = [
   'seen_item',
 ] as const;
 
+/** Wide tables that no later statement reads: with two lanes, what lies about counts twice. */
+const LAST_READ: Partial<Record<(typeof STEPS)[number], readonly string[]>> = {
+  exposure_before: ['exposure_block', 'exposure_entry'],
+  page_view_before: ['page_view_block', 'page_view_entry', 'moment'],
+  decision_sample: ['exposure_before', 'page_view_before', 'next_exposure'],
+  user_day: STITCHED_TYPES.map((type) => `lake_${type}`),
+};
+
 export interface WorkFolders {
   /** Where the samples go. */
   out: string;
@@ -103,7 +111,10 @@ export async function stitchBucket(
   const counts = emptyCounts();
   for (const [part, users] of ranges.entries()) {
     await loadEvents(db, users);
-    for (const table of STEPS) await makeTable(db, table, parameters);
+    for (const table of STEPS) {
+      await makeTable(db, table, parameters);
+      for (const read of LAST_READ[table] ?? []) await db.run(`drop table "${read}"`);
+    }
     await writeByDate(db, 'rerank_sample', join(out, 'rerank'), bucket, part);
     await writeByDate(db, 'decision_sample', join(out, 'decisions'), bucket, part);
     const name = `${bucket}-${part}.parquet`;
