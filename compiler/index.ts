@@ -1,4 +1,5 @@
 /** The compiler: a tfjs function becomes a graph, the graph becomes files that phones run. */
+export { EdgeloomError } from '../lib/errors.ts';
 export type { Finding } from './finding.ts';
 export {
   type Calibration,
@@ -45,5 +46,7 @@ export {
 export { lintTflite } from './tflite/lint.ts';
 export { quantizeGraph } from './tflite/plan.ts';
 export { type TfliteOptions, toTflite } from './tflite/write.ts';
+export { composite } from './trace/composite.ts';
 export { rawOp, statelessDropout, statelessUniform } from './trace/raw-op.ts';
 export { type InputType, type NamedTensors, type RecordOptions, record } from './trace/record.ts';
+export { startTensorflow } from './trace/start-tensorflow.ts';

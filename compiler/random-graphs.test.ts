@@ -12,6 +12,7 @@ import { deviation, prepare } from './testing/deviation.ts';
 import { load } from './testing/parity.ts';
 import { outcomes } from './testing/tally.ts';
 import { planQuantization } from './tflite/plan.ts';
+import { perRowOrOne } from './tflite/quantize.ts';
 import type { NamedTensors } from './trace/record.ts';
 
 const GRAPHS = Number(process.env.EDGELOOM_RANDOM_GRAPHS ?? 200);
@@ -68,7 +69,11 @@ describe('the bounds', () => {
       const rows = prepared.rows.slice(0, 10);
       const outside = await Promise.all(
         rows.map(async (row) => {
-          const bounds = outputBounds(prepared.graph, { profile: 'int8', plan }, row);
+          const bounds = outputBounds(
+            prepared.graph,
+            { profile: 'int8', plan, dense: perRowOrOne },
+            row,
+          );
           return furthestOutside(bounds, await model.run(row));
         }),
       );

@@ -1,5 +1,5 @@
 /** ONNX files in ONNX Runtime's CPU provider, one thread. */
-import ort from 'onnxruntime-node';
+import type ort from 'onnxruntime-node';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { at, type TypedArray } from '../graph/ir.ts';
 import { assertFinite, checkedInput, type LoadedModel, type NamedArrays } from './runtime.ts';
@@ -31,9 +31,13 @@ function arrayOf(name: string, { data, type }: ort.Tensor): TypedArray {
 
 /** @throws EdgeloomError `runtime-failed` when ONNX Runtime refuses the file */
 export async function loadOnnx(bytes: Uint8Array): Promise<LoadedModel> {
+  // Only here: the native library takes time and memory that writing files does not need.
+  const library = await import('onnxruntime-node');
+  // Plain Node puts a CommonJS module under `default`, loaders of TypeScript may not.
+  const { InferenceSession, Tensor } = library.default ?? library;
   let session: ort.InferenceSession;
   try {
-    session = await ort.InferenceSession.create(bytes, {
+    session = await InferenceSession.create(bytes, {
       intraOpNumThreads: 1,
       interOpNumThreads: 1,
       logSeverityLevel: ERRORS_ONLY,
@@ -59,7 +63,7 @@ export async function loadOnnx(bytes: Uint8Array): Promise<LoadedModel> {
       const feeds = Object.fromEntries(
         inputs.map(({ name, type, shape }) => [
           name,
-          new ort.Tensor(type, checkedInput(values, name, shape), shape),
+          new Tensor(type, checkedInput(values, name, shape), shape),
         ]),
       );
       const results = await session.run(feeds);

@@ -3,6 +3,7 @@ import { GraphBuilder } from '../graph/builder.ts';
 import { calibrate } from '../graph/calibrate.ts';
 import type { Graph, OpAttributes, Shape, ValueId } from '../graph/ir.ts';
 import { planQuantization } from '../tflite/plan.ts';
+import { perRowOrOne } from '../tflite/quantize.ts';
 import { planStorage } from '../tflite/storage.ts';
 import { furthestOutside, outputBounds, relativeWidth } from './bounds.ts';
 import { exactly, propagate } from './intervals.ts';
@@ -59,7 +60,11 @@ describe('outputBounds', () => {
     const rows = [{ x: Float32Array.of(-1, 1.55) }];
     const plan = planQuantization(graph, calibrate(graph, rows));
     // Steps of 0.01; 0.5 is a multiple of them.
-    const { y } = outputBounds(graph, { profile: 'int8', plan }, { x: Float32Array.of(0.5, 0) });
+    const { y } = outputBounds(
+      graph,
+      { profile: 'int8', plan, dense: perRowOrOne },
+      { x: Float32Array.of(0.5, 0) },
+    );
     expect(y?.low[0]).toBeCloseTo(-0.5 - 0.0152, 4);
     expect(y?.high[0]).toBeCloseTo(-0.5 + 0.0152, 4);
   });
@@ -67,7 +72,11 @@ describe('outputBounds', () => {
   it('saturates where the parameters end', () => {
     const graph = graphOf([1], (b, x) => b.emit('negate', [x], none));
     const plan = planQuantization(graph, calibrate(graph, [{ x: Float32Array.of(2.55) }]));
-    const { y } = outputBounds(graph, { profile: 'int8', plan }, { x: Float32Array.of(100) });
+    const { y } = outputBounds(
+      graph,
+      { profile: 'int8', plan, dense: perRowOrOne },
+      { x: Float32Array.of(100) },
+    );
     expect(y?.low[0]).toBeCloseTo(-2.55, 4);
     expect(y?.high[0]).toBeCloseTo(-2.54 + 0.0001, 3);
   });

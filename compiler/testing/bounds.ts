@@ -42,9 +42,11 @@ const FLOAT32_ROUNDING = 2 ** -22;
 
 export type Rounding =
   | { profile: 'float32' }
-  | { profile: 'int8'; plan: QuantizationPlan }
+  /** `dense` is how a format stores the weights of a dense layer. */
+  | { profile: 'int8'; plan: QuantizationPlan; dense: typeof perRow }
   | { profile: 'stored'; storage: StoragePlan }
   | { profile: 'dynamic'; smallest: number };
+type Int8Rounding = Extract<Rounding, { profile: 'int8' }>;
 
 const widened = ({ low, high }: Interval, by: (i: number) => number): Interval => ({
   low: Float32Array.from(low, (x, i) => x - by(i)),
@@ -175,7 +177,7 @@ class Bounds {
       case 'float32':
         return this.#native(id);
       case 'int8':
-        return this.#int8Input(node, i, rounding.plan);
+        return this.#int8Input(node, i, rounding);
       case 'stored': {
         const storage = rounding.storage.get(id);
         const weights = node.op === 'dense' ? rounding.storage.get(at(node.inputs, 1)) : undefined;
@@ -199,12 +201,13 @@ class Bounds {
     }
   }
 
-  #int8Input(node: Node, i: number, plan: QuantizationPlan): Interval {
+  #int8Input(node: Node, i: number, rounding: Int8Rounding): Interval {
+    const { plan } = rounding;
     const id = at(node.inputs, i);
     const { data } = valueById(this.#graph, id);
     const takesInt8 = runsInInt8(this.#graph, node) && dataInputs(node).includes(id);
     if (!takesInt8) return this.#native(id);
-    if (node.op === 'dense' && data) return this.#denseConstant(node, i, plan);
+    if (node.op === 'dense' && data) return this.#denseConstant(node, i, rounding);
     const shared = sharesParameters(node.op);
     const wanted = plan.get(shared ? at(node.outputs, 0) : id);
     if (data) {
@@ -219,11 +222,11 @@ class Bounds {
       : rounded(this.#native(id), target, COMPUTED);
   }
 
-  #denseConstant(node: Node, i: number, plan: QuantizationPlan): Interval {
+  #denseConstant(node: Node, i: number, { plan, dense }: Int8Rounding): Interval {
     const [x, w, b] = node.inputs.map((id) => valueById(this.#graph, id));
     if (!x || !w?.data || !b?.data) throw new Error('dense has constant weights and bias');
     const inputScale = scaleOf(plan.get(x.id) as Quantization);
-    const weights = perRow(w.data, w.shape as [number, number], b.data, inputScale);
+    const weights = dense(w.data, w.shape as [number, number], b.data, inputScale);
     if (i === 1) return restored(weights.data, weights.quantization);
     const bias = quantizeBias(b.data, inputScale, weights.quantization);
     return restored(bias.data, bias.quantization);

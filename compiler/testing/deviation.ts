@@ -5,6 +5,7 @@ import { expandComposites } from '../graph/expand.ts';
 import type { NamedArrays } from '../graph/interpret.ts';
 import { at, type Graph } from '../graph/ir.ts';
 import { planQuantization } from '../tflite/plan.ts';
+import { perRow, perRowOrOne } from '../tflite/quantize.ts';
 import { planStorage } from '../tflite/storage.ts';
 import { record } from '../trace/record.ts';
 import { furthestOutside, largest, outputBounds, type Rounding, relativeWidth } from './bounds.ts';
@@ -55,8 +56,10 @@ function roundingOf({ graph: recorded, rows }: Prepared, target: Target): Roundi
   const graph = expandComposites(recorded);
   switch (target) {
     case 'int8':
-    case 'onnxInt8':
-      return { profile: 'int8', plan: planQuantization(graph, calibrate(graph, rows)) };
+    case 'onnxInt8': {
+      const plan = planQuantization(graph, calibrate(graph, rows));
+      return { profile: 'int8', plan, dense: target === 'int8' ? perRowOrOne : perRow };
+    }
     case 'float16':
     case 'hybrid': {
       const storage = planStorage(graph, { profile: target, smallest: SMALLEST });

@@ -3,6 +3,7 @@
  * operations that join values (concat, pack, select, maximum) want one set for all: values are put
  * in groups of equal parameters, so that as few requantisations as possible are left.
  */
+import { EdgeloomError } from '../../lib/errors.ts';
 import type { Calibration, Range } from '../graph/calibrate.ts';
 import { expandComposites } from '../graph/expand.ts';
 import {
@@ -250,10 +251,26 @@ function joinAlike(graph: Graph, groups: Groups, nodes: readonly Node[]): void {
   }
 }
 
+const needsCalibration = ({ name }: Graph): EdgeloomError =>
+  new EdgeloomError({
+    code: 'needs-calibration',
+    what: 'The profile int8 needs a calibration',
+    where: `graph ${name}`,
+    fix: 'pass calibration: calibrate(graph, rows) with some hundred rows of training data',
+  });
+
 export type QuantizationPlan = ReadonlyMap<ValueId, Quantization>;
 
-/** Parameters of every float32 value that is not constant. */
-export function planQuantization(graph: Graph, { ranges }: Calibration): QuantizationPlan {
+/**
+ * Parameters of every float32 value that is not constant.
+ * @throws EdgeloomError `needs-calibration` when there is none, as callers without types may forget it
+ */
+export function planQuantization(
+  graph: Graph,
+  calibration: Calibration | undefined,
+): QuantizationPlan {
+  if (!calibration) throw needsCalibration(graph);
+  const { ranges } = calibration;
   const groups = formGroups(graph);
   const special = new Map([...tableRanges(graph), ...maskedRanges(graph, ranges)]);
   const unions = new Map<number, Range>();

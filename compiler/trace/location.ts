@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const DEEPEST_STACK = 80;
 
 const own = (file: string): boolean =>
-  /\/compiler\/(?:trace|tensorflow)\//.test(file) && !file.endsWith('.test.ts');
+  /\/compiler\/(?:trace\/|tensorflow\/|index\.js$)/.test(file) && !file.endsWith('.test.ts');
 
 /** tfjs's source maps point to sources that are not installed. */
 const library = (file: string): boolean => /\/node_modules\/|\/tfjs[\w-]*\/src\//.test(file);

@@ -26,7 +26,10 @@ const unread = (operator: string, why: string, ...subjects: string[]): Known => 
 
 export const KNOWN: readonly Known[] = [
   unread('SELECT_V2', 'as alibaba/MNN#3591', 'where', 'where between conditions'),
-  { ...unread('SELECT_V2', 'as alibaba/MNN#3591', 'rerank', 'decide'), profile: /TFLite int8/ },
+  {
+    ...unread('SELECT_V2', 'as alibaba/MNN#3591', 'rerank', 'decide'),
+    profile: /TFLite (int8|float16|hybrid)/,
+  },
   { ...unread('BROADCAST_TO', 'as alibaba/MNN#3591', 'rerank'), profile: /TFLite float32/ },
   {
     check: 'MNN',
@@ -78,16 +81,37 @@ export const KNOWN: readonly Known[] = [
   {
     check: 'MNN',
     subjects: ['pad'],
-    profile: /float32$/,
+    profile: /(float32|float16|dynamic)$/,
     says: 'wrong',
     why: 'with four dimensions it pads with 0, whatever the file says',
   },
   {
     check: 'MNN',
     subjects: ['dense', 'encodeExposureStep', 'encodePageViewStep'],
-    profile: /TFLite int8/,
+    profile: /TFLite (int8|hybrid)/,
     says: 'wrong',
     why: 'int8 files are not supported: alibaba/MNN#1976, alibaba/MNN#855',
+  },
+  {
+    check: 'MNN',
+    subjects: ['dense', ...ENTRIES],
+    profile: /ONNX int8/,
+    says: /MNN ended the process/,
+    why: 'it aborts on dense layers between DequantizeLinear and QuantizeLinear',
+  },
+  {
+    check: 'MNN',
+    subjects: ['gather from a table'],
+    profile: /ONNX dynamic/,
+    says: 'wrong',
+    why: 'it widens the rows of an int8 table wrongly',
+  },
+  {
+    check: 'MNN',
+    subjects: ['rerank'],
+    profile: /ONNX dynamic/,
+    says: 'wrong',
+    why: 'which of its operations gets wrong was not looked for',
   },
 ];
 
@@ -97,9 +121,12 @@ export const knownOf = (check: string, { subject, profile }: Case): Known | unde
       known.check === check && known.subjects.includes(subject) && known.profile.test(profile.name),
   );
 
+/** Files whose weights and activations are int8: the phones' and one layer stand for all. */
+const IN_INT8 = ['TFLite int8', 'TFLite hybrid', 'ONNX int8'];
+
 /**
- * Whether MNN is asked at all. Its authors do not support int8 TFLite files, and it takes most of
- * them without a word and answers with other numbers: the phones' files and one layer stand for all.
+ * Whether MNN is asked at all. Its authors do not support int8 files, and it takes most of them
+ * without a word and answers with other numbers.
  */
 export const isForMnn = (subject: string, profileName: string): boolean =>
-  profileName !== 'TFLite int8' || [...ENTRIES, 'dense'].includes(subject);
+  !IN_INT8.includes(profileName) || [...ENTRIES, 'dense'].includes(subject);

@@ -3,13 +3,12 @@ import {
   calibrate,
   type Graph,
   type LoadedModel,
+  loadOnnx,
   loadTflite,
   type NamedArrays,
   toOnnx,
   toTflite,
 } from '../../compiler/index.ts';
-import { writeModel } from '../../compiler/tflite/flatbuffer.ts';
-import { lowerToTflite } from '../../compiler/tflite/write.ts';
 
 export interface Profile {
   name: string;
@@ -33,12 +32,8 @@ const FLOAT_TOLERANCE = 1e-5;
  */
 const INT8_TOLERANCE = 20 / 255;
 
-/** A dense layer said to be of version 12, as hybrid ones with a scale per row are. */
-function inNewerVersion(graph: Graph): Uint8Array {
-  const model = lowerToTflite(graph, { profile: 'float32' });
-  const operators = model.operators.map((operator) => ({ ...operator, version: 12 }));
-  return writeModel({ ...model, operators, minRuntime: '2.17.0' });
-}
+/** The least that a constant must hold to be packed: the operations here are small. */
+const SMALLEST = 2;
 
 export const PROFILES: readonly Profile[] = [
   {
@@ -69,11 +64,32 @@ export const PROFILES: readonly Profile[] = [
     tolerance: INT8_TOLERANCE,
   },
   {
-    // Nothing newer is written yet, and the old runtime's refusal has to be seen.
-    name: 'TFLite float32 in a newer version',
+    name: 'ONNX int8',
+    format: 'onnx',
+    write: (graph, rows) => toOnnx(graph, { profile: 'int8', calibration: calibrate(graph, rows) }),
+    twin: loadOnnx,
+    tolerance: INT8_TOLERANCE,
+  },
+  {
+    name: 'ONNX dynamic',
+    format: 'onnx',
+    write: (graph) => toOnnx(graph, { profile: 'dynamic', smallest: SMALLEST }),
+    twin: loadOnnx,
+    tolerance: INT8_TOLERANCE,
+  },
+  {
+    name: 'TFLite float16',
     format: 'tflite',
-    write: inNewerVersion,
+    write: (graph) => toTflite(graph, { profile: 'float16', smallest: SMALLEST }),
+    twin: loadTflite,
     tolerance: FLOAT_TOLERANCE,
-    subjects: ['dense'],
+  },
+  {
+    // Its dense layers have a scale per row, which the old runtime has to refuse.
+    name: 'TFLite hybrid',
+    format: 'tflite',
+    write: (graph) => toTflite(graph, { profile: 'hybrid', smallest: SMALLEST }),
+    twin: loadTflite,
+    tolerance: INT8_TOLERANCE,
   },
 ];
