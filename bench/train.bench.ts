@@ -11,9 +11,6 @@ import { memoryGrowth, rerankerSetup } from './train/resources.ts';
 import { againstEager, againstKeras, lazyScale, type SpeedOptions } from './train/speed.ts';
 import type { Bench, BenchLine } from './types.ts';
 
-/** Where Keras is. */
-const KERAS = 'tensorflow';
-
 type Part = (options: SpeedOptions) => Promise<BenchLine | BenchLine[]>;
 
 const PARTS: Record<string, Part> = {
@@ -50,7 +47,7 @@ export const bench: Bench = {
     });
     const parts = (values.parts?.split(',') ?? Object.keys(PARTS)).map(partOf);
     const say = (message: string) => console.error(message);
-    const python = await ensurePython(KERAS, { onProgress: ({ message }) => say(message) });
+    const python = await ensurePython('tensorflow', { onProgress: ({ message }) => say(message) });
     await useBackend('tensorflow');
     const folder = await mkdtemp(join(tmpdir(), 'edgeloom-bench-'));
     const lines: BenchLine[] = [];

@@ -36,10 +36,12 @@ export class Batch {
       entryData: BigUint64Array;
       childData: DuckDBVector;
     };
+    // Once a row, not once an element: reading a bigint makes an object.
+    const entries = Uint32Array.from(entryData.subarray(0, 2 * this.rows), Number);
     return {
       values: asNumbers(childData, name),
-      start: (row) => Number(entryData[row * 2]!),
-      length: (row) => Number(entryData[row * 2 + 1]!),
+      start: (row) => entries[row * 2]!,
+      length: (row) => entries[row * 2 + 1]!,
     };
   }
 

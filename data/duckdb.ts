@@ -46,14 +46,18 @@ export class DuckDb {
   readonly #connection: DuckDBConnection;
   readonly #options: DuckDbOptions;
 
+  readonly #owner: boolean;
+
   private constructor(
     instance: DuckDBInstance,
     connection: DuckDBConnection,
     options: DuckDbOptions,
+    owner: boolean,
   ) {
     this.#instance = instance;
     this.#connection = connection;
     this.#options = options;
+    this.#owner = owner;
   }
 
   static async open(options: DuckDbOptions): Promise<DuckDb> {
@@ -64,7 +68,18 @@ export class DuckDb {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     });
-    return new DuckDb(instance, await instance.connect(), options);
+    return new DuckDb(instance, await instance.connect(), options, true);
+  }
+
+  /**
+   * Another connection to this database: statements of the two run at the same time, the memory limit
+   * is common, temporary tables and views are not. To be closed before this one.
+   * @param signal stops the statements of the new connection, as the database's own does
+   */
+  async connect(signal: AbortSignal): Promise<DuckDb> {
+    const both = this.#options.signal ? AbortSignal.any([this.#options.signal, signal]) : signal;
+    const options = { ...this.#options, signal: both };
+    return new DuckDb(this.#instance, await this.#instance.connect(), options, false);
   }
 
   /** Runs a statement. `message` is what progress says meanwhile. */
@@ -111,7 +126,7 @@ export class DuckDb {
 
   close(): void {
     this.#connection.closeSync();
-    this.#instance.closeSync();
+    if (this.#owner) this.#instance.closeSync();
   }
 
   async #watched<T>(message: string, work: () => Promise<T>): Promise<T> {

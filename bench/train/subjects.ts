@@ -19,6 +19,7 @@ export interface Opened {
   /** Compiled ones only. */
   info?: CompileInfo;
   setupMs?: number;
+  setupCpuMs?: number;
 }
 
 /** Threads within an operation; how many operations run at once is tried. */

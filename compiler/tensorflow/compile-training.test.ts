@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { drawGraph } from '../graph/draw.ts';
 import { printGraph } from '../graph/print.ts';
-import { numbersOf, startTensorflow } from '../testing/tensorflow.ts';
+import { startTensorflow } from '../testing/tensorflow.ts';
 import { statelessDropout } from '../trace/raw-op.ts';
 import { numbers } from './arithmetic.ts';
 import { type CompiledTraining, type CompileOptions, compileTraining } from './compile-training.ts';
@@ -170,48 +170,6 @@ describe.runIf(native)('compileTraining', { timeout: 120_000 }, () => {
     const kept = one!.filter((value) => value > 0).length / one!.length;
     expect(kept).toBeGreaterThan(0.5);
     expect(kept).toBeLessThan(0.7);
-  });
-
-  it('follows dense Adam with tables whose rows are mostly absent', async () => {
-    const rows = 400;
-    const random = numbersOf(3);
-    const start = () => ({
-      table: tf.randomUniform([rows, 3], -0.5, 0.5, 'float32', 4),
-      out: tf.tensor2d([[1], [-1], [0.5]]),
-    });
-    const options: CompileOptions = {
-      weights: start(),
-      inputs: { ids: { shape: ['batch', 2], dtype: 'int32' }, y: { shape: ['batch', 1] } },
-      loss: ({ ids, y }, { table, out }) => {
-        const gathered = tf.sum(tf.gather(table!, ids as tf.Tensor2D), 1);
-        const logits = tf.matMul(gathered as tf.Tensor2D, out as tf.Tensor2D);
-        return tf.losses.sigmoidCrossEntropy(y!, logits);
-      },
-      learningRate: 0.01,
-      weightDecay: 0.1,
-      clipNorm: 1,
-    };
-    const dense = await compile({ ...options, adam: 'exact' });
-    const lazy = await compile({ ...options, adam: 'lazy' });
-    expect(lazy.info.lazyTables).toEqual(['table']);
-    for (let step = 0; step < 300; step++) {
-      const ids = Int32Array.from({ length: 32 }, () => Math.floor(random() * rows));
-      const y = Float32Array.from({ length: 16 }, (_, i) => (ids[2 * i]! % 3 === 0 ? 1 : 0));
-      const fed = { ids: tf.tensor2d(ids, [16, 2], 'int32'), y: tf.tensor2d(y, [16, 1]) };
-      const losses = [dense.step(fed), lazy.step(fed)];
-      expect(Math.abs(losses[0]! - losses[1]!)).toBeLessThan(0.02);
-      tf.dispose(fed);
-    }
-    const [a, b] = [dense, lazy].map((compiled) => compiled.weights().table!.dataSync());
-    const before = options.weights.table!.dataSync();
-    let moved = 0;
-    let apart = 0;
-    a!.forEach((value, i) => {
-      moved += (value - before[i]!) ** 2;
-      apart += (value - b![i]!) ** 2;
-    });
-    // Without the moves of absent rows, rows lag behind by most of their way.
-    expect(Math.sqrt(apart / moved)).toBeLessThan(0.05);
   });
 
   it('can be printed and drawn, open sizes by name', async () => {

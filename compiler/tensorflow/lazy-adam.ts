@@ -10,20 +10,100 @@
  * dense Adam closely, unlike optimisers (tfa.LazyAdam, torch.SparseAdam) that let absent rows rest.
  */
 
-import { BETA1, BETA2, EPSILON, type Slots, type StepScalars } from './adam.ts';
+import { BETA1, BETA2, EPSILON, type StepScalars } from './adam.ts';
 import { NodeArithmetic } from './arithmetic.ts';
 import type { LazyNames } from './lazy-tables.ts';
 import { boolAttr, intAttr, type NodeDefs, type TfVariable, typeAttr } from './node-defs.ts';
 
-export interface LazySlots extends Slots {
-  /** Step up to which each row is up to date, float32 [rows]. */
-  last: TfVariable;
+export interface LazySlots {
+  weight: TfVariable;
+  /**
+   * [rows, 2D + 1] for a table of [rows, …D numbers]: m, v, and the step up to which the row is up to
+   * date. Side by side, because in a large table each variable costs another miss of the cache a row.
+   */
+  moments: TfVariable;
 }
 
 interface Rows {
   weight: string;
   m: string;
   v: string;
+}
+
+const FLOAT = { T: typeAttr('float32') };
+const sizeOf = (shape: readonly number[]): number =>
+  shape.reduce((product, size) => product * size, 1);
+
+/** The variable of a table's moments. */
+export const momentsOf = (defs: NodeDefs, name: string, { shape }: TfVariable): TfVariable =>
+  defs.variable(name, 'float32', [shape[0]!, 2 * sizeOf(shape.slice(1)) + 1]);
+
+/** Reshaped so that rows have the given inner shape; nothing where they are vectors. */
+function rowsAs(defs: NodeDefs, node: string, name: string, inner: readonly number[]): string {
+  return defs.add(name, 'Reshape', [node, defs.ints([-1, ...inner])], {
+    ...FLOAT,
+    Tshape: typeAttr('int32'),
+  });
+}
+
+/** Rows of moments as m and v in the table's shape, and the step as a column. */
+export function unpackMoments(
+  defs: NodeDefs,
+  scope: string,
+  { weight: { shape } }: LazySlots,
+  rows: string,
+): { m: string; v: string; last: string } {
+  const inner = shape.slice(1);
+  const width = sizeOf(inner);
+  const parts = defs.add(
+    `${scope}/parts`,
+    'SplitV',
+    [rows, defs.ints([width, width, 1]), defs.int(1)],
+    { ...FLOAT, Tlen: typeAttr('int32'), num_split: intAttr(3) },
+  );
+  const [m, v, last] = [parts, `${parts}:1`, `${parts}:2`] as const;
+  if (inner.length === 1) return { m, v, last };
+  return {
+    m: rowsAs(defs, m, `${scope}/m`, inner),
+    v: rowsAs(defs, v, `${scope}/v`, inner),
+    last,
+  };
+}
+
+/** The inverse. @param last the step of all rows, a scalar */
+export function packMoments(
+  defs: NodeDefs,
+  scope: string,
+  { weight: { shape } }: LazySlots,
+  { m, v, last }: { m: string; v: string; last: string },
+): string {
+  const inner = shape.slice(1);
+  const flat = (node: string, name: string) =>
+    inner.length === 1 ? node : rowsAs(defs, node, `${scope}/flat_${name}`, [sizeOf(inner)]);
+  const [flatM, flatV] = [flat(m, 'm'), flat(v, 'v')];
+  const column = defs.add(
+    `${scope}/column`,
+    'Slice',
+    [flatM, defs.ints([0, 0]), defs.ints([-1, 1])],
+    {
+      ...FLOAT,
+      Index: typeAttr('int32'),
+    },
+  );
+  const filled = defs.add(
+    `${scope}/steps`,
+    'Fill',
+    [
+      defs.add(`${scope}/sizes`, 'Shape', [column], { ...FLOAT, out_type: typeAttr('int32') }),
+      last,
+    ],
+    { T: typeAttr('float32'), index_type: typeAttr('int32') },
+  );
+  return defs.add(`${scope}/packed`, 'ConcatV2', [flatM, flatV, filled, defs.int(1)], {
+    ...FLOAT,
+    Tidx: typeAttr('int32'),
+    N: intAttr(3),
+  });
 }
 
 const RHO = BETA1 / Math.sqrt(BETA2);
@@ -108,11 +188,12 @@ export function lazyRows(
       batch_dims: intAttr(0),
       validate_indices: boolAttr(true),
     });
-  const { weight, m, v, last } = slots;
+  const { weight, moments } = slots;
   const f = new NodeArithmetic(defs, scope, 'float32');
   const rank = weight.shape.length;
-  const stored = { weight: gather(weight), m: gather(m), v: gather(v) };
-  const rows = broughtUp(f, stored, rank, gather(last), scalars.before, scalars);
+  const { last, ...stored } = unpackMoments(defs, scope, slots, gather(moments));
+  const old = { weight: gather(weight), ...stored };
+  const rows = broughtUp(f, old, rank, last, scalars.before, scalars);
   defs.add(names.rows, 'Identity', [rows.weight], { T: typeAttr('float32') });
   return { slots, unique, rows };
 }
@@ -141,35 +222,26 @@ export function lazyUpdate(
       [variable.name, unique, values, barrier],
       { dtype: typeAttr('float32'), Tindices: typeAttr('int32') },
     );
-  return [
-    scatter(slots.weight, weight),
-    scatter(slots.m, m),
-    scatter(slots.v, v),
-    scatter(slots.last, scalars.step),
-  ];
+  const packed = packMoments(defs, scope, slots, { m, v, last: scalars.step });
+  return [scatter(slots.weight, weight), scatter(slots.moments, packed)];
 }
 
 /** Brings whole tables up to date. @returns the writes */
 export function settleTable(
   defs: NodeDefs,
   scope: string,
-  { weight, m, v, last }: LazySlots,
+  slots: LazySlots,
   scalars: StepScalars,
 ): string[] {
   const f = new NodeArithmetic(defs, scope, 'float32');
-  const read = (variable: TfVariable) => defs.read(variable);
-  const stored = { weight: read(weight), m: read(m), v: read(v) };
-  const [rows] = last.shape as [number];
-  const now = broughtUp(f, stored, weight.shape.length, read(last), scalars.before, scalars);
-  const filled = defs.add(`${scope}/now`, 'Fill', [defs.ints([rows]), scalars.before], {
-    T: typeAttr('float32'),
-    index_type: typeAttr('int32'),
-  });
-  const after = [`^${now.weight}`, `^${now.m}`, `^${now.v}`];
+  const { weight, moments } = slots;
+  const { last, ...stored } = unpackMoments(defs, scope, slots, defs.read(moments));
+  const old = { weight: defs.read(weight), ...stored };
+  const now = broughtUp(f, old, weight.shape.length, last, scalars.before, scalars);
+  const packed = packMoments(defs, scope, slots, { ...now, last: scalars.before });
+  const after = [`^${now.weight}`, `^${packed}`];
   return [
     defs.write(`${scope}/write/${weight.name}`, weight, now.weight, after),
-    defs.write(`${scope}/write/${m.name}`, m, now.m, after),
-    defs.write(`${scope}/write/${v.name}`, v, now.v, after),
-    defs.write(`${scope}/write/${last.name}`, last, filled, after),
+    defs.write(`${scope}/write/${moments.name}`, moments, packed, after),
   ];
 }

@@ -24,7 +24,15 @@ import {
 import { NodeArithmetic } from './arithmetic.ts';
 import { emitGraph, openShape } from './emit.ts';
 import type { TfGraph } from './ir.ts';
-import { type LazySlots, lazyRows, lazyUpdate, settleTable } from './lazy-adam.ts';
+import {
+  type LazySlots,
+  lazyRows,
+  lazyUpdate,
+  momentsOf,
+  packMoments,
+  settleTable,
+  unpackMoments,
+} from './lazy-adam.ts';
 import { gradientName, type LazyTable, lazyTables } from './lazy-tables.ts';
 import { type End, NodeDefs, type TfVariable, typeAttr } from './node-defs.ts';
 import { partOf } from './part.ts';
@@ -92,7 +100,8 @@ class ProgramBuilder {
   readonly #input: ProgramInput;
   readonly #defs = new NodeDefs();
   readonly #slots = new Map<string, Slots>();
-  readonly #last = new Map<string, TfVariable>();
+  /** Of tables whose rows are updated one by one; all other weights have {@link #slots}. */
+  readonly #tables = new Map<string, LazySlots>();
   readonly #frozen = new Map<string, TfVariable>();
   /** Every weight, for graphs that read them. */
   readonly #weights = new Map<string, TfVariable>();
@@ -114,15 +123,13 @@ class ProgramBuilder {
     names.forEach((name, i) => {
       const variable = (kind: string) =>
         this.#defs.variable(`${kind}/${i}`, 'float32', trained[name]!);
-      const slots = { weight: variable('w'), m: variable('m'), v: variable('v') };
-      this.#slots.set(name, slots);
-      this.#weights.set(name, slots.weight);
+      const weight = variable('w');
+      this.#weights.set(name, weight);
+      if (this.#lazy.some((table) => table.weight === name)) {
+        const moments = momentsOf(this.#defs, `mv/${i}`, weight);
+        this.#tables.set(name, { weight, moments });
+      } else this.#slots.set(name, { weight, m: variable('m'), v: variable('v') });
     });
-    for (const { weight } of this.#lazy) {
-      const rows = trained[weight]![0]!;
-      const name = this.#slots.get(weight)!.weight.name.replace('w', 'last');
-      this.#last.set(weight, this.#defs.variable(name, 'float32', [rows]));
-    }
     Object.entries(frozen).forEach(([name, shape], i) => {
       const variable = this.#defs.variable(`f/${i}`, 'float32', shape);
       this.#frozen.set(name, variable);
@@ -133,8 +140,10 @@ class ProgramBuilder {
 
   build(): Program {
     const shared = this.#lazy.length === 0 ? this.#emit('graph', this.#input.graph) : undefined;
-    const trains = this.#slots.size > 0;
-    if (trains) this.#stepSignature(shared ?? this.#emit('train', this.#train));
+    const trained = Object.keys(this.#input.trained);
+    const trains = trained.length > 0;
+    // On rows of tables, indexes are fed though only the nodes around the graph read them.
+    if (trains) this.#stepSignature(shared ?? this.#emit('train', this.#train, [this.#train]));
     this.#functions(
       shared ??
         this.#emit(
@@ -154,29 +163,20 @@ class ProgramBuilder {
       lazy: this.#lazy.map(({ weight }) => weight),
       keys: {
         trained: Object.fromEntries(
-          [...this.#slots].map(([name, { weight, m, v }]) => [
-            name,
-            { w: keyOf(weight), m: keyOf(m), v: keyOf(v) },
-          ]),
+          trained.map((name, i) => [name, { w: `w${i}`, m: `m${i}`, v: `v${i}` }]),
         ),
         frozen: Object.fromEntries([...this.#frozen].map(([name, v]) => [name, keyOf(v)])),
       },
     };
   }
 
-  #lazySlots(weight: string): LazySlots {
-    return { ...this.#slots.get(weight)!, last: this.#last.get(weight)! };
+  #emit(scope: string, graph: TfGraph, parts = this.#partsOf(graph)): Emitted {
+    const input = { defs: this.#defs, scope, graph, parts, variables: this.#weights };
+    return { scope, graph, nodeOf: emitGraph(input) };
   }
 
-  #emit(scope: string, graph: TfGraph): Emitted {
-    const variables = this.#weights;
-    const { functions } = this.#input;
-    const parts = [stepPart(graph), ...functions.map((name) => functionPart(graph, name))];
-    return {
-      scope,
-      graph,
-      nodeOf: emitGraph({ defs: this.#defs, scope, graph, parts, variables }),
-    };
+  #partsOf(graph: TfGraph): TfGraph[] {
+    return [stepPart(graph), ...this.#input.functions.map((name) => functionPart(graph, name))];
   }
 
   #stepSignature(emitted: Emitted): void {
@@ -189,12 +189,12 @@ class ProgramBuilder {
     const rows = new Map(
       this.#lazy.map(({ weight, inputs, names }) => {
         const indices = inputs.map((input) => `${emitted.scope}/in/${input}`);
-        const slots = this.#lazySlots(weight);
+        const slots = this.#tables.get(weight)!;
         const own = `${scope}/rows/${slots.weight.name}`;
         return [weight, lazyRows(defs, own, slots, indices, names, scalars)];
       }),
     );
-    const weights = [...this.#slots.keys()];
+    const weights = Object.keys(this.#input.trained);
     const f = new NodeArithmetic(defs, `${scope}/clip`, 'float32');
     const raw = weights.map((weight) => output(gradientName(weight)));
     const gradients = clipped(f, raw, options.clipNorm, adam === 'exact');
@@ -272,7 +272,7 @@ class ProgramBuilder {
     const scalars = stepScalars(this.#defs, 'settle', this.#step, this.#input.options);
     // The rate that the last step had: no step is made here.
     const writes = this.#lazy.flatMap(({ weight }) => {
-      const slots = this.#lazySlots(weight);
+      const slots = this.#tables.get(weight)!;
       return settleTable(this.#defs, `settle/${slots.weight.name}`, slots, scalars);
     });
     this.#done('settle', {}, writes);
@@ -308,15 +308,16 @@ class ProgramBuilder {
 
   #assignTrained(): void {
     const defs = this.#defs;
-    const slots = [...this.#slots.values()].flatMap(({ weight, m, v }) => [weight, m, v]);
-    const { inputs, writes } = this.#into('assign', slots);
+    const plain = [...this.#slots.values()].flatMap(({ weight, m, v }) => [weight, m, v]);
+    const tables = [...this.#tables.values()].map(({ weight }) => weight);
+    const { inputs, writes } = this.#into('assign', [...plain, ...tables]);
     const step = defs.placeholder('assign/in/step', 'int32', []);
     const wide = defs.add('assign/step', 'Cast', [step], {
       SrcT: typeAttr('int32'),
       DstT: typeAttr('int64'),
     });
     writes.push(defs.write('assign/write/step', this.#step, wide));
-    writes.push(...this.#assignLast(step), ...this.#zeroSums());
+    writes.push(...this.#assignMoments(step, inputs), ...this.#zeroSums());
     this.#done('assign', { ...inputs, step: { node: step, type: 'int32', shape: [] } }, writes);
   }
 
@@ -333,19 +334,24 @@ class ProgramBuilder {
   }
 
   /** What is assigned is up to date. */
-  #assignLast(step: string): string[] {
-    if (this.#last.size === 0) return [];
+  #assignMoments(step: string, inputs: Record<string, End>): string[] {
+    if (this.#tables.size === 0) return [];
     const defs = this.#defs;
-    const now = defs.add('assign/now', 'Cast', [step], {
+    const last = defs.add('assign/now', 'Cast', [step], {
       SrcT: typeAttr('int32'),
       DstT: typeAttr('float32'),
     });
-    return [...this.#last.values()].map((last) => {
-      const filled = defs.add(`assign/fill/${last.name}`, 'Fill', [defs.ints(last.shape), now], {
-        T: typeAttr('float32'),
-        index_type: typeAttr('int32'),
-      });
-      return defs.write(`assign/write/${last.name}`, last, filled);
+    return [...this.#tables.values()].map((slots) => {
+      const { weight, moments } = slots;
+      const fed = (kind: string): string => {
+        const key = weight.name.replace('w/', kind);
+        const node = defs.placeholder(`assign/in/${key}`, 'float32', weight.shape);
+        inputs[key] = { node, type: 'float32', shape: weight.shape };
+        return node;
+      };
+      const parts = { m: fed('m'), v: fed('v'), last };
+      const packed = packMoments(defs, `assign/${moments.name}`, slots, parts);
+      return defs.write(`assign/write/${moments.name}`, moments, packed);
     });
   }
 
@@ -359,8 +365,19 @@ class ProgramBuilder {
           return [name.replace('/', ''), { node, type: 'float32', shape } satisfies End];
         }),
       );
-    const slots = [...this.#slots.values()];
-    defs.signature('weights', {}, out(slots.map(({ weight }) => weight)));
+    const trained = Object.keys(this.#input.trained).map((name) => this.#weights.get(name)!);
+    defs.signature('weights', {}, out(trained));
+    const moments: Record<string, End> = out(
+      [...this.#slots.values()].flatMap(({ m, v }) => [m, v]),
+    );
+    for (const slots of this.#tables.values()) {
+      const { weight, moments: packed } = slots;
+      const parts = unpackMoments(defs, `state/${packed.name}`, slots, defs.read(packed));
+      for (const kind of ['m', 'v'] as const) {
+        const end: End = { node: parts[kind], type: 'float32', shape: weight.shape };
+        moments[weight.name.replace('w/', kind)] = end;
+      }
+    }
     const narrow = defs.add('state/step', 'Cast', [defs.read(this.#step)], {
       SrcT: typeAttr('int64'),
       DstT: typeAttr('int32'),
@@ -369,7 +386,7 @@ class ProgramBuilder {
       'state',
       {},
       {
-        ...out(slots.flatMap(({ m, v }) => [m, v])),
+        ...moments,
         step: { node: narrow, type: 'int32', shape: [] },
       },
     );

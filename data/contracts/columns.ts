@@ -134,9 +134,3 @@ export const TABLE_COLUMNS: Record<TableName, Column[]> = {
   }),
   history: columns({ user_key: 'VARCHAR', as_of: 'BIGINT', item_ids: 'VARCHAR[]' }),
 };
-
-const quoted = (name: string): string => `"${name}"`;
-
-/** `"a" VARCHAR, "b" BIGINT`, for a `create table`. */
-export const columnList = (list: readonly Column[]): string =>
-  list.map((column) => `${quoted(column.name)} ${column.type}`).join(', ');

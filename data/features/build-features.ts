@@ -15,12 +15,14 @@ import { createFolderAtomic, writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { writeSafetensors } from '../../lib/safetensors.ts';
 import { DuckDb } from '../duckdb.ts';
+import { inLanes } from '../lanes.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
 import { type FeaturesConfig, featuresConfig } from './config.ts';
+import { countDays } from './day-rows.ts';
 import { encodeDecisions } from './encode-decisions.ts';
 import { encodeRerank, type RerankAccount } from './encode-rerank.ts';
 import { type FittedFeatures, fitFeatures } from './fit.ts';
-import { openSamples } from './open-samples.ts';
+import { openSamples, type Samples, viewDates } from './open-samples.ts';
 import { STATISTICS, userStatisticsOf } from './user-statistics.ts';
 
 export interface BuildFeaturesOptions extends RunOptions {
@@ -35,7 +37,7 @@ export interface BuildFeaturesOptions extends RunOptions {
   config?: Partial<FeaturesConfig>;
   /** DuckDB's memory limit. @default 1000 */
   memoryLimitMb?: number;
-  /** @default 2 */
+  /** Threads of fitting, and dates that are encoded at a time. @default 2 */
   threads?: number;
 }
 
@@ -87,7 +89,7 @@ export async function buildFeatures(options: BuildFeaturesOptions): Promise<Feat
       options.onProgress?.({ message: 'fitting features', fraction: 0 });
       const fitted = await fitFeatures(db, samples, trainDates, config);
       await writeFitted(staging, fitted);
-      return await encodeDates(db, staging, dates, fitted, config, options);
+      return await encodeDates(db, samples, staging, dates, fitted, config, options);
     } finally {
       db.close();
       await rm(work, { recursive: true, force: true });
@@ -115,66 +117,73 @@ async function writeFitted(folder: string, fitted: FittedFeatures): Promise<void
 
 async function encodeDates(
   db: DuckDb,
+  samples: Samples,
   folder: string,
   dates: readonly string[],
   fitted: FittedFeatures,
   config: FeaturesConfig,
-  { onProgress }: RunOptions,
+  { onProgress, threads = 2 }: BuildFeaturesOptions,
 ): Promise<FeaturesSummary> {
-  const numbering = { sample: 0, slate: 0, decision: 0 };
   const rerank: Record<string, RerankAccount> = {};
   const decisions: Record<string, number> = {};
-  const { total, decided, users } = await db.row<{ total: number; decided: number; users: number }>(
-    `select (select count(*) from rerank) as total,
-       (select count(*) from decision where arm is not null and propensity is not null) as decided,
-       len(enum_range(null::user_code)) as users`,
+  const days = await countDays(db, dates);
+  const rows = sumOf(days.map((day) => day.samples));
+  const decided = sumOf(days.map((day) => day.decisions));
+  const { users } = await db.row<{ users: number }>(
+    'select len(enum_range(null::user_code)) as users',
   );
   let done = 0;
-  for (const date of dates) {
-    const report = (rows: number) => {
-      done += rows;
-      onProgress?.({ message: `encoding ${date}`, fraction: done / (total + decided) });
+  await inLanes(db, threads, days, async (lane, day) => {
+    const { date } = day;
+    const report = (encoded: number) => {
+      done += encoded;
+      onProgress?.({ message: `encoding ${date}`, fraction: done / (rows + decided) });
     };
-    const file = `${date}.safetensors`;
-    rerank[date] = await encodeRerank(
-      db,
-      date,
-      join(folder, 'rerank', file),
-      fitted,
-      numbering,
-      report,
-    );
+    await viewDates(lane, samples, [date]);
+    const pathOf = (kind: string) => join(folder, kind, `${date}.safetensors`);
+    rerank[date] = await encodeRerank(lane, date, pathOf('rerank'), fitted, day, report);
     if (decided > 0) {
-      const path = join(folder, 'decisions', file);
-      decisions[date] = await encodeDecisions(db, date, path, fitted, numbering, report);
+      await encodeDecisions(lane, date, pathOf('decisions'), fitted, day, report);
+      decisions[date] = day.decisions;
     }
-    const { user, clicks, exposures, stats } = await userStatisticsOf(
-      db,
-      date,
-      config.stabilityDays,
-      users,
-    );
-    await writeSafetensors(
-      join(folder, 'user_stats', file),
-      {
-        user: { shape: [users], data: user },
-        clicks: { shape: [users], data: clicks },
-        exposures: { shape: [users], data: exposures },
-        stats: { shape: [users, STATISTICS.length], data: stats },
-      },
-      { names: JSON.stringify(STATISTICS), date },
-    );
-  }
+    await writeStatistics(lane, date, pathOf('user_stats'), config.stabilityDays, users);
+  });
   const summary: FeaturesSummary = {
     trainDates: fitted.spec.trainDates,
     dates: [...dates],
     users,
     items: fitted.places.length + 1,
-    rerank,
-    decisions,
-    rows: numbering.sample,
+    rerank: inOrder(rerank, dates),
+    decisions: inOrder(decisions, dates),
+    rows,
     absent: fitted.spec.absent,
   };
   await writeFileAtomic(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   return summary;
 }
+
+async function writeStatistics(
+  db: DuckDb,
+  date: string,
+  path: string,
+  stabilityDays: number,
+  users: number,
+): Promise<void> {
+  const { user, clicks, exposures, stats } = await userStatisticsOf(db, date, stabilityDays, users);
+  await writeSafetensors(
+    path,
+    {
+      user: { shape: [users], data: user },
+      clicks: { shape: [users], data: clicks },
+      exposures: { shape: [users], data: exposures },
+      stats: { shape: [users, STATISTICS.length], data: stats },
+    },
+    { names: JSON.stringify(STATISTICS), date },
+  );
+}
+
+const sumOf = (counts: readonly number[]): number => counts.reduce((sum, n) => sum + n, 0);
+
+/** Dates are encoded side by side; the summary names them in order. */
+const inOrder = <T>(byDate: Record<string, T>, dates: readonly string[]): Record<string, T> =>
+  Object.fromEntries(dates.filter((date) => date in byDate).map((date) => [date, byDate[date]!]));

@@ -1,12 +1,13 @@
 /** Request decisions of a date as tensors. */
 import type { DuckDb } from '../duckdb.ts';
+import type { DayRows } from './day-rows.ts';
 import {
   copyNumbers,
   element,
   encodeContext,
-  encodeIds,
   encodeSequence,
   idColumns,
+  idEncoder,
   type SequenceSpec,
   sequenceColumns,
 } from './encode-parts.ts';
@@ -48,21 +49,17 @@ function columnsOf(fitted: FittedFeatures): Record<string, ColumnSpec> {
   };
 }
 
-/** Writes the decisions of `date` that have an arm and a propensity; returns how many. */
+/** Writes the decisions of `date` that have an arm and a propensity; numbered on from `firstDecision`. */
 export async function encodeDecisions(
   db: DuckDb,
   date: string,
   path: string,
   fitted: FittedFeatures,
-  numbering: { decision: number },
+  { decisions, firstDecision }: DayRows,
   onRows: (rows: number) => void,
-): Promise<number> {
-  const { n } = await db.row<{ n: number }>(
-    `select count(*) as n from decision
-     where date = $date::date and arm is not null and propensity is not null`,
-    { date },
-  );
-  const file = await TensorFile.create(path, n, columnsOf(fitted), BATCH_ROWS);
+): Promise<void> {
+  const file = await TensorFile.create(path, decisions, columnsOf(fitted), BATCH_ROWS);
+  let next = firstDecision;
   const dayNumber = Date.parse(date) / 86_400_000;
   const length = fitted.spec.sizes.unexposed;
   try {
@@ -71,13 +68,13 @@ export async function encodeDecisions(
       const { buffers } = file;
       const unexposed = batch.lists('unexposed_item');
       const time = batch.numbers('decision_ts');
+      const encodeIds = idEncoder(buffers, 'unexposed', fitted.catalogue);
       for (let row = 0; row < batch.rows; row++) {
-        buffers.decision![row] = numbering.decision++;
+        buffers.decision![row] = next++;
         buffers.date![row] = dayNumber;
         for (let k = 0; k < Math.min(length, unexposed.length(row)); k++) {
           const at = row * length + k;
-          const place = element(unexposed, row, k);
-          encodeIds(buffers, 'unexposed', at, place, time[row]!, fitted.catalogue);
+          encodeIds(at, element(unexposed, row, k), time[row]!);
           buffers.unexposed_mask![at] = 1;
         }
       }
@@ -96,5 +93,4 @@ export async function encodeDecisions(
     await file.abandon();
     throw error;
   }
-  return n;
 }

@@ -13,20 +13,23 @@ const ids = ['item', 'category', 'brand', 'creator'] as const;
 export const idColumns = (prefix: string, length: number): Record<string, ColumnSpec> =>
   Object.fromEntries(ids.map((id) => [`${prefix}_${id}`, { dtype: 'I32', shape: [length] }]));
 
-/** Writes the id columns of one item. */
-export function encodeIds(
+/** Writes the id columns of the item at `place` of the catalogue, as it was at `time`. */
+export function idEncoder(
   buffers: Buffers,
   prefix: string,
-  at: number,
-  place: number,
-  time: number,
   catalogue: Catalogue,
-): void {
-  const { category, brand, creator } = catalogue.at(place, time);
-  buffers[`${prefix}_item`]![at] = catalogue.rows[place] ?? 0;
-  buffers[`${prefix}_category`]![at] = category;
-  buffers[`${prefix}_brand`]![at] = brand;
-  buffers[`${prefix}_creator`]![at] = creator;
+): (at: number, place: number, time: number) => void {
+  const item = buffers[`${prefix}_item`]!;
+  const category = buffers[`${prefix}_category`]!;
+  const brand = buffers[`${prefix}_brand`]!;
+  const creator = buffers[`${prefix}_creator`]!;
+  return (at, place, time) => {
+    const attributes = catalogue.at(place, time);
+    item[at] = catalogue.rows[place] ?? 0;
+    category[at] = attributes.category;
+    brand[at] = attributes.brand;
+    creator[at] = attributes.creator;
+  };
 }
 
 /** A sequence of behaviours: how it is declared and how long it may be. */
@@ -68,6 +71,7 @@ export function encodeSequence(
   const knownOut = buffers[`${prefix}_known`]!;
   const decayOut = buffers[`${prefix}_decay`]!;
   const actionOut = buffers[`${prefix}_action`]!;
+  const encodeIds = idEncoder(buffers, prefix, catalogue);
   const width = actions.length;
   actionOut.fill(-1);
   decayOut.fill(-1);
@@ -76,7 +80,7 @@ export function encodeSequence(
     for (let k = 0; k < n; k++) {
       const at = row * length + k;
       const now = time[row]!;
-      encodeIds(buffers, prefix, at, element(items, row, k), now, catalogue);
+      encodeIds(at, element(items, row, k), now);
       mask[at] = 1;
       decayOut[at] = bucketOf(decay.boundariesMs, now - element(ended, row, k));
       if (element(known, row, k) !== 1) continue;

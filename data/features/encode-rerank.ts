@@ -1,14 +1,15 @@
 /** Rerank samples of a date as tensors. */
 import type { DuckDb } from '../duckdb.ts';
 import type { Batch } from '../duckdb-columns.ts';
+import type { DayRows } from './day-rows.ts';
 import {
   type Buffers,
   copyNumbers,
   element,
   encodeContext,
-  encodeIds,
   encodeSequence,
   idColumns,
+  idEncoder,
   type SequenceSpec,
   sequenceColumns,
 } from './encode-parts.ts';
@@ -21,12 +22,6 @@ import { type ColumnSpec, TensorFile } from './tensor-file.ts';
 
 /** Rows that DuckDB hands out at a time. */
 export const BATCH_ROWS = 2048;
-
-/** Where the numbering of samples and slates goes on. */
-export interface Numbering {
-  sample: number;
-  slate: number;
-}
 
 export interface RerankAccount {
   rows: number;
@@ -71,22 +66,18 @@ function columnsOf(fitted: FittedFeatures): Record<string, ColumnSpec> {
   };
 }
 
-/** Writes the samples of `date` that exposed something; numbers them on from `numbering`. */
+/** Writes the samples of `date` that exposed something, numbered on from `firstSample`, `firstSlate`. */
 export async function encodeRerank(
   db: DuckDb,
   date: string,
   path: string,
   fitted: FittedFeatures,
-  numbering: Numbering,
+  { samples, firstSample, firstSlate }: DayRows,
   onRows: (rows: number) => void,
 ): Promise<RerankAccount> {
-  const { n, slates } = await db.row<{ n: number; slates: number }>(
-    `select count(*) as n, count(distinct slate_id) as slates from rerank
-     where date = $date::date and list_sum(label_exposed) > 0`,
-    { date },
-  );
-  const account: RerankAccount = { rows: n, exposures: 0, clicks: 0, longs: 0, likes: 0 };
-  const file = await TensorFile.create(path, n, columnsOf(fitted), BATCH_ROWS);
+  const account: RerankAccount = { rows: samples, exposures: 0, clicks: 0, longs: 0, likes: 0 };
+  const file = await TensorFile.create(path, samples, columnsOf(fitted), BATCH_ROWS);
+  let next = firstSample;
   const dayNumber = Date.parse(date) / 86_400_000;
   try {
     const parameters = { date, ...knownTexts(fitted.spec) };
@@ -94,8 +85,8 @@ export async function encodeRerank(
       const { buffers } = file;
       const slate = batch.numbers('slate');
       for (let row = 0; row < batch.rows; row++) {
-        buffers.sample![row] = numbering.sample++;
-        buffers.slate![row] = numbering.slate + slate[row]! - 1;
+        buffers.sample![row] = next++;
+        buffers.slate![row] = firstSlate + slate[row]! - 1;
         buffers.date![row] = dayNumber;
       }
       copyNumbers(batch, 'user', buffers.user!);
@@ -113,7 +104,6 @@ export async function encodeRerank(
     await file.abandon();
     throw error;
   }
-  numbering.slate += slates;
   return account;
 }
 
@@ -134,13 +124,16 @@ function encodeCandidates(
     total: `${name}s` as 'clicks' | 'longs' | 'likes',
   }));
   const time = batch.numbers('decision_ts');
+  const encodeIds = idEncoder(buffers, 'cand', catalogue);
+  const dense = buffers.cand_dense!;
+  const width = spec.dense.length;
   buffers.cand_position!.fill(-1);
   for (let row = 0; row < batch.rows; row++) {
     const n = Math.min(N, items.length(row));
     for (let k = 0; k < n; k++) {
       const at = row * N + k;
       const place = element(items, row, k);
-      encodeIds(buffers, 'cand', at, place, time[row]!, catalogue);
+      encodeIds(at, place, time[row]!);
       buffers.cand_mask![at] = 1;
       buffers.cand_position![at] = element(positions, row, k);
       buffers.popularity![at] = popularity[place]!;
@@ -157,7 +150,7 @@ function encodeCandidates(
     spec.dense.forEach((feature, f) => {
       const values = denseColumn(feature, raw[feature.source]);
       for (let k = 0; k < n; k++) {
-        buffers.cand_dense![(row * N + k) * spec.dense.length + f] = values[k]!;
+        dense[(row * N + k) * width + f] = values[k]!;
       }
     });
   }

@@ -3,7 +3,7 @@ import type { DenseFeature, FeatureSpec } from '../contracts/feature-spec.ts';
 import type { DuckDb } from '../duckdb.ts';
 import type { ListColumn } from '../duckdb-columns.ts';
 import type { Catalogue } from './catalogue.ts';
-import { subtractMean, transformed } from './interpret.ts';
+import { transformedColumn } from './interpret.ts';
 import { featuresSql } from './open-samples.ts';
 
 type Source = DenseFeature['source'];
@@ -85,8 +85,7 @@ export async function fitDense(
     for (let row = 0; row < batch.rows; row++) {
       const raw = rawCandidates(items, scores, row, time[row]!, catalogue);
       wanted.forEach((plan, f) => {
-        const values = raw[plan.source].map((value) => transformed(plan.transform, value));
-        if (plan.relative) subtractMean(values);
+        const values = transformedColumn(plan, raw[plan.source]);
         for (const value of values) if (!Number.isNaN(value)) moments[f]!.add(value);
       });
     }

@@ -54,14 +54,27 @@ export function subtractMean(values: Float64Array): void {
   for (let i = 0; i < values.length; i++) values[i] = values[i]! - mean;
 }
 
+/** A dense feature before standardisation, over a slate's candidates; NaN where unknown. */
+export function transformedColumn(
+  { transform, relative }: Pick<DenseFeature, 'transform' | 'relative'>,
+  raw: ArrayLike<number>,
+): Float64Array {
+  const values = new Float64Array(raw.length);
+  for (let i = 0; i < values.length; i++) values[i] = transformed(transform, raw[i]!);
+  if (relative) subtractMean(values);
+  return values;
+}
+
 /**
  * One dense feature over a slate's candidates.
  * @param raw the source per candidate, NaN where unknown
  */
 export function denseColumn(feature: DenseFeature, raw: ArrayLike<number>): Float64Array {
-  const values = Float64Array.from(raw, (value) => transformed(feature.transform, value));
-  if (feature.relative) subtractMean(values);
-  return values.map((value) =>
-    Number.isNaN(value) ? feature.missing : (value - feature.mean) / feature.std,
-  );
+  const values = transformedColumn(feature, raw);
+  const { mean, std, missing } = feature;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    values[i] = Number.isNaN(value) ? missing : (value - mean) / std;
+  }
+  return values;
 }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { listFiles } from '../../lib/files.ts';
 import { type DuckDb, sqlText } from '../duckdb.ts';
+import { fileLiteral } from '../file-literal.ts';
 import { TABLE_COLUMNS, USER_DAY_COLUMNS, viewSql } from '../stitch/lake-schema.ts';
 import { DECISION_COLUMNS, RERANK_COLUMNS } from '../stitch/sample-schema.ts';
 
@@ -22,6 +23,13 @@ const samplesSummary = z.looseObject({
 });
 export type SamplesSummary = z.infer<typeof samplesSummary>;
 
+/** A samples folder: its summary and files. */
+export interface Samples extends SamplesSummary {
+  dir: string;
+  /** Paths in the folder. */
+  files: readonly string[];
+}
+
 export const featuresSql = (name: string): Promise<string> =>
   readFile(new URL(`../sql/features/${name}.sql`, import.meta.url), 'utf8');
 
@@ -36,7 +44,7 @@ export async function openSamples(
   samplesDir: string,
   dates: readonly string[],
   trainDates: readonly string[],
-): Promise<SamplesSummary> {
+): Promise<Samples> {
   let summary: SamplesSummary;
   let files: string[];
   try {
@@ -55,21 +63,36 @@ export async function openSamples(
       { cause: error },
     );
   }
-  const of = (kind: string, chosen: readonly string[]) =>
-    files
-      .filter((path) => chosen.some((date) => path.startsWith(`${kind}/date=${date}/`)))
-      .map((path) => join(samplesDir, path));
-  await db.run(viewSql('rerank', RERANK_COLUMNS, of('rerank', dates)));
-  await db.run(viewSql('decision', DECISION_COLUMNS, of('decisions', dates)));
-  await db.run(viewSql('train_rerank', RERANK_COLUMNS, of('rerank', trainDates)));
-  await db.run(viewSql('train_decision', DECISION_COLUMNS, of('decisions', trainDates)));
+  const samples: Samples = { ...summary, dir: samplesDir, files };
+  await db.run(viewSql('train_rerank', RERANK_COLUMNS, filesOf(samples, 'rerank', trainDates)));
+  await db.run(
+    viewSql('train_decision', DECISION_COLUMNS, filesOf(samples, 'decisions', trainDates)),
+  );
   await db.run(viewSql('items', TABLE_COLUMNS.items, [join(samplesDir, 'items.parquet')]));
-  await db.run(viewSql('user_day', USER_DAY_COLUMNS, [join(samplesDir, 'user_days.parquet')]));
   await makeEnum(db, 'item_code', 'item_id', 'items');
-  await makeEnum(db, 'user_code', 'user_key', 'user_day');
-  await db.run(await featuresSql('macros'));
-  return summary;
+  await makeEnum(db, 'user_code', 'user_key', `read_parquet(${fileLiteral(userDays(samples))})`);
+  await viewDates(db, samples, dates);
+  return samples;
 }
+
+/** Defines on a connection what encoding reads: macros, `user_day`, and `rerank`, `decision` of `dates`. */
+export async function viewDates(
+  db: DuckDb,
+  samples: Samples,
+  dates: readonly string[],
+): Promise<void> {
+  await db.run(viewSql('rerank', RERANK_COLUMNS, filesOf(samples, 'rerank', dates)));
+  await db.run(viewSql('decision', DECISION_COLUMNS, filesOf(samples, 'decisions', dates)));
+  await db.run(viewSql('user_day', USER_DAY_COLUMNS, [userDays(samples)]));
+  await db.run(await featuresSql('macros'));
+}
+
+const userDays = ({ dir }: Samples): string => join(dir, 'user_days.parquet');
+
+const filesOf = ({ dir, files }: Samples, kind: string, dates: readonly string[]): string[] =>
+  files
+    .filter((path) => dates.some((date) => path.startsWith(`${kind}/date=${date}/`)))
+    .map((path) => join(dir, path));
 
 /** A type with every distinct text of a column, in sorted order. */
 async function makeEnum(db: DuckDb, type: string, column: string, table: string): Promise<void> {

@@ -21,9 +21,9 @@ export const PARTITION_COLUMNS: Column[] = [
 
 export const eventTable = (type: EventType): string => `event_${type}`;
 
-export async function createEventTables(staging: Staging): Promise<void> {
+export function createEventTables(staging: Staging): void {
   for (const type of EVENT_TYPES) {
-    await staging.createTable(eventTable(type), [...PARTITION_COLUMNS, ...EVENT_COLUMNS[type]]);
+    staging.createTable(eventTable(type), [...PARTITION_COLUMNS, ...EVENT_COLUMNS[type]]);
   }
 }
 
@@ -80,8 +80,8 @@ export class EventSink implements RowSink {
     return this.#staging.nextRow;
   }
 
-  rewind(mark: number): Promise<void> {
-    return this.#staging.rewind(mark);
+  rewind(mark: number): void {
+    this.#staging.rewind(mark);
   }
 
   #clockDefect(event: DeviceEvent): { reason: RejectReason; detail: string } | undefined {

@@ -26,7 +26,7 @@ import {
   reasonsOf,
   sumOf,
 } from './account.ts';
-import { type DuplicateCounts, removeDuplicates } from './duplicates.ts';
+import { type DuplicateCounts, findDuplicates } from './duplicates.ts';
 import { createEventTables, EventSink, eventTable } from './event-sink.ts';
 import { countStored, countTable, writeEvents, writeTable } from './lake.ts';
 import { type LogFile, type LogFolder, openLogFolder } from './log-folder.ts';
@@ -130,16 +130,15 @@ class IngestRun {
   }
 
   async #writeEvents(reading: Reading, facts: RejectFacts): Promise<IngestSummary> {
-    const { db } = this.#staging;
     const tables = EVENT_TYPES.map(eventTable);
-    const duplicates = await removeDuplicates(this.#staging, tables, ['event_id'], reading.starts);
-    const { signal, onProgress } = this.#settings;
-    await writeEvents(db, this.#lakeDir, {
-      signal,
+    const duplicates = await findDuplicates(this.#staging, tables, ['event_id'], reading.starts);
+    const { threads, onProgress } = this.#settings;
+    await writeEvents(this.#staging, this.#lakeDir, {
+      threads,
       onProgress: ({ message, fraction = 0 }) =>
         onProgress?.({ message, fraction: 0.75 + 0.25 * fraction }),
     });
-    const stored = await countStored(db, this.#lakeDir);
+    const stored = await countStored(this.#staging.db, this.#lakeDir);
     const byFile = fileBalances(reading, duplicates, facts);
     const balance = checkedBalance(byFile, stored.total, duplicates, 'the events');
     const byType: IngestSummary['byType'] = {};
@@ -167,17 +166,16 @@ class IngestRun {
     reading: Reading,
     facts: RejectFacts,
   ): Promise<Balance & { byFile: FileBalance[] }> {
-    const { db } = this.#staging;
     const name = stagedTable(table);
-    const duplicates = await removeDuplicates(
+    const duplicates = await findDuplicates(
       this.#staging,
       [name],
       TABLE_KEYS[table],
       reading.starts,
     );
-    await writeTable(db, this.#lakeDir, table);
+    await writeTable(this.#staging, this.#lakeDir, table);
     const byFile = fileBalances(reading, duplicates, facts);
-    const stored = await countTable(db, this.#lakeDir, table);
+    const stored = await countTable(this.#staging.db, this.#lakeDir, table);
     return { ...checkedBalance(byFile, stored, duplicates, `the table ${table}`), byFile };
   }
 }
@@ -224,12 +222,12 @@ async function fillLake(
   const staging = await Staging.open({ ...settings, workDir });
   let summary: IngestSummary;
   try {
-    await createEventTables(staging);
-    await createTables(staging);
+    createEventTables(staging);
+    createTables(staging);
     const run = new IngestRun(settings, logs, { lakeDir, workDir }, { keys, staging, rejects });
     summary = await run.run();
   } finally {
-    await staging.close();
+    staging.close();
     await rejects.close();
   }
   await rm(workDir, { recursive: true });

@@ -28,7 +28,7 @@ export interface RowSink {
   breathe(): Promise<void>;
   /** Where the sink stands, and how to get back there. */
   mark(): number;
-  rewind(mark: number): Promise<void>;
+  rewind(mark: number): void;
 }
 
 export interface FileAccount {
@@ -240,7 +240,7 @@ export async function readFileRows(
   const ending = await read(first);
   if (ending.kind === 'whole' || ending.kind === 'truncated') return first.account;
   // Altered bytes: take back what was stored and read again, storing the verified part only.
-  await sink.rewind(sinkMark);
+  sink.rewind(sinkMark);
   await rejects.rewind(rejectMark);
   const second = new FilePass(file, sink, rejects, ending);
   await read(second, ending);

@@ -1,16 +1,12 @@
 /**
- * Where accepted rows wait for the lake: one DuckDB table per kind of row, in a file beside the
- * output.
- *
- * Rows come as JSON text, are collected to batches, and DuckDB reads each batch with typed columns.
- * That is faster than appending values one by one through the addon, and DuckDB's threads work while
- * this one parses the next batch. `row_no` numbers the rows of the run in reading order.
+ * Where accepted rows wait for the lake: files of JSON lines beside the output, by kind of row, which
+ * DuckDB reads with typed columns. They are read once for the keys and once to be sorted: a table in
+ * between would cost more than it saves. `row_no` numbers the rows of the run in reading order.
  */
-import { open, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EdgeloomError } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
-import { type Column, columnList } from '../contracts/columns.ts';
+import type { Column } from '../contracts/columns.ts';
 import { DuckDb, sqlText } from '../duckdb.ts';
 import { fileLiteral } from '../file-literal.ts';
 import { writeAll } from '../write-all.ts';
@@ -42,6 +38,9 @@ interface Table {
   name: string;
   columns: Column[];
   rows: RowBuffer;
+  /** What was flushed. */
+  files: string[];
+  longestRow: number;
 }
 
 export interface StagingOptions extends RunOptions {
@@ -55,44 +54,27 @@ export class Staging {
   readonly db: DuckDb;
   readonly #workDir: string;
   readonly #tables = new Map<string, Table>();
+  /** Row numbers that were taken back, both ends included. */
+  readonly #withdrawn: [first: number, last: number][] = [];
   #bytes = 0;
   #batch = 0;
   #nextRow = 0;
-  #inFlight: Promise<void> = Promise.resolve();
-  #failure: { error: unknown } | undefined;
 
   private constructor(db: DuckDb, workDir: string) {
     this.db = db;
     this.#workDir = workDir;
   }
 
-  /** @throws EdgeloomError `bad-output-path` */
   static async open(options: StagingOptions): Promise<Staging> {
     const { workDir } = options;
-    // DuckDB puts the name of its log before the mark, as in an address: the folder would not exist.
-    if (workDir.includes('?')) {
-      throw new EdgeloomError({
-        code: 'bad-output-path',
-        what: 'DuckDB cannot keep a database in a folder with a question mark in its path',
-        where: workDir,
-        fix: 'choose an output folder without one',
-        exitCode: 2,
-      });
-    }
     const db = await DuckDb.open({ ...options, tempDir: join(workDir, 'spill') });
-    const staging = new Staging(db, workDir);
-    await db.run(`attach ${sqlText(join(workDir, 'staging.duckdb'))} as staging`);
-    await db.run('use staging');
-    // Nothing here outlives the run.
-    await db.run('set preserve_insertion_order = true');
-    return staging;
+    return new Staging(db, workDir);
   }
 
   /** Makes a table for rows with these columns; `row_no` is added. */
-  async createTable(name: string, columns: readonly Column[]): Promise<void> {
+  createTable(name: string, columns: readonly Column[]): void {
     const all = [ROW_NO, ...columns];
-    await this.db.run(`create table "${name}" (${columnList(all)})`);
-    this.#tables.set(name, { name, columns: all, rows: new RowBuffer() });
+    this.#tables.set(name, { name, columns: all, rows: new RowBuffer(), files: [], longestRow: 0 });
   }
 
   /** The number that the next row will get. */
@@ -111,68 +93,50 @@ export class Staging {
     this.#bytes += rows.bytes - before;
   }
 
-  /** Starts loading a batch when it is full; waits only for the batch before it. */
+  /** Writes out what has come together once it is worth it. */
   async breathe(): Promise<void> {
-    if (this.#bytes >= BATCH_BYTES) await this.#startLoading();
+    if (this.#bytes >= BATCH_BYTES) await this.flush();
   }
 
-  /** Waits until every row is in its table. */
+  /** Writes out every row. */
   async flush(): Promise<void> {
-    await this.#startLoading();
-    await this.#settled();
-  }
-
-  /** Takes back the rows from number `row` on. */
-  async rewind(row: number): Promise<void> {
-    await this.flush();
-    for (const name of this.#tables.keys()) {
-      await this.db.run(`delete from "${name}" where row_no >= ${row}`);
-    }
-    this.#nextRow = row;
-  }
-
-  async close(): Promise<void> {
-    try {
-      await this.#inFlight;
-    } finally {
-      this.db.close();
-    }
-  }
-
-  async #startLoading(): Promise<void> {
-    await this.#settled();
-    const batches = [...this.#tables.values()]
-      .filter((table) => table.rows.rows > 0)
-      .map((table) => ({ ...table }));
-    for (const table of this.#tables.values()) table.rows = new RowBuffer();
-    this.#bytes = 0;
-    this.#inFlight = this.#load(batches).catch((error: unknown) => {
-      this.#failure = { error };
-    });
-  }
-
-  async #settled(): Promise<void> {
-    await this.#inFlight;
-    if (this.#failure) throw this.#failure.error;
-  }
-
-  async #load(batches: Table[]): Promise<void> {
     const batch = this.#batch++;
-    for (const { name, columns, rows } of batches) {
+    for (const table of this.#tables.values()) {
+      const { name, rows } = table;
+      if (rows.rows === 0) continue;
       const path = join(this.#workDir, `${name}-${batch}.ndjson`);
       await writePieces(path, rows.pieces());
-      const objectBytes = Math.max(MIN_OBJECT_BYTES, rows.longestRow + 1);
-      const types = columns.map((column) => `${sqlText(inJson(column))}: ${sqlText(column.type)}`);
-      const read =
-        `read_json(${fileLiteral(path)}, format = 'newline_delimited', ` +
-        `maximum_object_size = ${objectBytes}, columns = {${types.join(', ')}})`;
-      const selected = columns.map((column) => `"${inJson(column)}"`).join(', ');
-      await this.db.run(
-        `insert into "${name}" select ${selected} from ${read}`,
-        {},
-        'loading rows',
-      );
-      await rm(path);
+      table.files.push(path);
+      table.longestRow = Math.max(table.longestRow, rows.longestRow);
+      table.rows = new RowBuffer();
     }
+    this.#bytes = 0;
+  }
+
+  /** Takes back the rows from number `row` on. Their numbers are not given again. */
+  rewind(row: number): void {
+    if (this.#nextRow > row) this.#withdrawn.push([row, this.#nextRow - 1]);
+  }
+
+  /** A relation with the rows of a table, as far as they are flushed; undefined when it has none. */
+  source(table: string): string | undefined {
+    const { columns, files, longestRow } = this.#tables.get(table)!;
+    if (files.length === 0) return undefined;
+    const objectBytes = Math.max(MIN_OBJECT_BYTES, longestRow + 1);
+    const types = columns.map((column) => `${sqlText(inJson(column))}: ${sqlText(column.type)}`);
+    const selected = columns.map((column) =>
+      inJson(column) === column.name
+        ? `"${column.name}"`
+        : `"${inJson(column)}" as "${column.name}"`,
+    );
+    const kept = this.#withdrawn.map(([first, last]) => `row_no not between ${first} and ${last}`);
+    return `(select ${selected.join(', ')}
+  from read_json([${files.map(fileLiteral).join(', ')}], format = 'newline_delimited',
+    maximum_object_size = ${objectBytes}, columns = {${types.join(', ')}})
+  where ${kept.join(' and ') || 'true'})`;
+  }
+
+  close(): void {
+    this.db.close();
   }
 }

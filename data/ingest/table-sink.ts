@@ -23,9 +23,9 @@ export const TABLE_KEYS: Record<TableName, string[]> = {
 
 export const stagedTable = (table: TableName): string => `table_${table}`;
 
-export async function createTables(staging: Staging): Promise<void> {
+export function createTables(staging: Staging): void {
   for (const table of TABLE_NAMES) {
-    await staging.createTable(stagedTable(table), TABLE_COLUMNS[table]);
+    staging.createTable(stagedTable(table), TABLE_COLUMNS[table]);
   }
 }
 
@@ -64,7 +64,7 @@ export class TableSink implements RowSink {
     return this.#staging.nextRow;
   }
 
-  rewind(mark: number): Promise<void> {
-    return this.#staging.rewind(mark);
+  rewind(mark: number): void {
+    this.#staging.rewind(mark);
   }
 }

@@ -28,6 +28,14 @@ const STEPS = [
   'seen_item',
 ] as const;
 
+/** Wide tables that no later statement reads: with two lanes, what lies about counts twice. */
+const LAST_READ: Partial<Record<(typeof STEPS)[number], readonly string[]>> = {
+  exposure_before: ['exposure_block', 'exposure_entry'],
+  page_view_before: ['page_view_block', 'page_view_entry', 'moment'],
+  decision_sample: ['exposure_before', 'page_view_before', 'next_exposure'],
+  user_day: STITCHED_TYPES.map((type) => `lake_${type}`),
+};
+
 export interface WorkFolders {
   /** Where the samples go. */
   out: string;
@@ -60,20 +68,25 @@ interface UserRange {
   last: string;
 }
 
-/** Views `lake_<type>` over the given files, one for every type that stitching reads. */
+/** Views `<prefix>_<type>` over the given files, one for every type that stitching reads. */
 export async function viewTypes(
   db: DuckDb,
   files: readonly LakeFile[],
-  users?: UserRange,
+  prefix = 'lake',
 ): Promise<void> {
   for (const type of STITCHED_TYPES) {
     const paths = files.filter((file) => file.type === type).map((file) => file.path);
-    const view = viewSql(`lake_${type}`, EVENT_COLUMNS[type], paths);
-    const range =
-      users && paths.length > 0
-        ? ` where user_key between ${sqlText(users.first)} and ${sqlText(users.last)}`
-        : '';
-    await db.run(view + range);
+    await db.run(viewSql(`${prefix}_${type}`, EVENT_COLUMNS[type], paths));
+  }
+}
+
+/** Tables `lake_<type>` with the events of some users: every statement of a part reads them. */
+async function loadEvents(db: DuckDb, { first, last }: UserRange): Promise<void> {
+  for (const type of STITCHED_TYPES) {
+    await db.createTable(
+      `lake_${type}`,
+      `select * from file_${type} where user_key between ${sqlText(first)} and ${sqlText(last)}`,
+    );
   }
 }
 
@@ -90,15 +103,18 @@ export async function stitchBucket(
   eventsPerPart: number,
 ): Promise<StitchCounts> {
   const files = lake.files.filter((file) => file.bucket === bucket);
-  await viewTypes(db, files);
+  await viewTypes(db, files, 'file');
   await makeTable(db, 'user_part', { events: eventsPerPart });
   const ranges = await db.rows<UserRange & { part: number }>(
     'select * from user_part order by part',
   );
   const counts = emptyCounts();
   for (const [part, users] of ranges.entries()) {
-    await viewTypes(db, files, users);
-    for (const table of STEPS) await makeTable(db, table, parameters);
+    await loadEvents(db, users);
+    for (const table of STEPS) {
+      await makeTable(db, table, parameters);
+      for (const read of LAST_READ[table] ?? []) await db.run(`drop table "${read}"`);
+    }
     await writeByDate(db, 'rerank_sample', join(out, 'rerank'), bucket, part);
     await writeByDate(db, 'decision_sample', join(out, 'decisions'), bucket, part);
     const name = `${bucket}-${part}.parquet`;

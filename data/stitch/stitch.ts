@@ -11,6 +11,7 @@ import { EdgeloomError } from '../../lib/errors.ts';
 import { createFolderAtomic, listFiles, writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { DuckDb, textList } from '../duckdb.ts';
+import { inLanes } from '../lanes.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
 import {
   copySql,
@@ -47,7 +48,7 @@ export interface StitchOptions extends RunOptions {
   eventsPerPart?: number;
   /** DuckDB's memory limit; above it, work spills to disk. @default 1000 */
   memoryLimitMb?: number;
-  /** @default 2 */
+  /** Buckets that are stitched at a time. @default 2 */
   threads?: number;
 }
 
@@ -94,7 +95,8 @@ export async function stitch(options: StitchOptions): Promise<StitchSummary> {
     // Spilled data and parts of the small tables, gone before the folder gets its name.
     const work = join(staging, '.work');
     await mkdir(work);
-    const db = await DuckDb.open({ ...options, tempDir: join(work, 'spill') });
+    // Each lane is a thread; what runs before and after them is too small to divide.
+    const db = await DuckDb.open({ ...options, threads: 1, tempDir: join(work, 'spill') });
     try {
       return await fill(db, lake, { out: staging, work }, options, lengths);
     } finally {
@@ -131,10 +133,7 @@ async function fill(
   options: StitchOptions,
   lengths: Lengths,
 ): Promise<StitchSummary> {
-  await loadMacros(db);
-  for (const name of ['items', 'history'] as const) {
-    await db.run(viewSql(`lake_${name}`, TABLE_COLUMNS[name], lake.table(name)));
-  }
+  await prepare(db, lake);
   const parameters = {
     ...lengths,
     block: Math.max(...Object.values(lengths)),
@@ -144,12 +143,22 @@ async function fill(
   };
   const counts = emptyCounts();
   const eventsPerPart = options.eventsPerPart ?? 40_000;
-  for (const [index, bucket] of lake.buckets.entries()) {
-    const fraction = index / lake.buckets.length;
+  let done = 0;
+  await inLanes(db, options.threads ?? 2, lake.buckets, async (lane, bucket) => {
+    const fraction = done++ / lake.buckets.length;
     options.onProgress?.({ message: `stitching bucket ${bucket}`, fraction });
-    addCounts(counts, await stitchBucket(db, lake, bucket, parameters, folders, eventsPerPart));
-  }
+    await prepare(lane, lake);
+    addCounts(counts, await stitchBucket(lane, lake, bucket, parameters, folders, eventsPerPart));
+  });
   return finish(db, lake, folders, lengths, counts);
+}
+
+/** What the statements of a connection share. */
+async function prepare(db: DuckDb, lake: Lake): Promise<void> {
+  await loadMacros(db);
+  for (const name of ['items', 'history'] as const) {
+    await db.run(viewSql(`lake_${name}`, TABLE_COLUMNS[name], lake.table(name)));
+  }
 }
 
 /** What holds for the whole log: which types and page blocks it has, and its last device time. */

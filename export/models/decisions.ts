@@ -15,6 +15,7 @@ import {
 } from '../../models/uplift/model.ts';
 import type { ModelFile } from './compile-entry.ts';
 import { type EntryPoint, runTrained, type TensorMap } from './entry-point.ts';
+import { readTensors } from './read-tensors.ts';
 
 export interface Decision {
   inputs: NamedArrays;
@@ -38,13 +39,8 @@ export async function drawDecisions(
   for await (const { tensors, rows } of tensorBatches(dataset, specs, order)) {
     signal?.throwIfAborted();
     try {
-      const columns = tf.tidy(() =>
-        Object.entries(gatherInputs(config, weights, tensors)).map(
-          ([name, tensor]): [string, Float32Array] => [
-            name,
-            (tensor as tf.Tensor).dataSync() as Float32Array,
-          ],
-        ),
+      const columns = Object.entries(
+        readTensors(() => ({ ...gatherInputs(config, weights, tensors) })),
       );
       const scalar = (name: string): Float32Array => tensors[name]!.dataSync() as Float32Array;
       const [arm, propensity, matured] = [scalar('arm'), scalar('propensity'), scalar('matured')];

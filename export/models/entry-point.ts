@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { InputType } from '../../compiler/index.ts';
 import type { NamedArrays } from '../../compiler/runtimes/runtime.ts';
 import type { RunOptions } from '../../lib/progress.ts';
+import { readTensors } from './read-tensors.ts';
 
 export type TensorMap = Record<string, tf.Tensor>;
 
@@ -35,19 +36,17 @@ export async function runTrained(
     signal?.throwIfAborted();
     onProgress?.({ message: `trained model: ${name}`, fraction: from / rows.length });
     const part = rows.slice(from, from + ROWS_PER_CALL);
-    const outputs = tf.tidy(() => {
+    const outputs = readTensors(() => {
       const tensors = Object.entries(inputs).map(([input, { shape }]): [string, tf.Tensor] => [
         input,
         tf.tensor(joined(part, input), [part.length, ...shape.slice(1)], 'float32'),
       ]);
-      return Object.entries(run(Object.fromEntries(tensors))).map(
-        ([output, tensor]) => [output, tensor.dataSync() as Float32Array] as const,
-      );
+      return run(Object.fromEntries(tensors));
     });
     part.forEach((_, i) => {
       results.push(
         Object.fromEntries(
-          outputs.map(([output, data]) => {
+          Object.entries(outputs).map(([output, data]) => {
             const width = data.length / part.length;
             return [output, data.slice(i * width, (i + 1) * width)];
           }),

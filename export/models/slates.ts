@@ -10,6 +10,7 @@ import { auc } from '../../models/metrics/auc.ts';
 import { inputSpecs, type RerankerConfig } from '../../models/reranker/model.ts';
 import type { ModelFunction } from '../parity/compare.ts';
 import type { TensorMap } from './entry-point.ts';
+import { readTensors } from './read-tensors.ts';
 
 export const ENCODERS = [
   { prefix: 'exp', entry: 'encodeExposureStep', length: 'exposures', action: 'exposureAction' },
@@ -69,7 +70,8 @@ function readBatch(
   batch: TensorMap,
 ): (row: number) => Slate {
   const vectors = (prefix: string): Float32Array =>
-    tf.tidy(() => itemVectors(config.fields, weights, batch, prefix).dataSync() as Float32Array);
+    readTensors(() => ({ rows: itemVectors(config.fields, weights, batch, prefix) }))
+      .rows as Float32Array;
   const columns = new Map<string, Float32Array>([['cand_vec', vectors('cand')]]);
   for (const { prefix } of ENCODERS) columns.set(`${prefix}_item_vec`, vectors(prefix));
   for (const [name, tensor] of Object.entries(batch)) {

@@ -53,26 +53,58 @@ decision_contexts as (
   from decisions
 ),
 
+-- One aggregate a column: a table of all values by name would be sorted and hashed as a whole.
 long as (
-  select 'exposure' as family, feature, value
-  from (unpivot exposures on columns(*) into name feature value value)
+  select 'exposure' as family, unnest([
+    statistic('duration_ms', duration_ms),
+    statistic('count', count),
+    statistic('scroll_speed', scroll_speed),
+    statistic('scroll_duration_ms', scroll_duration_ms),
+    statistic('scroll_count', scroll_count),
+    statistic('decay', decay)
+  ]) as statistic
+  from exposures
   union all
-  select 'page_view', feature, value
-  from (unpivot page_views on columns(*) into name feature value value)
+  select 'page_view' as family, unnest([
+    statistic('duration_ms', duration_ms),
+    statistic('cart', cart),
+    statistic('buy', buy),
+    statistic('favorite', favorite),
+    statistic('comment', comment),
+    statistic('sku', sku),
+    statistic('ask', ask),
+    statistic('service', service),
+    statistic('detail', detail),
+    statistic('shop', shop),
+    statistic('recommendation', recommendation),
+    statistic('bought', bought),
+    statistic('decay', decay)
+  ]) as statistic
+  from page_views
   union all
-  select 'context', feature, value
-  from (unpivot contexts on columns(*) into name feature value value)
+  select 'context' as family, unnest([
+    statistic('session_exposures', session_exposures),
+    statistic('session_clicks', session_clicks),
+    statistic('page_no', page_no)
+  ]) as statistic
+  from contexts
   union all
-  select 'decision_context', feature, value
-  from (unpivot decision_contexts on columns(*) into name feature value value)
+  select 'decision_context' as family, unnest([
+    statistic('session_exposures', session_exposures),
+    statistic('session_clicks', session_clicks),
+    statistic('page_no', page_no),
+    statistic('depth', depth),
+    statistic('unexposed_count', unexposed_count)
+  ]) as statistic
+  from decision_contexts
 ),
 
 final as (
   select
-    family, feature, count(*) as n, min(value) as lowest,
-    quantile_disc(value, getvariable('quantiles')) as grid
+    family, statistic.feature as feature, statistic.n as n, statistic.lowest as lowest,
+    statistic.grid as grid
   from long
-  group by all
+  where statistic.n > 0
 )
 
 select * from final

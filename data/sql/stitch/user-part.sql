@@ -1,24 +1,25 @@
 -- Grain: one part of the bucket's users.  Key: part (0 = the first by user_key).
 -- Parts are ranges of user_key with about $events events each, so that the wide tables of a part fit
 -- in memory; a user is never divided.
+-- Reads the files; what the other statements read are the tables of one part.
 -- Parameters: $events.  Privacy: pseudonymous.
 with
 events as (
-  select user_key from lake_request
+  select user_key from file_request
   union all
-  select user_key from lake_rerank
+  select user_key from file_rerank
   union all
-  select user_key from lake_exposure
+  select user_key from file_exposure
   union all
-  select user_key from lake_page_view
+  select user_key from file_page_view
   union all
-  select user_key from lake_play
+  select user_key from file_play
   union all
-  select user_key from lake_feedback
+  select user_key from file_feedback
   union all
-  select user_key from lake_order
+  select user_key from file_order
   union all
-  select user_key from lake_decision
+  select user_key from file_decision
 ),
 
 per_user as (select user_key, count(*) as n from events group by user_key),
