@@ -44,7 +44,7 @@ describe.each(['tf-layers', 'hand-written'])('examples/%s', (name) => {
   it('says so where TensorFlow is missing', () => {
     const { status, stderr } = example(name, '--import', withoutTensorflow());
     expect(stderr).toContain('The native TensorFlow library is not set up [tensorflow-missing]');
-    expect(stderr).toContain('npx edgeloom doctor');
+    expect(stderr).toContain('npx edgeloom doctor --fix');
     expect(status).toBe(3);
   });
 });

@@ -21,7 +21,7 @@ export async function startTensorflow(): Promise<void> {
     {
       code: 'tensorflow-missing',
       what: 'The native TensorFlow library is not set up',
-      fix: 'run `npx edgeloom doctor`, which says what is missing and how to get it',
+      fix: 'run `npx edgeloom doctor --fix`, which sets it up, or says what is missing',
       exitCode: 3,
     },
     { cause },

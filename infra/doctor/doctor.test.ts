@@ -105,6 +105,14 @@ test('names the npm packages that are absent or of another version', () => {
   expect(judgePackages(projectRoot).state).toBe('ok');
 });
 
+test('finds npm packages beside edgeloom where it is installed itself', () => {
+  const modules = join(scratch, 'user', 'node_modules');
+  for (const name of ['edgeloom', 'c']) mkdirSync(join(modules, name), { recursive: true });
+  writeFileSync(join(modules, 'edgeloom', 'package.json'), '{"dependencies":{"c":"1.0.0"}}');
+  writeFileSync(join(modules, 'c', 'package.json'), '{"version":"1.0.0"}');
+  expect(judgePackages(join(modules, 'edgeloom')).state).toBe('ok');
+});
+
 test('looks for the nearest folder of a workspace that does not exist yet', async () => {
   expect((await judgeWritable(join(scratch, 'not', 'yet'))).state).toBe('ok');
   const file = join(scratch, 'a-file');

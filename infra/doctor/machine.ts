@@ -1,5 +1,5 @@
 /** Checks of what edgeloom stands on: Node, npm packages, tools, folders. */
-import { constants, readFileSync } from 'node:fs';
+import { constants, existsSync, readFileSync } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { cacheFolder, type Environment } from '../shared/cache.ts';
@@ -31,17 +31,23 @@ export function judgeNode(version: string): Finding {
   };
 }
 
+/** As Node looks it up: npm puts a package's dependencies beside it when it is installed itself. */
+function installed(name: string, folder: string): Manifest | undefined {
+  const path = join(folder, 'node_modules', name, 'package.json');
+  if (existsSync(path)) return readManifest(path);
+  const above = dirname(folder);
+  return above === folder ? undefined : installed(name, above);
+}
+
 /** Every dependency of package.json, at exactly its version. */
 export function judgePackages(projectRoot: string): Finding {
   const wanted = readManifest(join(projectRoot, 'package.json')).dependencies ?? {};
   const wrong: string[] = [];
   for (const [name, version] of Object.entries(wanted)) {
-    try {
-      const found = readManifest(join(projectRoot, 'node_modules', name, 'package.json')).version;
-      if (found !== version) wrong.push(`${name} ${found} instead of ${version}`);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      wrong.push(`${name} is missing`);
+    const found = installed(name, projectRoot);
+    if (!found) wrong.push(`${name} is missing`);
+    else if (found.version !== version) {
+      wrong.push(`${name} ${found.version} instead of ${version}`);
     }
   }
   const count = Object.keys(wanted).length;
