@@ -7,6 +7,7 @@
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
 import { type AdamForm, compileTraining } from '../../compiler/tensorflow/index.ts';
+import { composeLayers } from '../../compiler/trace/raw-op.ts';
 import { useBackend } from '../../models/engine/backend.ts';
 import { batchInputs } from '../../models/engine/compiled-trainer.ts';
 import { EagerTrainer } from '../../models/engine/eager-trainer.ts';
@@ -19,7 +20,8 @@ interface OpenCommand {
   model: ModelName;
   rows: number;
   folder: string;
-  form: AdamForm | 'eager';
+  /** `tfjs`: eager, its layers composed of tfjs's own operations. */
+  form: AdamForm | 'eager' | 'tfjs';
 }
 type Command = OpenCommand | { do: 'steps'; count: number } | { do: 'memory' };
 
@@ -38,7 +40,8 @@ async function open({ model: name, rows, folder, form }: OpenCommand): Promise<o
   const training = await readTraining(folder, model);
   batches = training.batches;
   const { weights } = training;
-  if (form === 'eager') {
+  if (form === 'tfjs') composeLayers();
+  if (form === 'eager' || form === 'tfjs') {
     const options = { learningRate: LEARNING_RATE, clipNorm: NO_CLIPPING };
     const trainer = new EagerTrainer(model, weights, options);
     update = (batch) => trainer.update(batch);

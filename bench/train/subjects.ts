@@ -37,7 +37,7 @@ async function opened(process: TrainingProcess, command: Record<string, unknown>
   return { process, ...answer };
 }
 
-export function openOurs(subject: Subject, form: AdamForm | 'eager', inter: number) {
+export function openOurs(subject: Subject, form: AdamForm | 'eager' | 'tfjs', inter: number) {
   const process = new TrainingProcess({
     name: `${form}, ${inter} at once`,
     program: globalThis.process.execPath,

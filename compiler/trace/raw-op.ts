@@ -42,9 +42,19 @@ export interface NativeBackend {
   isGPUPackage: boolean;
 }
 
+let composed = false;
+
+/**
+ * From now on this process composes its layers of plain tfjs operations on every backend: the peer of
+ * benches, and a reference.
+ */
+export function composeLayers(): void {
+  composed = true;
+}
+
 /** The TensorFlow backend when it is the current one, else undefined. */
 export function nativeBackend(): NativeBackend | undefined {
-  if (tf.getBackend() !== 'tensorflow') return undefined;
+  if (composed || tf.getBackend() !== 'tensorflow') return undefined;
   return tf.backend() as unknown as NativeBackend;
 }
 
