@@ -1,7 +1,6 @@
 /** For tests: samples read back as plain rows. */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listFiles } from '../../lib/files.ts';
+import { listFiles, statIfThere } from '../../lib/files.ts';
 import { DuckDb, sqlText } from '../duckdb.ts';
 
 /** A row of samples; tests know which columns hold what. */
@@ -10,7 +9,7 @@ export type SampleRow = Record<string, unknown>;
 /** Rows of a folder of Parquet files (in the order of their names), or of one file. Absent → none. */
 export async function readSamples(samplesDir: string, name: string): Promise<SampleRow[]> {
   const path = join(samplesDir, name);
-  const found = await stat(path).catch(() => undefined);
+  const found = await statIfThere(path);
   if (!found) return [];
   const files = found.isDirectory()
     ? (await listFiles(path)).map((file) => join(path, file))

@@ -178,8 +178,14 @@ class Finish {
       gatesOf: gatesOfUsers(gate.weights, gateConfig, place, before.of),
     }));
     const allowed = this.#input.maxInt8Loss ?? 0.001;
-    const any = choices.find(({ day }) => day.rows > 0) ?? choices[0]!;
-    const scorer = await fusedScorer({ reranker, meta, layers, delta: any.delta, day: any.day });
+    const shapes = choices.find(({ day }) => day.rows > 0) ?? choices[0]!;
+    const scorer = await fusedScorer({
+      reranker,
+      meta,
+      layers,
+      delta: shapes.delta,
+      day: shapes.day,
+    });
     this.#scorer = scorer;
     const gaucLoss = await int8Loss(scorer, choices, this.#options);
     const profile = gaucLoss !== null && gaucLoss <= allowed ? 'int8' : 'float32';
@@ -188,7 +194,7 @@ class Finish {
     // Without a training on all users they are W_m's.
     const deltaAllUsers = deltas[ALL_USERS]
       ? this.#tensors(deltas[ALL_USERS])
-      : this.#zeros(any.delta);
+      : this.#zeros(shapes.delta);
     const cohorts: CohortMetrics[] = [];
     const scoredParts: ScoredRows[] = [];
     for (const [place, cohort] of plan.cohorts.entries()) {
