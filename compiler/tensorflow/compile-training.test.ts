@@ -111,7 +111,10 @@ describe.runIf(native)('compileTraining', { timeout: 120_000 }, () => {
     a!.forEach((value, i) => {
       expect(b![i]).toBeCloseTo(value, 6);
     });
-    expect(parts.state().step).toBe(3);
+    // Adam's moves do not tell by what gradients were scaled; its moments do.
+    const [one, other] = [whole, parts].map((compiled) => compiled.state());
+    expect(other!.m.b!.dataSync()[0]).toBeCloseTo(one!.m.b!.dataSync()[0]!, 6);
+    expect(other!.step).toBe(3);
   });
 
   it('compiles a model of tf.layers through its variables', async () => {
