@@ -44,7 +44,7 @@ function recurrentLogits(weights: Tensors, { hist, mask, cand }: Tensors): tf.Te
   const batch = hist!.shape[0]!;
   const items = rowsOf(weights, cand!); // [B, C, D]
   const past = rowsOf(weights, hist!) as tf.Tensor3D; // [B, T, D]
-  const states = gru(past, mask as tf.Tensor2D, gruWeights(weights, 'gru')); // [B, T, H]
+  const states = gru(past, mask as tf.Tensor2D, gruWeights(weights, 'gru'), undefined, 2); // [B, T, H]
   const flat = items.reshape<tf.Tensor2D>([batch * CANDIDATES, WIDTH]);
   const queries = matMul(flat, weights.query as tf.Tensor2D).reshape([batch, CANDIDATES, UNITS]);
   const padding = tf.mul(tf.sub(1, mask!), PADDING_SCORE).reshape([batch, 1, STEPS]);

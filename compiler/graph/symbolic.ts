@@ -1,7 +1,8 @@
 /**
  * Numbers that depend on sizes known only at run time, the batch size above all. A recording is made
  * at several sizes; what differs between them is fitted to a polynomial that is linear in each symbol:
- * a + b·batch, or a + b·batch + c·length + d·batch·length.
+ * a + b·batch, or a + b·batch + c·length + d·batch·length. Where that does not fit, the whole half
+ * of a symbol, ⌊batch/2⌋, may count as another one.
  */
 
 /** Coefficient of each monomial: '' (the constant), 'batch', 'batch*length'. Zeros are left out. */
@@ -17,15 +18,19 @@ export type Assignment = Readonly<Record<string, number>>;
 export const monomialSymbols = (monomial: string): string[] =>
   monomial === '' ? [] : monomial.split('*');
 
-/** All products of distinct symbols, the empty one first. */
-function monomials(symbols: readonly string[]): string[] {
-  let all: string[][] = [[]];
-  for (const symbol of symbols) all = [...all, ...all.map((product) => [...product, symbol])];
-  return all.map((product) => product.join('*'));
+const halfOf = (symbol: string): string => `⌊${symbol}/2⌋`;
+
+/** The symbol of which this one is the whole half, if it is one. */
+export const halvedSymbol = (symbol: string): string | undefined => /^⌊(.+)\/2⌋$/.exec(symbol)?.[1];
+
+/** What a symbol, or the half of one, is worth. */
+function sizeOf(symbol: string, sizes: Assignment): number {
+  const whole = halvedSymbol(symbol);
+  return whole === undefined ? sizes[symbol]! : Math.floor(sizes[whole]! / 2);
 }
 
 const productOf = (monomial: string, sizes: Assignment): number =>
-  monomialSymbols(monomial).reduce((product, symbol) => product * sizes[symbol]!, 1);
+  monomialSymbols(monomial).reduce((product, symbol) => product * sizeOf(symbol, sizes), 1);
 
 /** The polynomial's value for these sizes. */
 export function evaluate(dim: Dim, sizes: Assignment): number {
@@ -67,24 +72,42 @@ export interface Fitter {
 
 /** Sizes that do not divide each other or equal usual widths, so that nothing broadcasts by chance. */
 const USUAL_SIZES = [3, 5, 8];
+/** These also tell halves from wholes. */
+const USUAL_SIZES_WITH_HALVES = [3, 5, 8, 13];
+
+/** A monomial and sizes at which its coefficient shows. */
+interface Term {
+  symbols: readonly string[];
+  probe: Assignment;
+}
 
 /**
  * @param symbols name → sizes that it may have; undefined means any. One that can have a single
  *   size only should not be a symbol.
+ * @param halves the whole halves of symbols that may have any size count as symbols
  */
 export function fitterFor(
   symbols: Readonly<Record<string, readonly number[] | undefined>>,
+  { halves = false } = {},
 ): Fitter {
   const names = Object.keys(symbols);
-  const sizes = names.map((name) => symbols[name] ?? USUAL_SIZES);
-  const terms = monomials(names);
+  const usual = halves ? USUAL_SIZES_WITH_HALVES : USUAL_SIZES;
   // One corner of the box per monomial settles the coefficients, one more point checks them.
-  const probes = terms.map((term) => {
-    const raised = new Set(monomialSymbols(term));
-    return Object.fromEntries(names.map((name, i) => [name, sizes[i]![raised.has(name) ? 1 : 0]!]));
-  });
+  let settled: Term[] = [{ symbols: [], probe: {} }];
+  for (const name of names) {
+    const own = [[], [name], ...(halves && !symbols[name] ? [[halfOf(name)]] : [])];
+    const sizes = symbols[name] ?? usual;
+    settled = own.flatMap((factor, k) =>
+      settled.map((term) => ({
+        symbols: [...term.symbols, ...factor],
+        probe: { ...term.probe, [name]: sizes[k]! },
+      })),
+    );
+  }
+  const terms = settled.map((term) => term.symbols.join('*'));
+  const probes = settled.map(({ probe }) => probe);
   if (names.length > 0) {
-    probes.push(Object.fromEntries(names.map((name, i) => [name, sizes[i]!.at(-1)!])));
+    probes.push(Object.fromEntries(names.map((name) => [name, (symbols[name] ?? usual).at(-1)!])));
   }
   const inverse = invert(
     probes.slice(0, terms.length).map((p) => terms.map((t) => productOf(t, p))),

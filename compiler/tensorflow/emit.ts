@@ -3,6 +3,7 @@ import type { DType, ValueId } from '../graph/ir.ts';
 import {
   type Dim,
   evaluate,
+  halvedSymbol,
   isStatic,
   monomialSymbols,
   type SymbolicShape,
@@ -219,6 +220,13 @@ class Emitter {
   /** The size that a symbol has in this call, read off an input's shape. */
   #symbol(symbol: string): string {
     const { graph, defs, scope } = this.#input;
+    const whole = halvedSymbol(symbol);
+    if (whole !== undefined) {
+      const halved = [this.#symbol(whole), defs.constant('int32', [], Int32Array.of(2))];
+      return this.#once(`half of ${halved[0]}`, (name) =>
+        defs.add(name, 'FloorDiv', halved, { T: typeAttr('int32') }),
+      );
+    }
     for (const { name, value } of graph.inputs) {
       if (!this.#fed.has(value)) continue;
       const { shape, dtype } = this.#value(value);

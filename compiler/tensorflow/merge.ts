@@ -16,6 +16,9 @@ export interface MergeInput {
   locate(operation: number): string | undefined;
 }
 
+/** The recordings differ in more than the sizes that were asked about explain. */
+export class RecordingsDiffer extends EdgeloomError {}
+
 /** @throws EdgeloomError `not-compilable` naming the operation and its line */
 export function mergeRecordings(input: MergeInput): TfGraph {
   return new Merge(input).graph();
@@ -66,7 +69,7 @@ class Merge {
 
   #refuse(what: string, operation: number, fix: string): never {
     const where = this.#input.locate(operation);
-    throw new EdgeloomError({ code: 'not-compilable', what, ...(where ? { where } : {}), fix });
+    throw new RecordingsDiffer({ code: 'not-compilable', what, ...(where ? { where } : {}), fix });
   }
 
   /** The same calls must be made whatever the sizes. */

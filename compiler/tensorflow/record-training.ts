@@ -2,12 +2,18 @@
 import * as tf from '@tensorflow/tfjs';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { ValueId } from '../graph/ir.ts';
-import { type Assignment, evaluate, fitterFor, type SymbolicShape } from '../graph/symbolic.ts';
+import {
+  type Assignment,
+  evaluate,
+  type Fitter,
+  fitterFor,
+  type SymbolicShape,
+} from '../graph/symbolic.ts';
 import { withFusedGradients } from '../trace/fused-gradients.ts';
 import { recordNative } from '../trace/native-recorder.ts';
 import { gatheredWeight } from './emit.ts';
 import type { TfGraph, TfNode } from './ir.ts';
-import { mergeRecordings } from './merge.ts';
+import { mergeRecordings, RecordingsDiffer } from './merge.ts';
 import { optimiseTraining } from './passes/index.ts';
 
 export type Tensors = Record<string, tf.Tensor>;
@@ -40,7 +46,7 @@ export function recordFunction(input: FunctionInput): TfGraph {
   const { name, inputs, symbols, weights, run, exact } = input;
   const used = new Set(Object.values(inputs).flatMap(({ shape }) => shape));
   const names = [...used].filter((size) => typeof size === 'string');
-  const fitter = fitterFor(Object.fromEntries(names.map((symbol) => [symbol, symbols[symbol]])));
+  const sizes = Object.fromEntries(names.map((symbol) => [symbol, symbols[symbol]]));
   const at = (sizes: Assignment, locate?: number) => {
     const batch = standIns(inputs, sizes);
     const body = () =>
@@ -51,22 +57,40 @@ export function recordFunction(input: FunctionInput): TfGraph {
       tf.dispose(batch);
     }
   };
-  const graph = mergeRecordings({
-    name,
-    recordings: fitter.probes.map((sizes) => at(sizes)),
-    fitter,
-    inputs: Object.fromEntries(
-      Object.entries(inputs).map(([key, spec]) => [
-        key,
-        { dtype: spec.dtype ?? 'float32', shape: symbolicShape(spec) },
-      ]),
-    ),
-    weights: Object.fromEntries(
-      Object.entries(weights).map(([key, { shape }]) => [key, { dtype: 'float32', shape }]),
-    ),
-    locate: (operation) => at(fitter.probes[0]!, operation).where,
-  });
-  return optimiseTraining(graph, exact);
+  const merged = (fitter: Fitter) =>
+    mergeRecordings({
+      name,
+      recordings: fitter.probes.map((probe) => at(probe)),
+      fitter,
+      inputs: Object.fromEntries(
+        Object.entries(inputs).map(([key, spec]) => [
+          key,
+          { dtype: spec.dtype ?? 'float32', shape: symbolicShape(spec) },
+        ]),
+      ),
+      weights: Object.fromEntries(
+        Object.entries(weights).map(([key, { shape }]) => [key, { dtype: 'float32', shape }]),
+      ),
+      locate: (operation) => at(fitter.probes[0]!, operation).where,
+    });
+  return optimiseTraining(mergedWithHalves(merged, sizes), exact);
+}
+
+/** Few functions cut a batch in two: halves, which need more recordings, are tried second. */
+function mergedWithHalves(
+  merged: (fitter: Fitter) => TfGraph,
+  sizes: Readonly<Record<string, readonly number[] | undefined>>,
+): TfGraph {
+  try {
+    return merged(fitterFor(sizes));
+  } catch (error) {
+    if (!(error instanceof RecordingsDiffer)) throw error;
+    try {
+      return merged(fitterFor(sizes, { halves: true }));
+    } catch {
+      throw error;
+    }
+  }
 }
 
 /** The loss and its gradient with respect to the trained weights, as one function. */

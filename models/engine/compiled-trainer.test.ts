@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../lib/random.ts';
 import { dnnConfigFor, dnnModel } from '../baselines/dnn.ts';
+import { gru, gruInit, gruWeights } from '../layers/gru.ts';
 import { splitWeights } from '../metafusion/fused-weights.ts';
 import { rerankerConfigFor, rerankerModel } from '../reranker/model.ts';
 import { upliftConfigFor, upliftModel } from '../uplift/model.ts';
@@ -31,6 +32,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const sizes = { hidden: 6, attention: 5, mlp: [7] };
 const models: [string, () => Model][] = [
+  ['GRU over halves of the batch', halvedGru],
   ['reranker', () => rerankerModel(rerankerConfigFor(features, sizes))],
   [
     'reranker of two layers',
@@ -61,6 +63,25 @@ const models: [string, () => Model][] = [
     },
   ],
 ];
+
+/** The mean of a GRU's last states, over halves of the batch. */
+function halvedGru(): Model {
+  const states = (weights: Tensors, { x, mask }: Tensors) =>
+    gru(x as tf.Tensor3D, mask as tf.Tensor2D, gruWeights(weights, 'g'), undefined, 2);
+  return {
+    name: 'halved',
+    config: {},
+    inputs: {
+      x: { dtype: 'float32', shape: [6, 3] },
+      mask: { dtype: 'float32', shape: [6] },
+      label: { dtype: 'float32', shape: [6] },
+    },
+    init: (seed) => gruInit('g', 3, 4, Random.of(seed)),
+    predict: (weights, batch) => tf.mean(states(weights, batch), 2),
+    loss: (weights, batch) =>
+      tf.mean(tf.squaredDifference(tf.mean(states(weights, batch), 2), batch.label!)),
+  };
+}
 
 const optimizer = {
   learningRate: 0.01,
@@ -130,7 +151,7 @@ describe.runIf(native)('compiled training', { timeout: 300_000 }, () => {
   it.each(['exact', 'fast', 'lazy'] as const)(
     'goes on from an eager checkpoint, and back (%s)',
     async (adam) => {
-      const model = models[0]![1]();
+      const model = models[1]![1]();
       const start = model.init(2);
       const undisturbed = new EagerTrainer(model, start, optimizer);
       const eager = new EagerTrainer(model, start, optimizer);
@@ -152,7 +173,7 @@ describe.runIf(native)('compiled training', { timeout: 300_000 }, () => {
   );
 
   it('accumulates what eager training accumulates', async () => {
-    const model = models[3]![1]();
+    const model = models[4]![1]();
     const start = model.init(4);
     const options = { ...optimizer, accumulate: true };
     const eager = new EagerTrainer(model, start, options);

@@ -163,6 +163,9 @@ describe.each(backends)('gru on the %s backend', (backend) => {
             const expected = valuesAndGradients(composed, x, mask, w, h0, direction);
             const got = valuesAndGradients(gru, x, mask, w, h0, direction);
             expect(largestDifference(got, expected)).toBeLessThan(1e-5);
+            const inHalves: Gru = (...inputs) => gru(...inputs, 2);
+            const halves = valuesAndGradients(inHalves, x, mask, w, h0, direction);
+            expect(largestDifference(halves, expected)).toBeLessThan(1e-5);
             const plain = valuesAndGradients(plainGru, x, mask, w, h0, direction);
             expect(largestDifference(plain, expected)).toBeLessThan(1e-5);
           }),

@@ -108,6 +108,8 @@ export function gruCell(x: tf.Tensor2D, h: tf.Tensor2D, w: GruWeights): tf.Tenso
  * @param x    [B, T, D]
  * @param mask [B, T]: 1 where a step is real, 0 where it is padding
  * @param h0   [B, H], zeros when absent
+ * @param chains 2 cuts the batch in halves on the TensorFlow backend: two cores can then run them at
+ *   once. It pays where a batch has several hundred rows and nothing else is there to run beside.
  * @returns    [B, T, H]; the state after a masked step is the one before it
  */
 export function gru(
@@ -115,9 +117,10 @@ export function gru(
   mask: tf.Tensor2D,
   w: GruWeights,
   h0?: tf.Tensor2D,
+  chains: 1 | 2 = 1,
 ): tf.Tensor3D {
   const start = h0 ?? tf.zeros<tf.Rank.R2>([x.shape[0], w.stateBias.shape[0]]);
-  if (nativeBackend()) return nativeGru(x, mask, w, start);
+  if (nativeBackend()) return nativeGru(x, mask, w, start, chains);
   const operands = [x, start, w.gatesKernel, w.gatesBias, w.stateKernel, w.stateBias, mask];
   return composite('gru', operands, { mask: 'blend' }, () => plainGru(x, mask, w, start));
 }

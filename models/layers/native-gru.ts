@@ -25,16 +25,10 @@ export function nativeGru(
   mask: tf.Tensor2D,
   w: GruWeights,
   h0: tf.Tensor2D,
+  chains: 1 | 2 = 1,
 ): tf.Tensor3D {
-  return sequence(
-    x,
-    mask,
-    h0,
-    w.gatesKernel,
-    w.gatesBias,
-    w.stateKernel,
-    w.stateBias,
-  ) as tf.Tensor3D;
+  const kernels = [w.gatesKernel, w.gatesBias, w.stateKernel, w.stateBias];
+  return sequences[chains](x, mask, h0, ...kernels) as tf.Tensor3D;
 }
 
 /** [mask's complement, x] as [T, B, 1 + D]: padding stands first, so that kernels get their row on top. */
@@ -54,12 +48,75 @@ const rowsFrom = (
 /** [A, B, C] as [B, A, C] */
 const swapped = (x: tf.Tensor): tf.Tensor => tf.transpose(x, [1, 0, 2]);
 
-/** (x [B, T, D], mask [B, T], h0 [B, H], gates kernel, gates bias, state kernel, state bias) → states [B, T, H]. */
-const sequence = tf.customGrad((...inputs) => {
-  const save = inputs.pop() as unknown as (tensors: tf.Tensor[]) => void;
-  const [x, mask, h0, ...kernels] = inputs as tf.Tensor[];
+/**
+ * (x [B, T, D], mask [B, T], h0 [B, H], gates kernel, gates bias, state kernel, state bias)
+ * → states [B, T, H], over the whole batch or over its two halves, which do not wait for each other.
+ */
+const sequences = { 1: sequenceOf(wholeBatch), 2: sequenceOf(twoHalves) };
+
+/** First row and number of rows of each part of a batch. */
+type Parts = readonly (readonly [first: number, rows: number])[];
+
+function wholeBatch(batch: number): Parts {
+  return [[0, batch]];
+}
+
+function twoHalves(batch: number): Parts {
+  const half = Math.floor(batch / 2);
+  return [
+    [0, batch - half],
+    [batch - half, half],
+  ];
+}
+
+function sequenceOf(partsOf: (batch: number) => Parts) {
+  return tf.customGrad((...inputs) => {
+    const save = inputs.pop() as unknown as (tensors: tf.Tensor[]) => void;
+    const [x, mask, h0, ...kernels] = inputs as tf.Tensor[];
+    const parts = partsOf(x!.shape[0]!);
+    const made = parts.map(([first, rows]) => {
+      const of = (t: tf.Tensor) => (parts.length === 1 ? t : rowsOf(t, first, rows));
+      return forward(of(x!), of(mask!), of(h0!), kernels);
+    });
+    save(made.flatMap(({ saved }) => saved));
+    const ends = made.map((_, i) => made.slice(0, i + 1).flatMap(({ saved }) => saved).length);
+    return {
+      value: joined(made.map(({ value }) => value)),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const gradients = parts.map(([first, rows], i) =>
+          backward(
+            parts.length === 1 ? dy : rowsOf(dy, first, rows),
+            saved.slice(ends[i - 1] ?? 0, ends[i]),
+          ),
+        );
+        return gradients[0]!.map((_, k) => {
+          const each = gradients.map((gradient) => gradient[k]!);
+          return k < BATCHED ? joined(each) : each.reduce((sum, one) => tf.add(sum, one));
+        });
+      },
+    };
+  });
+}
+
+/** Of a sequence's inputs, so many have rows of the batch: x, mask, h0. The others are weights. */
+const BATCHED = 3;
+
+const joined = (parts: tf.Tensor[]): tf.Tensor =>
+  parts.length === 1 ? parts[0]! : tf.concat(parts);
+
+const rowsOf = (x: tf.Tensor, first: number, rows: number): tf.Tensor => {
+  const [, ...rest] = x.shape;
+  return tf.slice(x, [first, ...rest.map(() => 0)], [rows, ...rest]);
+};
+
+function forward(
+  x: tf.Tensor,
+  mask: tf.Tensor,
+  h0: tf.Tensor,
+  kernels: readonly tf.Tensor[],
+): { value: tf.Tensor; saved: tf.Tensor[] } {
   const [gatesKernel, gatesBias, stateKernel, stateBias] = kernels;
-  const [batch, units] = h0!.shape as [number, number];
+  const [batch, units] = h0.shape as [number, number];
   const gatesRow = tf.concat([tf.zeros([1, units]), tf.fill([1, units], CLOSED)], 1);
   const cellWeights = [
     tf.concat([gatesRow, gatesKernel!]),
@@ -68,7 +125,7 @@ const sequence = tf.customGrad((...inputs) => {
     stateBias!,
   ];
   const stepInputs = stepsWithPadding(x as tf.Tensor3D, mask as tf.Tensor2D); // [T, B, 1 + D]
-  const states = [h0!];
+  const states = [h0];
   const gates: tf.Tensor[] = [];
   for (const xt of tf.unstack(stepInputs)) {
     const operands = [xt, states.at(-1)!, ...cellWeights];
@@ -78,14 +135,13 @@ const sequence = tf.customGrad((...inputs) => {
   }
   const steps = stepInputs.shape[0];
   const all = tf.concat(states); // [(T + 1) B, H]
-  save([mask!, ...kernels, stepInputs, all, ...states.slice(0, -1), ...gates]);
   return {
     value: swapped(rowsFrom(all, batch).reshape([steps, batch, units])),
-    gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => backward(dy, saved),
+    saved: [mask, ...kernels, stepInputs, all, ...states.slice(0, -1), ...gates],
   };
-});
+}
 
-/** Gradients in the order of {@link sequence}'s inputs; nothing is known of the mask's. */
+/** Gradients in the order of a sequence's inputs; nothing is known of the mask's. */
 function backward(dy: tf.Tensor, [mask, ...saved]: tf.Tensor[]): tf.Tensor[] {
   const [gatesKernel, gatesBias, stateKernel, stateBias, stepInputs, all] = saved;
   const [steps, batch, width] = stepInputs!.shape as [number, number, number];
