@@ -132,6 +132,23 @@ describe('dailyDag', () => {
     expect(calls.find(({ node }) => node === 'bundle')!.inputs).not.toHaveProperty('uplift');
   });
 
+  it.each([false, true])(
+    'starts the two long chains before the short DNN (the second one fails: %s)',
+    async (fails) => {
+      const { runner, calls } = recorder(ok);
+      const run: NodeRunner['run'] = async (call) => {
+        const result = await runner.run(call);
+        if (fails && call.node === 'cohorts') throw new Error('boom');
+        return result;
+      };
+      await dailyDag(input, { ...runner, run }).catch(() => undefined);
+      const order = calls.map(({ node }) => node);
+      const last = fails ? 'cohorts' : 'fuse';
+      expect(order.indexOf('train-dnn')).toBeGreaterThan(order.indexOf(last));
+      expect(order.indexOf('train-reranker')).toBeLessThan(order.indexOf('train-meta'));
+    },
+  );
+
   it('finishes the other branches before it fails', async () => {
     const { runner, calls } = recorder(ok);
     const failing: NodeRunner = {

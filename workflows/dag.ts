@@ -102,10 +102,19 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
     }),
   );
 
-  const rerankerBranch = async (): Promise<Parts> => {
+  /**
+   * The peer in the report. It is short and nothing else waits for it, so it starts behind the other
+   * long chain: with two workers it would otherwise keep the reranker, the longest, from starting.
+   */
+  const trainedDnn = async (longChain: Promise<unknown>): Promise<NodeResult> => {
+    await longChain.catch(() => undefined);
+    return train('train-dnn', params.dnn);
+  };
+
+  const rerankerBranch = async (longChain: Promise<unknown>): Promise<Parts> => {
     const [reranker, dnn, files] = await allBranches([
       trainedReranker,
-      train('train-dnn', params.dnn),
+      trainedDnn(longChain),
       exportedReranker,
     ]);
     const metrics = await runner.run({
@@ -203,7 +212,9 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
     return refs({ metafusion: fused });
   };
 
-  const parts = await allBranches([rerankerBranch(), upliftBranch(), metafusionBranch()]);
+  const uplift = upliftBranch();
+  const metafusion = metafusionBranch();
+  const parts = await allBranches([rerankerBranch(metafusion), uplift, metafusion]);
   const bundle = await runner.run({
     node: 'bundle',
     stage: 'bundle',

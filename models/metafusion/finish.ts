@@ -178,23 +178,20 @@ class Finish {
       gatesOf: gatesOfUsers(gate.weights, gateConfig, place, before.of),
     }));
     const allowed = this.#input.maxInt8Loss ?? 0.001;
-    const shapes = choices.find(({ day }) => day.rows > 0) ?? choices[0]!;
-    const scorer = await fusedScorer({
-      reranker,
-      meta,
-      layers,
-      delta: shapes.delta,
-      day: shapes.day,
-    });
-    this.#scorer = scorer;
-    const gaucLoss = await int8Loss(scorer, choices, this.#options);
+    // Without a cohort that is large enough there is nothing to score: every phone keeps W_m.
+    const shapes = choices.find(({ day }) => day.rows > 0) ?? choices[0];
+    if (shapes) {
+      const { delta, day } = shapes;
+      this.#scorer = await fusedScorer({ reranker, meta, layers, delta, day });
+    }
+    const gaucLoss = this.#scorer ? await int8Loss(this.#scorer, choices, this.#options) : null;
     const profile = gaucLoss !== null && gaucLoss <= allowed ? 'int8' : 'float32';
 
     const now = await readUserStats(tensorsDir, T2);
     // Without a training on all users they are W_m's.
     const deltaAllUsers = deltas[ALL_USERS]
       ? this.#tensors(deltas[ALL_USERS])
-      : this.#zeros(shapes.delta);
+      : this.#zeros(shapes?.delta ?? {});
     const cohorts: CohortMetrics[] = [];
     const scoredParts: ScoredRows[] = [];
     for (const [place, cohort] of plan.cohorts.entries()) {
@@ -208,7 +205,7 @@ class Finish {
         deltaInt8: choices[place]!.deltaInt8,
         gatesOf,
       };
-      const scored = await scoreCohort(scorer, test, this.#options);
+      const scored = await scoreCohort(this.#scorer!, test, this.#options);
       scoredParts.push(scored);
       const whole = compareGauc(scored, seed, replicates);
       if (!whole) continue;
@@ -223,7 +220,9 @@ class Finish {
         relativeChange: relativeNorm(named, meta),
       });
     }
-    const overall = compareGauc(concatRows(scoredParts), seed, replicates) ?? null;
+    const overall = scoredParts.length
+      ? (compareGauc(concatRows(scoredParts), seed, replicates) ?? null)
+      : null;
     const written = await writeMetaFusionFiles(join(outDir, 'metafusion'), {
       reranker: config,
       meta: namedOf(meta),

@@ -118,6 +118,15 @@ describe('MetaFusion over five days', () => {
     expect(metrics.int8.profile).toBe('int8');
   });
 
+  it('ends without a cohort where none is large enough: every phone keeps W_m', async () => {
+    const none = await tuneTestWeek(tensors(), out('none'), usersOf(ROWS) + 1);
+    const { overall, cohorts, gate, int8, unassigned } = await finishMetaFusion(none);
+    expect([overall, cohorts, gate.users, int8.gaucLoss]).toEqual([null, [], 0, null]);
+    expect(unassigned).toBe(usersOf(ROWS));
+    const config = await readMetaFusionConfig(join(out('none'), 'final/metafusion'));
+    expect(config.cohorts).toEqual([]);
+  });
+
   it('says which day has no user statistics', async () => {
     await expect(finishMetaFusion({ ...input, T2: '2026-01-06' })).rejects.toThrow(
       'no user statistics of 2026-01-06',

@@ -44,7 +44,11 @@ export async function writeTestWeek(folder: string, rowsPerDate: number): Promis
 }
 
 /** Every step but the last over {@link writeTestWeek}'s folder, two cohorts. */
-export async function tuneTestWeek(tensorsDir: string, outDir: string): Promise<FinishInput> {
+export async function tuneTestWeek(
+  tensorsDir: string,
+  outDir: string,
+  minUsers = 5,
+): Promise<FinishInput> {
   const metaDir = join(outDir, 'meta');
   const cohortsDir = join(outDir, 'cohorts');
   await trainMeta({
@@ -56,7 +60,7 @@ export async function tuneTestWeek(tensorsDir: string, outDir: string): Promise<
     stateDir: join(outDir, 'state'),
     outDir: metaDir,
   });
-  const cohorts = { quantiles: 2, minUsers: 5 };
+  const cohorts = { quantiles: 2, minUsers };
   const plan = await planCohorts({ tensorsDir, T: WEEK[2]!, cohorts, outDir: cohortsDir });
   const names = [...plan.cohorts.map((c) => c.name), ALL_USERS];
   const deltas = join(outDir, 'delta');

@@ -143,6 +143,15 @@ describe.each(await availableBackends())('fine-tuning and gates on %s', (backend
     expect([...scored.fused]).toEqual([...scored.meta]);
   });
 
+  it('leaves gates as they start where there is no cohort', async () => {
+    const params = gateParams.parse({});
+    const none = { ...config, cohorts: [] };
+    const input = { reranker: linear, meta: meta(), config: none, cohorts: [], params };
+    const { weights, users, losses } = await trainGate(input);
+    expect([users, losses]).toEqual([0, []]);
+    expect(Object.keys(weights).length).toBeGreaterThan(0);
+  });
+
   it.each<[0 | 1, number[]]>([
     [0, META],
     [1, COHORT],

@@ -80,6 +80,7 @@ export async function trainGate(
     }),
   );
   const start = tf.tidy(() => gateInit(config, params.seed));
+  if (members.length === 0) return { weights: start, losses: [], users: 0 };
   let trainer: Trainer | undefined;
   try {
     const model = gateModel(reranker, meta, config, cohorts);
@@ -88,7 +89,7 @@ export async function trainGate(
     const losses = await trainShortly(
       {
         trainer,
-        epochs: members.length === 0 ? 0 : params.epochs,
+        epochs: params.epochs,
         what: 'gates',
         batches(epoch) {
           const drawn = Random.of(params.seed, 'users', epoch).shuffle([...members]);
