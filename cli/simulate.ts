@@ -34,14 +34,6 @@ function whole(text: string): number {
   return value;
 }
 
-function several(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1 || value > 64) {
-    throw new InvalidArgumentError('not 1 … 64');
-  }
-  return value;
-}
-
 function refuseUsed(folder: string): void {
   if (!existsSync(folder) || readdirSync(folder).length === 0) return;
   throw new EdgeloomError({
@@ -69,7 +61,7 @@ export function registerSimulate(program: Command): void {
     .addOption(
       new Option('--null-world <name>', 'take one effect away').choices(Object.keys(NULL_WORLDS)),
     )
-    .option('--lanes <n>', 'threads that play; the bytes do not depend on it', several)
+    .option('--lanes <n>', 'threads that play; the bytes do not depend on it', whole)
     .option('--json', 'print the summary as JSON')
     .action(async (flags: Flags) => {
       const out = resolve(flags.out);

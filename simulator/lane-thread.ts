@@ -27,13 +27,26 @@ export function lanesFor({ users, days }: WorldParams): number {
   return Math.max(1, Math.min(availableParallelism(), MOST, worth));
 }
 
-/** @param policy plays in this thread: there can be one lane only */
+/**
+ * Opens the lanes of a simulation; close each.
+ * @param lanes 1 … 64
+ * @param policy plays in this thread: there can be one lane only
+ * @throws EdgeloomError `bad-lanes`
+ */
 export function openLanes(
   params: WorldParams,
   lanes: number,
   truth: boolean,
   policy: Policy | undefined,
 ): Lane[] {
+  if (!Number.isInteger(lanes) || lanes < 1 || lanes > 64) {
+    throw new EdgeloomError({
+      code: 'bad-lanes',
+      what: `A simulation cannot have ${lanes} lanes`,
+      fix: 'name 1 … 64 lanes, or none for as many as there are cores',
+      exitCode: 2,
+    });
+  }
   if (lanes === 1) return [hereLane({ params, lane: 0, lanes, truth }, policy)];
   return Array.from({ length: lanes }, (_, lane) => new ThreadLane({ params, lane, lanes, truth }));
 }
