@@ -3,8 +3,10 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pull } from '../export/release/pull.ts';
 import { canonicalJson, sha256 } from '../lib/hash.ts';
+import type { Progress } from '../lib/progress.ts';
 import { worldParams } from '../simulator/params.ts';
 import { simulate } from '../simulator/simulate.ts';
+import { ProgressLines } from './progress-lines.ts';
 import { describeRun, sayOnStderr } from './run.ts';
 import { runDaily } from './run-daily.ts';
 
@@ -25,7 +27,10 @@ async function simulatedLogs({ workspace, users }: DemoOptions): Promise<string>
     return logs;
   }
   sayOnStderr(`Simulating ${params.days} days of ${params.users.count} users …`);
-  const summary = await simulate({ params, out: logs, truth: `${logs}-truth` });
+  const lines = new ProgressLines(process.stderr);
+  const onProgress = ({ message }: Progress): void => lines.say(`Simulating: ${message}`);
+  const summary = await simulate({ params, out: logs, truth: `${logs}-truth` }, { onProgress });
+  lines.end();
   sayOnStderr(`Simulated ${summary.lines.toLocaleString('en')} log lines: ${logs}`);
   return logs;
 }

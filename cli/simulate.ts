@@ -7,6 +7,7 @@ import type { Progress } from '../lib/progress.ts';
 import { NULL_WORLDS, type NullWorld, worldParams } from '../simulator/params.ts';
 import { simulate } from '../simulator/simulate.ts';
 import { interruptible } from './interrupt.ts';
+import { ProgressLines } from './progress-lines.ts';
 
 interface Flags {
   out: string;
@@ -17,6 +18,7 @@ interface Flags {
   from: string;
   seed: number;
   nullWorld?: NullWorld;
+  lanes?: number;
   json?: boolean;
 }
 
@@ -59,6 +61,7 @@ export function registerSimulate(program: Command): void {
     .addOption(
       new Option('--null-world <name>', 'take one effect away').choices(Object.keys(NULL_WORLDS)),
     )
+    .option('--lanes <n>', 'threads that play; the bytes do not depend on it', whole)
     .option('--json', 'print the summary as JSON')
     .action(async (flags: Flags) => {
       const out = resolve(flags.out);
@@ -83,18 +86,13 @@ export function registerSimulate(program: Command): void {
           exitCode: 2,
         });
       }
-      let shown = 0;
-      const live = process.stderr.isTTY && !flags.json;
-      const onProgress = ({ message, fraction = 0 }: Progress): void => {
-        if (!live || (fraction < 1 && fraction - shown < 0.01)) return;
-        shown = fraction;
-        process.stderr.write(`\r\u001b[K${Math.round(100 * fraction)} %  ${message}`);
-      };
+      const lines = new ProgressLines(process.stderr);
+      const onProgress = ({ message, fraction = 0 }: Progress): void =>
+        lines.say(`${Math.floor(100 * fraction)} %  ${message}`);
       const told = 'The simulation was cancelled; nothing was written';
       const summary = await interruptible(told, (signal) =>
-        simulate({ params: parsed.data, out, truth }, { signal, onProgress }),
-      );
-      if (live) process.stderr.write('\n');
+        simulate({ params: parsed.data, out, truth, lanes: flags.lanes }, { signal, onProgress }),
+      ).finally(() => lines.end());
       if (flags.json) {
         process.stdout.write(`${JSON.stringify({ out, truth, ...summary })}\n`);
         return;

@@ -37,3 +37,21 @@ export class EdgeloomError extends Error {
     return lines.join('\n');
   }
 }
+
+/** An error on its way from a thread: only plain data passes, and a problem must stay one. */
+export interface SentError {
+  message: string;
+  problem?: Problem;
+}
+
+export function sentError(error: unknown): SentError {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof EdgeloomError)) return { message };
+  const { code, where, fix, exitCode } = error;
+  const problem = { code, what: message, exitCode, ...(where && { where }), ...(fix && { fix }) };
+  return { message, problem };
+}
+
+export function receivedError({ message, problem }: SentError): Error {
+  return problem ? new EdgeloomError(problem) : new Error(message);
+}

@@ -1,5 +1,5 @@
 /** Seeded random numbers: same seed, same stream, on every machine. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** The sfc32 generator (PractRand): 128 bits of state, period ≥ 2^32, 32 bits a draw. */
 export class Random {
@@ -15,9 +15,7 @@ export class Random {
 
   /** A stream of its own per (seed, path): `Random.of(7, 'user', 42)` never overlaps `Random.of(7, 'item', 42)`. */
   static of(seed: number, ...path: (string | number)[]): Random {
-    const digest = createHash('sha256')
-      .update(JSON.stringify([seed, ...path]))
-      .digest();
+    const digest = hash('sha256', JSON.stringify([seed, ...path]), 'buffer');
     return new Random([
       digest.readInt32LE(0),
       digest.readInt32LE(4),

@@ -37,10 +37,12 @@ export function decisionTruth(
   rollouts: number,
   seed: number,
 ): DecisionTruth {
+  // Deriving a stream costs as much as some slots: once for both arms.
+  const streams = Array.from({ length: rollouts }, (_, r) => Random.of(seed, 'future', r).state());
   const arm = (treated: boolean): ArmTruth => {
     const total: ArmTruth = { order: HORIZONS.map(() => 0), clicks: HORIZONS.map(() => 0) };
-    for (let r = 0; r < rollouts; r++) {
-      const future = session.fork(Random.of(seed, 'future', r));
+    for (const stream of streams) {
+      const future = session.fork(Random.fromState(stream));
       if (treated) {
         future.waitForInsert();
         future.show(inserted, 'insert');

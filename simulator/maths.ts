@@ -54,3 +54,19 @@ export function pick(random: Random, weights: ArrayLike<number>): number {
   }
   return weights.length - 1;
 }
+
+/** Powers of ten that are exact, so that a whole number over one is the double nearest to the decimal. */
+const TENS = [1e3, 1e4, 1e5, 1e6] as const;
+
+/** `Number(x.toPrecision(4))`, without the text in between where the rounding is beyond doubt. */
+export function fourDigits(x: number): number {
+  const size = Math.abs(x);
+  if (size >= 0.001 && size < 10) {
+    const tens = size >= 1 ? TENS[0] : size >= 0.1 ? TENS[1] : size >= 0.01 ? TENS[2] : TENS[3];
+    const scaled = x * tens;
+    const whole = Math.round(scaled);
+    // The product is off by far less than that; nearer to the middle, the text decides.
+    if (Math.abs(Math.abs(scaled - whole) - 0.5) > 1e-6) return whole / tens;
+  }
+  return Number(x.toPrecision(4));
+}

@@ -3,6 +3,7 @@ import type { DeviceEvent } from '../data/contracts/device-log.ts';
 import type { Random } from '../lib/random.ts';
 import { type DecisionTruth, decisionTruth, HORIZONS } from './counterfactual.ts';
 import { exposureDetails, pageViewDetails } from './details.ts';
+import { fourDigits as digits } from './maths.ts';
 import { Phone } from './phone.ts';
 import type { Moment, MomentTrigger, Policy } from './policy.ts';
 import type { Page } from './ranker.ts';
@@ -43,7 +44,6 @@ export interface Sink {
 
 const APP_VERSIONS = ['5.1.0', '5.2.0', '5.2.1'];
 const HOUR_MS = 3_600_000;
-const digits = (x: number): number => Number(x.toPrecision(4));
 
 /** What the user did in a slot. */
 interface Deed {
@@ -180,7 +180,7 @@ class Player {
       item_id,
       position: look.position,
       click: digits(look.clickProbability),
-      click_without_slate: digits(look.clickWithoutSlate),
+      click_without_slate: digits(session.clickWithoutSlate(look)),
       order_given_click: digits(look.orderProbability),
       attention: digits(look.attention),
       intent: digits(look.intent),
@@ -274,12 +274,13 @@ class Player {
   #think(trigger: MomentTrigger): Outcome {
     const session = this.#session;
     const moment = this.#moment(trigger);
-    const unexposed = moment.unexposed.map(({ itemId }) => itemId);
+    const unexposedIds = (): string[] => moment.unexposed.map(({ itemId }) => itemId);
     const answer = this.#policy.insert(moment, this.#policyRandom);
-    if (answer) return this.#decide(answer, unexposed, moment.depth);
+    if (answer) return this.#decide(answer, unexposedIds(), moment.depth);
 
     const reranked = this.#policy.rerank(moment, this.#policyRandom);
     if (reranked) {
+      const unexposed = unexposedIds();
       this.#phone.log(
         'rerank',
         this.#now,

@@ -14,13 +14,6 @@ export interface Page {
   scores: Float64Array;
 }
 
-interface Scored {
-  item: number;
-  score: number;
-}
-
-const byScore = (a: Scored, b: Scored): number => b.score - a.score;
-
 /**
  * Answers a request.
  *
@@ -41,9 +34,12 @@ export function answerRequest(
   const favoured = population.favourites(user);
   const fit = params.insert.fit * params.insert.effect;
   const recalled = population.freshMarks();
-  const scored: Scored[] = [];
+  const items = new Int32Array(Math.min(page, wanted));
+  const scores = new Float64Array(items.length);
+  let length = 0;
+  let found = 0;
   // The number of attempts is bounded: a small catalogue may hold fewer unseen items than asked.
-  for (let attempt = 0; scored.length < wanted && attempt < wanted * 4; attempt++) {
+  for (let attempt = 0; found < wanted && attempt < wanted * 4; attempt++) {
     let item: number;
     if (random.chance(favourites)) {
       const members = catalogue.itemsOfCategory[favoured[random.below(favoured.length)]!]!;
@@ -58,14 +54,18 @@ export function answerRequest(
       catalogue.curiosity[item]! +
       random.normal(0, noise);
     if (estimate) score += fit * dot(estimate, 0, catalogue.vectors, item);
-    scored.push({ item, score });
+    found++;
+    // The page is kept sorted, the best first; of equal scores the one recalled first.
+    if (length < items.length) length++;
+    else if (score <= scores[length - 1]!) continue;
+    let at = length - 1;
+    for (; at > 0 && scores[at - 1]! < score; at--) {
+      scores[at] = scores[at - 1]!;
+      items[at] = items[at - 1]!;
+    }
+    scores[at] = score;
+    items[at] = item;
   }
-  scored.sort(byScore);
-  const length = Math.min(page, scored.length);
-  const answer = { items: new Int32Array(length), scores: new Float64Array(length) };
-  for (let k = 0; k < length; k++) {
-    answer.items[k] = scored[k]!.item;
-    answer.scores[k] = sigmoid(params.click.bias + scored[k]!.score);
-  }
-  return answer;
+  for (let k = 0; k < length; k++) scores[k] = sigmoid(params.click.bias + scores[k]!);
+  return { items: items.slice(0, length), scores: scores.slice(0, length) };
 }

@@ -37,8 +37,6 @@ export interface Look {
   /** The slate's part of the click logit. */
   slate: number;
   clickProbability: number;
-  /** The same with the neighbours' effect taken away. */
-  clickWithoutSlate: number;
   /** Probability of an order, given the click. */
   orderProbability: number;
   /** Probability that a click meets the wish, so that the user turns to another. */
@@ -70,6 +68,8 @@ export class Session {
   readonly seen: Set<number>;
   /** Click logit of each candidate, but for intent, fatigue and slate. */
   #fixed = new Float64Array(0);
+  /** `#fixed` of the pages as they came, shared with copies: futures see the same pages again and again. */
+  #fixedOf = new Map<Page, Float64Array<ArrayBuffer>>();
   #recent = new Int32Array(MEMORY).fill(-1);
   #above = -1;
   #aboveFixed = 0;
@@ -124,7 +124,6 @@ export class Session {
 
   /** Puts a page before the user. An inserted one continues the feed where the user is. */
   show(page: Page, trigger: Trigger): void {
-    const { params, catalogue, bias, cohort, cohortBias } = this.population;
     this.page = page;
     this.next = 0;
     this.quiet = 0;
@@ -133,6 +132,14 @@ export class Session {
       this.#above = -1;
       this.#above2 = -1;
     }
+    const known = this.#fixedOf.get(page);
+    const fixed = known ?? this.#fixedLogits(page);
+    if (!known) this.#fixedOf.set(page, fixed);
+    this.#fixed = fixed;
+  }
+
+  #fixedLogits(page: Page): Float64Array<ArrayBuffer> {
+    const { params, catalogue, bias, cohort, cohortBias } = this.population;
     const base =
       params.click.bias +
       SCENE[this.scene]!.bias +
@@ -148,7 +155,7 @@ export class Session {
         catalogue.quality[item]! +
         catalogue.curiosity[item]!;
     }
-    this.#fixed = fixed;
+    return fixed;
   }
 
   /** Items of the page not yet seen, top first. */
@@ -233,12 +240,17 @@ export class Session {
       utility,
       slate,
       clickProbability: attention * (slip + (1 - slip) * sigmoid(utility + slate)),
-      clickWithoutSlate: attention * (slip + (1 - slip) * sigmoid(utility)),
       satisfiedProbability: intent > 0.5 ? params.session.satisfied : 0,
       orderProbability: sigmoid(
         order.bias + scene.order + order.intent * intent + order.quality * catalogue.quality[item]!,
       ),
     };
+  }
+
+  /** Click probability of a look with the neighbours' effect taken away. */
+  clickWithoutSlate({ attention, utility }: Look): number {
+    const { slip } = this.population.params.click;
+    return attention * (slip + (1 - slip) * sigmoid(utility));
   }
 
   /** Lets the slot pass with what happened in it, and says what follows. */
@@ -312,6 +324,7 @@ export class Session {
     copy.annoyance = this.annoyance;
     copy.quiet = this.quiet;
     copy.#fixed = this.#fixed;
+    copy.#fixedOf = this.#fixedOf;
     copy.#recent = this.#recent.slice();
     copy.#above = this.#above;
     copy.#aboveFixed = this.#aboveFixed;

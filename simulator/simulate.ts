@@ -6,10 +6,11 @@ import { canonicalJson, sha256 } from '../lib/hash.ts';
 import type { RunOptions } from '../lib/progress.ts';
 import { Random } from '../lib/random.ts';
 import { itemRowOf } from './catalogue.ts';
+import { laneOfUsers } from './lane.ts';
+import { type Lane, lanesFor, openLanes } from './lane-thread.ts';
 import { GzipLines } from './log-folder.ts';
 import type { WorldParams } from './params.ts';
-import { playSession, type Sink } from './play-session.ts';
-import { loggingPolicy, type Policy } from './policy.ts';
+import type { Policy } from './policy.ts';
 import { World } from './world.ts';
 
 export interface SimulationSummary {
@@ -31,8 +32,13 @@ export interface SimulateInput {
   out: string;
   /** New folder for the truth; null: it is neither worked out nor written. */
   truth: string | null;
-  /** Default: `loggingPolicy`. */
+  /** Default: `loggingPolicy`. Another one plays in a single lane. */
   policy?: Policy;
+  /**
+   * Threads that play sessions; 1 plays in this thread. The bytes do not depend on it.
+   * @default as many as there are cores, up to 4; fewer for a small world
+   */
+  lanes?: number | undefined;
 }
 
 /**
@@ -52,12 +58,29 @@ export async function simulate(
 }
 
 async function run(
-  { params, policy = loggingPolicy(params) }: SimulateInput,
+  { params, policy, lanes = lanesFor(params) }: SimulateInput,
+  logs: string,
+  truth: string | null,
+  options: RunOptions,
+): Promise<SimulationSummary> {
+  const open = openLanes(params, policy ? 1 : lanes, truth !== null, policy);
+  try {
+    return await write(params, open, logs, truth, options);
+  } finally {
+    await Promise.all(open.map((lane) => lane.close()));
+  }
+}
+
+/** Takes the sessions back from their lanes in the order of the plan, and writes them down. */
+async function write(
+  params: WorldParams,
+  lanes: Lane[],
   logs: string,
   truth: string | null,
   { signal, onProgress }: RunOptions,
 ): Promise<SimulationSummary> {
   const world = new World(params);
+  const laneOf = laneOfUsers(world.population.sessionsPerDay, lanes.length);
   const end = world.startOf(params.days);
   const resend = Random.of(params.seed, 'resend');
   const summary: SimulationSummary = {
@@ -73,47 +96,38 @@ async function run(
   await writeTables(world, logs);
   /** Lines by the date on which they will be received. */
   const waiting = new Map<string, string[]>();
-  let file: GzipLines | undefined;
 
   for (let day = 0; day < params.days; day++) {
     if (day > 0) world.advance();
     const date = world.dateOf(world.startOf(day));
-    const midnight = world.startOf(day + 1);
     const planned = world.plan();
     const parts = params.log.filesPerDay;
     const exposures = await truthFile(truth, 'exposures', date);
     const decisions = await truthFile(truth, 'decisions', date);
     let again: string[] = [];
 
-    const sink: Sink = {
-      event(event) {
-        // The log is cut at the end of the last day, wherever a session stands then.
-        if (event.ts >= end) return;
-        const line = JSON.stringify(event);
-        summary.events[event.type] = (summary.events[event.type] ?? 0) + 1;
-        const received = event.received_ts ?? event.ts;
-        if (received < midnight) {
-          file!.add(line);
-          if (resend.chance(params.log.duplicates)) again.push(line);
-        } else {
-          const late = world.dateOf(received);
-          const lines = waiting.get(late);
-          if (lines) lines.push(line);
-          else waiting.set(late, [line]);
-        }
-      },
-      ...(exposures && { exposureTruth: (row) => exposures.add(JSON.stringify(row)) }),
-      ...(decisions && { decisionTruth: (row) => decisions.add(JSON.stringify(row)) }),
-    };
-
     for (let part = 0; part < parts; part++) {
-      file = await GzipLines.create(eventFile(logs, date, part));
+      const file = await GzipLines.create(eventFile(logs, date, part));
       if (part === 0) takeWaiting(waiting, date, file);
       const from = Math.floor((planned.length * part) / parts);
       const to = Math.floor((planned.length * (part + 1)) / parts);
       for (let s = from; s < to; s++) {
         signal?.throwIfAborted();
-        playSession(world, planned[s]!, policy, sink);
+        const session = await lanes[laneOf[planned[s]!.user]!]!.next();
+        for (const line of session.events) {
+          file.add(line);
+          if (resend.chance(params.log.duplicates)) again.push(line);
+        }
+        for (const { date: on, line } of session.late) {
+          const lines = waiting.get(on);
+          if (lines) lines.push(line);
+          else waiting.set(on, [line]);
+        }
+        for (const [type, count] of Object.entries(session.counts)) {
+          summary.events[type] = (summary.events[type] ?? 0) + count;
+        }
+        for (const line of session.exposures) exposures?.add(line);
+        for (const line of session.decisions) decisions?.add(line);
         await file.drain();
         await exposures?.drain();
         await decisions?.drain();
@@ -135,7 +149,7 @@ async function run(
     if (truth) await writeUserTruth(world, truth, date);
   }
   for (const date of [...waiting.keys()].sort()) {
-    file = await GzipLines.create(eventFile(logs, date, 0));
+    const file = await GzipLines.create(eventFile(logs, date, 0));
     takeWaiting(waiting, date, file);
     await file.close();
     summary.lines += file.lines;

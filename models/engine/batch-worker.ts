@@ -1,6 +1,6 @@
 /** The thread that reads batches ahead, while the main thread waits for TensorFlow. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { EdgeloomError, type Problem } from '../../lib/errors.ts';
+import { type SentError, sentError } from '../../lib/errors.ts';
 import { type BatchOptions, Dataset, type DatasetSource, type RawBatch } from './dataset.ts';
 import type { InputSpec } from './types.ts';
 
@@ -14,7 +14,7 @@ export type ToBatchWorker =
 export type FromBatchWorker =
   | { kind: 'batch'; pass: number; batch: RawBatch }
   | { kind: 'end'; pass: number }
-  | { kind: 'error'; pass: number; problem?: Problem; message: string };
+  | { kind: 'error'; pass: number; error: SentError };
 
 const port = parentPort!;
 const { tensorsDir, family, dates } = workerData as DatasetSource;
@@ -53,16 +53,8 @@ async function sendNext(pass: number, batches: AsyncGenerator<RawBatch>): Promis
     const buffers = Object.values(value.columns).map(({ data }) => data.buffer as ArrayBuffer);
     send({ kind: 'batch', pass, batch: value }, buffers);
   } catch (error) {
-    send({ kind: 'error', pass, ...described(error) });
+    send({ kind: 'error', pass, error: sentError(error) });
   }
-}
-
-function described(error: unknown): { problem?: Problem; message: string } {
-  const message = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof EdgeloomError)) return { message };
-  const { code, where, fix, exitCode } = error;
-  const problem = { code, what: message, exitCode, ...(where && { where }), ...(fix && { fix }) };
-  return { problem, message };
 }
 
 function send(message: FromBatchWorker, transfer: ArrayBuffer[] = []): void {

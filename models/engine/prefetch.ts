@@ -1,6 +1,6 @@
 /** Batches read, gathered and expanded by a thread of their own while a step runs. */
 import { Worker } from 'node:worker_threads';
-import { EdgeloomError } from '../../lib/errors.ts';
+import { receivedError } from '../../lib/errors.ts';
 import { type Batch, toTensors } from './batch-tensors.ts';
 import type { FromBatchWorker, ToBatchWorker } from './batch-worker.ts';
 import type { BatchOptions, DatasetSource } from './dataset.ts';
@@ -52,7 +52,7 @@ export class Prefetcher {
       for (;;) {
         const message = await this.#next();
         if (message.kind === 'end') return;
-        if (message.kind === 'error') throw errorOf(message);
+        if (message.kind === 'error') throw receivedError(message.error);
         this.#send({ kind: 'more', pass });
         const { columns, rows } = message.batch;
         yield { tensors: toTensors(columns), rows };
@@ -81,8 +81,4 @@ export class Prefetcher {
   async close(): Promise<void> {
     await this.#worker.terminate();
   }
-}
-
-function errorOf({ problem, message }: Extract<FromBatchWorker, { kind: 'error' }>): Error {
-  return problem ? new EdgeloomError(problem) : new Error(message);
 }
