@@ -70,7 +70,7 @@ export const bench: Bench = {
           figure: 'logs to pulled bundle',
           value: Number(seconds.toFixed(0)),
           unit: 's',
-          target: '≤ 480 on 2 cores, ≥ 200,000 events',
+          target: '≤ 300 on 2 cores, ≥ 500,000 events',
           data,
           n,
         },

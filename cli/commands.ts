@@ -3,6 +3,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { NODES } from '../workflows/dag.ts';
 import { workspacePath } from './workspace.ts';
 
+/** Half a million events: enough to tell the models of the simulated world apart. */
+const DEMO_USERS = 1900;
+
 const dateOption = (text: string): string => {
   // 2026-02-31 parses, as 3 March.
   const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
@@ -79,7 +82,7 @@ export function registerPipeline(program: Command): void {
     .command('demo')
     .description('simulated logs → daily pipeline → pulled and verified bundle')
     .option('--out <dir>', 'where the bundle is pulled to', 'edgeloom-bundle')
-    .option('--users <n>', 'simulated users', countOption)
+    .option('--users <n>', 'simulated users', countOption, DEMO_USERS)
     .option('--config <file>', 'settings by section, as JSON')
     .option('--workspace <dir>', 'the pipeline’s folder', workspacePath, workspacePath())
     .option('--json', 'print one JSON object on stdout')

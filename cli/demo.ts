@@ -12,7 +12,7 @@ import { runDaily } from './run-daily.ts';
 
 interface DemoOptions {
   out: string;
-  users?: number;
+  users: number;
   config?: string;
   workspace: string;
   json?: boolean;
@@ -20,7 +20,7 @@ interface DemoOptions {
 
 /** Simulates once per workspace and world; a later run finds the logs and reuses every stage. */
 async function simulatedLogs({ workspace, users }: DemoOptions): Promise<string> {
-  const params = worldParams.parse(users ? { users: { count: users } } : {});
+  const params = worldParams.parse({ users: { count: users } });
   const logs = join(workspace, 'logs', `simulated-${sha256(canonicalJson(params)).slice(0, 12)}`);
   if (existsSync(join(logs, 'dataset.json'))) {
     sayOnStderr(`Simulated logs: ${logs} (made earlier)`);
