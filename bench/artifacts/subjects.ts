@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { loadOnnx, type NamedArrays, record, toOnnx } from '../../compiler/index.ts';
-import { type Encoders, stepRows } from '../../export/models/chain.ts';
+import { type Encoders, encodeSlates, stepRows } from '../../export/models/chain.ts';
 import { drawDecisions } from '../../export/models/decisions.ts';
 import { type EntryPoint, float32Inputs } from '../../export/models/entry-point.ts';
 import { decideEntry } from '../../export/models/export-uplift.ts';
+import { oneByOne } from '../../export/models/many-calls.ts';
 import { rerankerEntries } from '../../export/models/reranker-entries.ts';
 import { drawSlates, ENCODERS, type Slate } from '../../export/models/slates.ts';
 import { Random } from '../../lib/random.ts';
@@ -62,14 +63,14 @@ export async function rerankerSubjects(
       ENCODERS.map(async ({ entry: name }) => {
         const graph = record(entries[name].run, entries[name].inputs, { weights });
         const model = await loadOnnx(toOnnx(graph, { profile: 'float32' }));
-        return [name, (inputs: NamedArrays) => model.run(inputs)] as const;
+        return [name, oneByOne(model)] as const;
       }),
     ),
   ) as Encoders;
   const { calibration, held } = await drawBoth(trained, 'rerank', async (dataset, count) => {
     const slates = await drawSlates(dataset, config, weights, count, SEED);
     const draw = { perEntry: count, seed: SEED, entries };
-    return { slates, rows: await stepRows(config, encoders, slates, draw, {}) };
+    return { slates, rows: stepRows(await encodeSlates(config, encoders, slates), draw) };
   });
   const data = `trained on a simulated week, K = ${config.exposures} and ${config.pageViews}, N = ${config.candidates}`;
   const names = ['encodeExposureStep', 'rerank'] as const;

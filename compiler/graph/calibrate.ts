@@ -27,7 +27,7 @@ export interface CalibrationOptions extends RunOptions {
 const BINS = 2048;
 const ROWS_PER_REPORT = 16;
 
-function extremes(data: TypedArray, known: Range | undefined): Range {
+function extremes(data: Float32Array, known: Range | undefined): Range {
   let min = known?.min ?? Number.POSITIVE_INFINITY;
   let max = known?.max ?? Number.NEGATIVE_INFINITY;
   for (let i = 0; i < data.length; i++) {
@@ -77,7 +77,7 @@ export function calibrate(
   const graph = expandComposites(recorded);
   const run = interpreter(graph);
   const ranges = new Map<ValueId, Range>();
-  const each = (message: string, visit: (id: ValueId, data: TypedArray) => void): void => {
+  const each = (message: string, visit: (id: ValueId, data: Float32Array) => void): void => {
     rows.forEach((row, i) => {
       signal?.throwIfAborted();
       if (i % ROWS_PER_REPORT === 0) onProgress?.({ message, fraction: i / rows.length });

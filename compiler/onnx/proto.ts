@@ -93,10 +93,13 @@ export function encodeModel(parts: ModelParts): Uint8Array {
       output: parts.outputs,
     },
   });
-  return onnx.ModelProto.encode(model).finish();
+  return encodeBytes(model);
 }
 
 export type ModelProto = InstanceType<typeof onnx.ModelProto>;
+
+export const encodeBytes = (model: ModelProto): Uint8Array =>
+  onnx.ModelProto.encode(model).finish();
 
 /** @throws EdgeloomError `bad-model-file` when the bytes are not an ONNX model */
 export function decodeModel(bytes: Uint8Array): ModelProto {

@@ -8,10 +8,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import vm from 'node:vm';
-import type { CompiledModel, Tensor } from '@litertjs/core';
-import { EdgeloomError } from '../../lib/errors.ts';
-import type { TypedArray } from '../graph/ir.ts';
-import { assertFinite, checkedInput, type LoadedModel, type NamedArrays } from './runtime.ts';
+import type { CompiledModel } from '@litertjs/core';
+import { callable, failed, type LiteRt } from './litert-model.ts';
+import type { LoadedModel } from './runtime.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -26,8 +25,6 @@ interface WorkerScope {
     printErr: (line: string) => void;
   };
 }
-
-type LiteRt = typeof import('@litertjs/core');
 
 let loading: Promise<LiteRt> | undefined;
 
@@ -73,9 +70,6 @@ async function start(): Promise<LiteRt> {
   }
 }
 
-const failed = (what: string, cause?: unknown): EdgeloomError =>
-  new EdgeloomError({ code: 'runtime-failed', what, fix: 'run lintTflite on the file' }, { cause });
-
 /** @throws EdgeloomError `runtime-failed` when LiteRT refuses the file */
 export async function loadTflite(bytes: Uint8Array): Promise<LoadedModel> {
   loading ??= start();
@@ -91,42 +85,5 @@ export async function loadTflite(bytes: Uint8Array): Promise<LoadedModel> {
     const reason = complaints[0] ?? (error as Error).message;
     throw failed(`LiteRT refuses the model: ${reason}`, error);
   }
-  const inputs = model.getInputDetails();
-  const outputs = model.getOutputDetails();
-  return {
-    inputNames: inputs.map((detail) => detail.name),
-    outputNames: outputs.map((detail) => detail.name),
-    async run(values: NamedArrays): Promise<NamedArrays> {
-      const tensors: Record<string, Tensor> = {};
-      const made: Tensor[] = [];
-      try {
-        for (const { name, shape, dtype } of inputs) {
-          const sizes = [...shape];
-          const data = checkedInput(values, name, sizes);
-          const typed = dtype === 'int32' ? Int32Array.from(data) : Float32Array.from(data);
-          const tensor = new library.Tensor(typed, sizes);
-          tensors[name] = tensor;
-          made.push(tensor);
-        }
-        complaints.length = 0;
-        const results = await model.run(tensors);
-        made.push(...Object.values(results));
-        if (complaints[0]) throw failed(`LiteRT failed to run the model: ${complaints[0]}`);
-        return Object.fromEntries(
-          outputs.map(({ name }) => {
-            const data = results[name]?.toTypedArray() as TypedArray | undefined;
-            if (!data) throw failed(`LiteRT returned no output ${name}`);
-            const copy = data.slice();
-            assertFinite(name, copy);
-            return [name, copy];
-          }),
-        );
-      } finally {
-        for (const tensor of made) tensor.delete();
-      }
-    },
-    async dispose(): Promise<void> {
-      model.delete();
-    },
-  };
+  return callable(library, model, complaints);
 }

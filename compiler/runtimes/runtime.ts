@@ -38,8 +38,9 @@ export function checkedInput(
 
 /** @throws EdgeloomError `not-finite` naming the output and the element */
 export function assertFinite(name: string, data: TypedArray): void {
-  const bad = data.findIndex((x) => !Number.isFinite(x));
-  if (bad < 0) return;
+  let bad = 0;
+  while (bad < data.length && Number.isFinite(data[bad])) bad++;
+  if (bad === data.length) return;
   throw new EdgeloomError({
     code: 'not-finite',
     what: `Output ${name} holds ${data[bad]} at element ${bad}`,

@@ -14,6 +14,7 @@ import { META } from '../bundle/fixture.ts';
 import { checkGolden } from '../bundle/golden.ts';
 import { readPart } from '../bundle/part.ts';
 import { openShards } from '../shards/open.ts';
+import { encodeSlates } from './chain.ts';
 import { type EntryPoint, runTrained } from './entry-point.ts';
 import { exportReranker } from './export-reranker.ts';
 import { exportUplift } from './export-uplift.ts';
@@ -21,7 +22,7 @@ import { TEST_DATES, writeExportTensors, writeReranker, writeUplift } from './fi
 import { readItemRows } from './item-rows.ts';
 import { onPhone } from './on-phone.ts';
 import { rerankerEntries } from './reranker-entries.ts';
-import { drawSlates, encodeSlate } from './slates.ts';
+import { drawSlates } from './slates.ts';
 
 const ROWS = 60;
 let root: string;
@@ -65,8 +66,7 @@ describe('export of the reranker', () => {
         await readItemRows(tensorsDir, config.fields, weights),
       );
       const entries = rerankerEntries(phone.config, phone.weights);
-      const call = (entry: EntryPoint) => async (inputs: NamedArrays) =>
-        (await runTrained(entry, [inputs]))[0]!;
+      const call = (entry: EntryPoint) => (calls: NamedArrays[]) => runTrained(entry, calls);
       const encoders = {
         encodeExposureStep: call(entries.encodeExposureStep),
         encodePageViewStep: call(entries.encodePageViewStep),
@@ -83,12 +83,13 @@ describe('export of the reranker', () => {
         );
       }
       await dataset.close();
-      for (const slate of slates.slice(0, 10)) {
-        const inputs = await encodeSlate(phone.config, encoders, slate);
-        const { scores } = await call(entries.rerank)(inputs);
+      const encoded = await encodeSlates(phone.config, encoders, slates.slice(0, 10));
+      for (const [i, slate] of slates.slice(0, 10).entries()) {
+        const [called] = await call(entries.rerank)([encoded[i]!.inputs]);
+        const { scores } = called!;
         const expected = found.get(String(slate.inputs.cand_dense))!;
-        slate.inputs.cand_mask!.forEach((mask, i) => {
-          expect(scores![i]).toBeCloseTo(mask === 1 ? expected[i]! : 0, 5);
+        slate.inputs.cand_mask!.forEach((mask, n) => {
+          expect(scores![n]).toBeCloseTo(mask === 1 ? expected[n]! : 0, 5);
         });
       }
     },

@@ -11,7 +11,7 @@ import { Dataset } from '../../models/engine/dataset.ts';
 import { type RerankerConfig, rerankerConfig } from '../../models/reranker/model.ts';
 import { MINIMUM_ROWS, PARITY_TOLERANCES, type ParityResult } from '../parity/check.ts';
 import { chooseProfile, chooseRowDtype, type ProfileChoice } from '../quantize/choose.ts';
-import { runnersOf, score, stepRows } from './chain.ts';
+import { type EncodedSlate, type Encoders, encodeSlates, score, stepRows } from './chain.ts';
 import {
   type CompileInput,
   compileFloat,
@@ -22,10 +22,11 @@ import {
 import type { TensorMap } from './entry-point.ts';
 import { entryParity, modelVersion, writePart } from './finish.ts';
 import { type ItemRows, readItemRows, storeItemRows } from './item-rows.ts';
+import { oneByOne, openForMany } from './many-calls.ts';
 import { onPhone } from './on-phone.ts';
-import { drawOverDays, slatesForParity } from './parity-rows.ts';
+import { drawOverDays, enoughForParity, slatesForParity } from './parity-rows.ts';
 import { type RerankerEntry, rerankerEntries } from './reranker-entries.ts';
-import { drawSlates, type Slate, untilJudged } from './slates.ts';
+import { drawSlates, type Slate, untilJudged, withItemRows } from './slates.ts';
 
 export interface ExportRerankerInput extends RunOptions {
   tensorsDir: string;
@@ -110,38 +111,55 @@ async function exportLoaded(
   }
 
   // How the phone keeps item rows is settled first: everything after sees the rows that it has.
-  const draw = (
-    dataset: Dataset,
-    c: RerankerConfig,
-    w: TensorMap,
-    count: number,
-  ): Promise<Slate[]> => drawSlates(dataset, c, w, count, seed, options);
-  // Labels do not depend on the weights, so that every draw keeps the same slates.
-  const judged = async (c: RerankerConfig, w: TensorMap): Promise<Slate[]> => {
-    const { evaluationRows } = input;
-    const slates = await draw(validation, c, w, evaluationRows ?? MAX_EVALUATED);
-    return evaluationRows === undefined ? untilJudged(slates, ENOUGH_JUDGED) : slates;
-  };
-  const onnx = runnersOf(ORDER.map((name) => floats[name].onnx));
+  const many = await openEncoders(outDir, floats);
+  const rerank = floats.rerank.onnx.model.run;
+  const parityRows = input.parityRows ?? MINIMUM_ROWS;
+  const judge = (slates: Slate[]): Slate[] =>
+    input.evaluationRows === undefined
+      ? untilJudged(slates.slice(0, MAX_EVALUATED), ENOUGH_JUDGED)
+      : slates.slice(0, input.evaluationRows);
+  // Labels and items do not depend on the weights, so that one draw serves all of them.
+  const drawn = await drawSlates(
+    validation,
+    phone.config,
+    phone.weights,
+    Math.max(input.evaluationRows ?? MAX_EVALUATED, SEARCHED * parityRows),
+    seed,
+    {
+      ...options,
+      enough: (slates) =>
+        input.evaluationRows === undefined &&
+        judge(slates).length < slates.length &&
+        enoughForParity(slates, parityRows),
+    },
+  );
+  const exactSlates = judge(drawn);
   // One row per item on both sides: what remains is the loss by number formats.
-  const exact = await score(phone.config, onnx, await judged(phone.config, phone.weights), options);
+  const encode = (slates: Slate[]): Promise<EncodedSlate[]> =>
+    encodeSlates(phone.config, many.encoders, slates, options);
+  const exact = await score(rerank, exactSlates, await encode(exactSlates), options);
+  let judged: { slates: Slate[]; encoded: EncodedSlate[] } = { slates: [], encoded: [] };
   const stored = await settleRows(input, version, rows, exact.auc, async (decoded) => {
-    const on = onPhone(config, weights, decoded);
-    try {
-      return await score(phone.config, onnx, await judged(on.config, on.weights), options);
-    } finally {
-      on.weights['embedding/item']!.dispose();
-    }
+    const slates = exactSlates.map((slate) => withItemRows(slate, decoded));
+    judged = { slates, encoded: await encode(slates) };
+    return await score(rerank, slates, judged.encoded, options);
   });
 
-  const seen = onPhone(config, weights, stored.decoded);
-  const calibration = await stepRows(
+  const onStored = (slates: Slate[]): Slate[] =>
+    slates.map((slate) => withItemRows(slate, stored.decoded));
+  const forCalibration = await drawSlates(
+    training,
     phone.config,
-    onnx,
-    await draw(training, seen.config, seen.weights, input.calibrationRows ?? 256),
-    { perEntry: 1024, seed, entries },
+    phone.weights,
+    input.calibrationRows ?? 256,
+    seed,
     options,
   );
+  const calibration = stepRows(await encode(onStored(forCalibration)), {
+    perEntry: 1024,
+    seed,
+    entries,
+  });
   const int8 = {} as Record<RerankerEntry, ModelFile>;
   for (const name of ORDER) {
     onProgress?.({ message: `calibrating ${name}` });
@@ -154,18 +172,22 @@ async function exportLoaded(
     );
   }
 
-  const parityRows = input.parityRows ?? MINIMUM_ROWS;
   const searched = await drawOverDays(
     { ...input, family: 'rerank' },
     SEARCHED * parityRows,
-    (dataset, count) => draw(dataset, seen.config, seen.weights, count),
+    (dataset, count) => drawSlates(dataset, phone.config, phone.weights, count, seed, options),
+    { first: drawn, enough: (slates) => enoughForParity(slates, parityRows) },
   );
-  const held = await stepRows(
-    phone.config,
-    onnx,
-    slatesForParity(searched, parityRows),
+  // Slates that were judged are encoded already.
+  const known = new Map(judged.encoded.map((encoded, i) => [exactSlates[i]!, encoded]));
+  const compared = slatesForParity(searched, parityRows);
+  const fresh = compared.filter((slate) => !known.has(slate));
+  (await encode(onStored(fresh))).forEach((encoded, i) => {
+    known.set(fresh[i]!, encoded);
+  });
+  const held = stepRows(
+    compared.map((slate) => known.get(slate)!),
     { perEntry: parityRows, seed, entries },
-    options,
   );
   const parity: ParityResult[] = [];
   for (const name of ORDER) {
@@ -178,10 +200,14 @@ async function exportLoaded(
     };
     parity.push(...(await entryParity(run, options)));
   }
+  const inInt8 = {
+    encodeExposureStep: oneByOne(int8.encodeExposureStep.model),
+    encodePageViewStep: oneByOne(int8.encodePageViewStep.model),
+  };
   const quantised = await score(
-    phone.config,
-    runnersOf(ORDER.map((name) => int8[name])),
-    await judged(seen.config, seen.weights),
+    int8.rerank.model.run,
+    judged.slates,
+    await encodeSlates(phone.config, inInt8, judged.slates, options),
     options,
   );
   const choice: ProfileChoice = chooseProfile({
@@ -210,9 +236,9 @@ async function exportLoaded(
     },
     options,
   );
+  await many.dispose();
   for (const file of files) await file.model.dispose();
   phone.weights['embedding/item']!.dispose();
-  seen.weights['embedding/item']!.dispose();
   return {
     model,
     version,
@@ -223,6 +249,22 @@ async function exportLoaded(
     loss: choice.loss,
     rowDtype: stored.dtype,
     evaluationRows: quantised.rows,
+  };
+}
+
+/** The float encoders, each for many behaviours at once. */
+async function openEncoders(
+  outDir: string,
+  floats: Record<RerankerEntry, FloatFiles>,
+): Promise<{ encoders: Encoders; dispose(): Promise<void> }> {
+  const exposures = await openForMany(outDir, floats.encodeExposureStep.onnx);
+  const pageViews = await openForMany(outDir, floats.encodePageViewStep.onnx);
+  return {
+    encoders: { encodeExposureStep: exposures.run, encodePageViewStep: pageViews.run },
+    dispose: async () => {
+      await exposures.dispose();
+      await pageViews.dispose();
+    },
   };
 }
 

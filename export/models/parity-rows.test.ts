@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Dataset } from '../../models/engine/dataset.ts';
 import { TEST_DATES, writeExportTensors } from './fixture.ts';
-import { type Days, drawOverDays, slatesForParity } from './parity-rows.ts';
+import { type Days, drawOverDays, enoughForParity, slatesForParity } from './parity-rows.ts';
 import { untilJudged } from './slates.ts';
 
 const PER_DAY = 20;
@@ -56,6 +56,15 @@ describe('rows of parity', () => {
     expect(await drawOverDays(days, 500, draw)).toHaveLength(60);
   });
 
+  it('begin with those that were drawn already, and end where enough are there', async () => {
+    const [first, second] = days.trainDates;
+    const drawn = await drawOverDays(days, 50, draw, { first: [1, 2] });
+    expect(drawn).toEqual([1, 2, ...(await of(second!)), ...(await of(first!))]);
+    const enough = (rows: number[]) => rows.length > 2;
+    expect(await drawOverDays(days, 50, draw, { first: [1, 2], enough })).toHaveLength(22);
+    expect(await drawOverDays(days, 1, draw, { first: [1, 2] })).toEqual([1]);
+  });
+
   it('take more slates where an encoder has few steps', () => {
     const slate = (exposures: number, pageViews: number) => ({
       behaviours: {
@@ -67,6 +76,13 @@ describe('rows of parity', () => {
     // Two slates have 6 exposures and 1 page view: the next one with a page view is enough.
     expect(slatesForParity([a, b, c, d, e], 2)).toEqual([a, b, d]);
     expect(slatesForParity([a, c], 2)).toEqual([a, c]);
+    // Two page views and two slates are there with the fourth slate, not before.
+    expect([1, 2, 3, 4].map((n) => enoughForParity([a, b, c, d].slice(0, n), 2))).toEqual([
+      false,
+      false,
+      false,
+      true,
+    ]);
   });
 });
 

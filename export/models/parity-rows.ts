@@ -12,15 +12,19 @@ export interface Days {
 /**
  * Rows of the validation day first, then of the training days, latest first, until there are `count`
  * or the log has no more.
+ * @param first rows of the validation day that were drawn already
+ * @param enough says of the first rows that no more are needed
  */
 export async function drawOverDays<Row>(
   { tensorsDir, family, validDate, trainDates }: Days,
   count: number,
   draw: (dataset: Dataset, count: number) => Promise<Row[]>,
+  { first, enough }: { first?: Row[]; enough?: (rows: Row[]) => boolean } = {},
 ): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const date of [validDate, ...[...trainDates].sort().reverse()]) {
-    if (rows.length >= count) break;
+  const rows: Row[] = first?.slice(0, count) ?? [];
+  const dates = [...trainDates].sort().reverse();
+  for (const date of first ? dates : [validDate, ...dates]) {
+    if (rows.length >= count || enough?.(rows)) break;
     const dataset = await Dataset.open(tensorsDir, family, [date]);
     try {
       if (dataset.rows > 0) rows.push(...(await draw(dataset, count - rows.length)));
@@ -52,4 +56,14 @@ export function slatesForParity<S extends Pick<Slate, 'behaviours'>>(
     }
   }
   return [...chosen];
+}
+
+/** Whether the slates after these would change nothing of {@link slatesForParity}. */
+export function enoughForParity(slates: Pick<Slate, 'behaviours'>[], count: number): boolean {
+  if (slates.length < count) return false;
+  const chosen = slatesForParity(slates, count);
+  return ENCODERS.every(
+    ({ entry }) =>
+      chosen.reduce((steps, { behaviours }) => steps + behaviours[entry].length, 0) >= count,
+  );
 }

@@ -8,7 +8,6 @@ import type { Dataset } from '../../models/engine/dataset.ts';
 import { itemVectors } from '../../models/layers/item-vector.ts';
 import { auc } from '../../models/metrics/auc.ts';
 import { inputSpecs, type RerankerConfig } from '../../models/reranker/model.ts';
-import type { ModelFunction } from '../parity/compare.ts';
 import type { TensorMap } from './entry-point.ts';
 import { readTensors } from './read-tensors.ts';
 
@@ -23,6 +22,8 @@ export interface Slate {
   inputs: NamedArrays;
   /** Per encoder, its inputs `item_vec` and `action` from the oldest behaviour on. */
   behaviours: Record<EncoderName, NamedArrays[]>;
+  /** Rows of the item table: of candidates, and of behaviours from the oldest on. */
+  items: Record<'candidates' | EncoderName, Int32Array>;
   /** 1 where a candidate was exposed, and where it was clicked. */
   labelMask: Float32Array;
   clicked: Float32Array;
@@ -37,7 +38,13 @@ export async function drawSlates(
   weights: TensorMap,
   count: number,
   seed: number,
-  { signal }: RunOptions = {},
+  {
+    signal,
+    enough,
+  }: RunOptions & {
+    /** Says of the first slates that no more are needed. */
+    enough?: (slates: Slate[]) => boolean;
+  } = {},
 ): Promise<Slate[]> {
   const slates: Slate[] = [];
   const order = { batchSize: ROWS_PER_BATCH, shuffle: { seed, epoch: 0 } };
@@ -49,9 +56,30 @@ export async function drawSlates(
     } finally {
       tf.dispose(tensors);
     }
-    if (slates.length >= count) break;
+    if (slates.length >= count || enough?.(slates)) break;
   }
   return slates;
+}
+
+/** A slate with other item vectors: the rows of a table [items, width]. */
+export function withItemRows(
+  slate: Slate,
+  { width, table }: { width: number; table: Float32Array },
+): Slate {
+  const row = (item: number): Float32Array => table.slice(item * width, (item + 1) * width);
+  const { candidates } = slate.items;
+  const vectors = new Float32Array(candidates.length * width);
+  candidates.forEach((item, i) => {
+    vectors.set(table.subarray(item * width, (item + 1) * width), i * width);
+  });
+  const behaviours = { ...slate.behaviours };
+  for (const { entry } of ENCODERS) {
+    behaviours[entry] = slate.behaviours[entry].map((behaviour, i) => ({
+      ...behaviour,
+      item_vec: row(slate.items[entry][i]!),
+    }));
+  }
+  return { ...slate, inputs: { ...slate.inputs, cand_vec: vectors }, behaviours };
 }
 
 /** The first slates that together hold `count` exposed candidates; all when they hold fewer. */
@@ -69,6 +97,7 @@ function readBatch(
   weights: TensorMap,
   batch: TensorMap,
 ): (row: number) => Slate {
+  const rows = batch.cand_mask!.shape[0]!;
   const vectors = (prefix: string): Float32Array =>
     readTensors(() => ({ rows: itemVectors(config.fields, weights, batch, prefix) }))
       .rows as Float32Array;
@@ -77,7 +106,17 @@ function readBatch(
   for (const [name, tensor] of Object.entries(batch)) {
     if (tensor.dtype === 'float32') columns.set(name, tensor.dataSync() as Float32Array);
   }
-  const rows = batch.cand_mask!.shape[0]!;
+  const items = new Map(
+    ['cand', ...ENCODERS.map(({ prefix }) => prefix)].map((prefix) => [
+      prefix,
+      batch[`${prefix}_item`]!.dataSync() as Int32Array,
+    ]),
+  );
+  const itemsOf = (prefix: string, row: number): Int32Array => {
+    const data = items.get(prefix)!;
+    const width = data.length / rows;
+    return data.slice(row * width, (row + 1) * width);
+  };
   const of = (name: string, row: number): Float32Array => {
     const data = columns.get(name)!;
     const width = data.length / rows;
@@ -94,9 +133,11 @@ function readBatch(
     const behaviours = Object.fromEntries(
       ENCODERS.map(({ prefix, entry }) => [entry, readBehaviours(config, prefix, of, row)]),
     ) as Slate['behaviours'];
+    const behaved = ENCODERS.map(({ prefix, entry }) => [entry, itemsOf(prefix, row)]);
     return {
       inputs,
       behaviours,
+      items: { candidates: itemsOf('cand', row), ...Object.fromEntries(behaved) },
       labelMask: of('label_mask', row),
       clicked: of('label_click', row),
     };
@@ -119,38 +160,6 @@ function readBehaviours(
     item_vec: vectors.slice(i * width, (i + 1) * width),
     ...(actions && { action: actions.slice(i * actionWidth, (i + 1) * actionWidth) }),
   }));
-}
-
-/** Runs a phone's part of one slate: every behaviour through its encoder, then the inputs of `rerank`. */
-export async function encodeSlate(
-  config: RerankerConfig,
-  encoders: Record<EncoderName, ModelFunction>,
-  slate: Slate,
-  /** Sees the inputs of every step. */
-  onStep?: (entry: EncoderName, inputs: NamedArrays) => void,
-): Promise<NamedArrays> {
-  const H = config.hidden;
-  const kinds = config.useActions ? (['item', 'action'] as const) : (['item'] as const);
-  const inputs = { ...slate.inputs };
-  for (const { prefix, entry, length } of ENCODERS) {
-    const kept = kinds.map(() => new Float32Array(config[length] * H));
-    let states = Object.fromEntries(
-      kinds.map((kind) => [`state_${kind}`, new Float32Array(config.layers * H)]),
-    ) as NamedArrays;
-    for (const [place, behaviour] of slate.behaviours[entry].entries()) {
-      const step = { ...behaviour, ...states };
-      onStep?.(entry, step);
-      const next = await encoders[entry](step);
-      states = Object.fromEntries(kinds.map((kind) => [`state_${kind}`, next[`next_${kind}`]!]));
-      kinds.forEach((kind, i) => {
-        kept[i]!.set(next[`next_${kind}`]!.subarray((config.layers - 1) * H), place * H);
-      });
-    }
-    kinds.forEach((kind, i) => {
-      inputs[`${prefix}_${kind}_state`] = kept[i]!;
-    });
-  }
-  return inputs;
 }
 
 /** AUC of clicks over the exposed candidates of all slates; null when a class is missing. */

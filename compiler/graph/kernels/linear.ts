@@ -18,13 +18,34 @@ const matmul: Prepare<'matmul'> = ({ transposeA, transposeB }, [a, b], outputs) 
     const y = right as TypedArray;
     const out = new Float32Array(elementCount(shape));
     let write = 0;
+    // Four columns go together, as in `products` below.
     for (let s = 0; s < startsA.length; s++) {
       const startA = at(startsA, s) * m * k;
       const startB = at(startsB, s) * k * n;
       for (let i = 0; i < m; i++) {
-        for (let j = 0; j < n; j++) {
+        const from = startA + i * rowA;
+        let j = 0;
+        for (; j + 4 <= n; j += 4) {
+          let [a, b, c, d] = [0, 0, 0, 0];
+          let readA = from;
+          let readB = startB + j * columnB;
+          for (let l = 0; l < k; l++) {
+            const value = x[readA] as number;
+            a += value * (y[readB] as number);
+            b += value * (y[readB + columnB] as number);
+            c += value * (y[readB + 2 * columnB] as number);
+            d += value * (y[readB + 3 * columnB] as number);
+            readA += stepA;
+            readB += stepB;
+          }
+          out[write++] = a;
+          out[write++] = b;
+          out[write++] = c;
+          out[write++] = d;
+        }
+        for (; j < n; j++) {
           let sum = 0;
-          let readA = startA + i * rowA;
+          let readA = from;
           let readB = startB + j * columnB;
           for (let l = 0; l < k; l++) {
             sum += (x[readA] as number) * (y[readB] as number);
@@ -39,20 +60,62 @@ const matmul: Prepare<'matmul'> = ({ transposeA, transposeB }, [a, b], outputs) 
   };
 };
 
+/**
+ * One row of a dense layer: `out[to + c] = bias[c] + Σ x[from + l] · w[c, l]`, each sum in the order
+ * of l. Four columns go together, because one sum alone waits for each of its additions.
+ */
+function products(
+  out: Float32Array,
+  to: number,
+  x: TypedArray,
+  from: number,
+  k: number,
+  w: TypedArray,
+  bias: TypedArray,
+): void {
+  const n = bias.length;
+  let column = 0;
+  for (; column + 4 <= n; column += 4) {
+    const [first, second, third, fourth] = [
+      column * k,
+      (column + 1) * k,
+      (column + 2) * k,
+      (column + 3) * k,
+    ];
+    let a = bias[column] as number;
+    let b = bias[column + 1] as number;
+    let c = bias[column + 2] as number;
+    let d = bias[column + 3] as number;
+    for (let l = 0; l < k; l++) {
+      const value = x[from + l] as number;
+      a += value * (w[first + l] as number);
+      b += value * (w[second + l] as number);
+      c += value * (w[third + l] as number);
+      d += value * (w[fourth + l] as number);
+    }
+    out[to + column] = a;
+    out[to + column + 1] = b;
+    out[to + column + 2] = c;
+    out[to + column + 3] = d;
+  }
+  for (; column < n; column++) {
+    let sum = bias[column] as number;
+    for (let l = 0; l < k; l++) {
+      sum += (x[from + l] as number) * (w[column * k + l] as number);
+    }
+    out[to + column] = sum;
+  }
+}
+
 const dense: Prepare<'dense'> = ({ activation }, inputs) => {
   const [n, k] = at(inputs, 1).shape as [number, number];
-  return ([input, w, bias]) => {
-    const x = input as TypedArray;
+  return ([input, weights, offsets]) => {
+    const [x, w, bias] = [input, weights, offsets] as [TypedArray, TypedArray, TypedArray];
     const rows = x.length / k;
     const out = new Float32Array(rows * n);
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < n; column++) {
-        let sum = (bias as TypedArray)[column] as number;
-        for (let l = 0; l < k; l++) {
-          sum += (x[row * k + l] as number) * ((w as TypedArray)[column * k + l] as number);
-        }
-        out[row * n + column] = activation === 'relu' ? Math.max(0, sum) : sum;
-      }
+    for (let row = 0; row < rows; row++) products(out, row * n, x, row * k, k, w, bias);
+    if (activation === 'relu') {
+      for (let i = 0; i < out.length; i++) out[i] = Math.max(0, out[i] as number);
     }
     return [out];
   };
