@@ -43,14 +43,24 @@ export function calibrationError(
         ? bin[before]!
         : Math.floor((i * bins) / n);
   }
+  // Rows of a bin together, in their order: a resample then adds up one bin after the other.
+  const members = Array.from({ length: bins }, (): number[] => []);
+  for (let row = 0; row < n; row++) members[bin[row]!]!.push(row);
+  const ordered = members.flat();
+  const user = Int32Array.from(ordered, (row) => rows.user[row]!);
+  const error = Float64Array.from(ordered, (row) => probabilities[row]! - rows.label[row]!);
+  const sizes = new Float64Array(rows.users);
+  for (const u of user) sizes[u]! += 1;
   return (weights) => {
-    const gaps = new Float64Array(bins);
-    let total = 0;
-    for (let row = 0; row < n; row++) {
-      const weight = weights[rows.user[row]!]!;
-      gaps[bin[row]!]! += weight * (probabilities[row]! - rows.label[row]!);
-      total += weight;
+    let sum = 0;
+    let i = 0;
+    for (const { length } of members) {
+      let gap = 0;
+      for (const end = i + length; i < end; i++) gap += weights[user[i]!]! * error[i]!;
+      sum += Math.abs(gap);
     }
-    return gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / total;
+    let total = 0;
+    for (let u = 0; u < sizes.length; u++) total += weights[u]! * sizes[u]!;
+    return sum / total;
   };
 }
