@@ -5,7 +5,7 @@ import type { BatchInput, BatchInputs, Tensors } from './record-training.ts';
 
 /** Names of signatures, and of what shares its names with functions' outputs. */
 const RESERVED = new Set(
-  'train accumulate apply assign frozen weights state settle gradient loss'.split(' '),
+  'train accumulate apply assign frozen weights state settle gradient'.split(' '),
 );
 const FORMS: readonly unknown[] = ['exact', 'fast', 'lazy'];
 const DECAYS: readonly unknown[] = ['constant', 'linear', 'cosine'];
