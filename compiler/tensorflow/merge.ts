@@ -85,10 +85,12 @@ class Merge {
       const differs = first!.findIndex((operation, i) => operation.op !== other[i]?.op);
       if (differs < 0 && first!.length === other.length) continue;
       const at = differs < 0 ? first!.length - 1 : differs;
+      const counts = `${first!.length} operations here, ${other.length} for another size`;
+      const ops = `${first![at]!.op} here, ${other[at]?.op ?? 'something else'} for another size`;
       this.#refuse(
-        `What the function computes depends on the size of the batch: ${first![at]!.op} here, ${other[at]?.op ?? 'something else'} for another size`,
+        `What the function computes depends on the size of the batch: ${differs < 0 || first![at]!.op === other[at]?.op ? counts : ops}`,
         at,
-        'branch on no size, loop over no batch; declare a fixed size where one is meant',
+        'branch on no size, loop over no batch (the gradient of tf.tile loops in the form exact); declare a fixed size where one is meant',
       );
     }
   }
@@ -190,9 +192,9 @@ class Merge {
     const fill = first.data[0]!;
     if (sources.some(({ data }) => data.some((value) => value !== fill))) {
       this.#refuse(
-        `A constant ${used} has a value of its own for every row of the batch (numbers drawn in JavaScript?)`,
+        `A constant ${used} has a value of its own for every row of the batch (tf.eye of the batch, or numbers drawn in JavaScript?)`,
         operation,
-        'pass such values in as an input, or draw them with statelessUniform from a seed that is fed',
+        'for tf.eye(n) write tf.oneHot(tf.range(0, n, 1, "int32"), n); pass other values in as an input, or draw them with statelessUniform from a seed that is fed',
       );
     }
     return { shape: fitted, symbolic: { fill } };
@@ -213,7 +215,7 @@ class Merge {
     return this.#refuse(
       `A constant ${used} is neither linear in the size of the batch nor 1 divided by it`,
       operation,
-      'compute it of the batch by tensor operations',
+      'compute it of the batch by tensor operations; take a mean over batch · batch in two steps, tf.mean(tf.mean(x, 1))',
     );
   }
 }

@@ -70,6 +70,34 @@ describe.runIf(native)('sizes in a compiled loss', { timeout: 60_000 }, () => {
     for (const [compiled, eager] of await losses(loss, [2, 9])) expect(compiled).toBe(eager);
   });
 
+  it('sums the gradient of what is tiled over the batch, as layer normalisation does', async () => {
+    const norm = tf.layers.layerNormalization({ inputShape: [2] });
+    norm.build([null, 2]);
+    const variables = norm.trainableWeights.map((weight) => weight.read() as tf.Variable);
+    const weights = Object.fromEntries(variables.map((variable) => [variable.name, variable]));
+    const aim = tf.tensor1d([1, -2]);
+    const loss = (x: tf.Tensor) =>
+      tf.mean(tf.square(tf.sub(norm.apply(x) as tf.Tensor, aim))) as tf.Scalar;
+    const compiled = await compileTraining({
+      weights,
+      inputs: { x: { shape: ['batch', 2] } },
+      loss: ({ x }) => loss(x!),
+      learningRate: 0.1,
+    });
+    const x = rows(9);
+    const { value, grads } = tf.variableGrads(() => loss(x), variables);
+    expect(compiled.step({ x })).toBeCloseTo(value.dataSync()[0]!, 5);
+    // The first moment is a tenth of the gradient.
+    const { m } = compiled.state();
+    for (const [name, gradient] of Object.entries(grads)) {
+      const tenth = tf.mul(gradient, 0.1).dataSync();
+      m[name]!.dataSync().forEach((moment, i) => {
+        expect(moment).toBeCloseTo(tenth[i]!, 5);
+      });
+    }
+    compiled.dispose();
+  });
+
   it.each([
     ['cuts at 20 rows', (x: tf.Tensor) => tf.slice(x, [0, 0], [Math.min(20, x.shape[0]!), 2])],
     [

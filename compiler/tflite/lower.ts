@@ -290,8 +290,7 @@ const reverse: Lowering<'reverse'> = (call) => {
 const identity: Lowering<'identity'> = (call) => {
   const { data, shape } = at(call.inputs, 0);
   if (!data || call.int8) return emitReshape(call, shape);
-  // A reshape of a constant is done when the file is opened, and its result is then not where LiteRT
-  // looks for an output.
+  // A reshape of a constant is done when a file is opened, and LiteRT loses the output then.
   const constant = call.operand(0);
   call.emit.operator('MAXIMUM', [constant, constant], call.results());
 };
