@@ -2,6 +2,7 @@
  * Builds a graph node by node. Types are inferred and checked here; an operation on constants only
  * is computed at once; an operation that already exists is not built twice.
  */
+
 import { sha256 } from '../../lib/hash.ts';
 import { prepareOperation } from './interpret.ts';
 import {
@@ -22,6 +23,7 @@ import {
   type ValueId,
   valueById,
 } from './ir.ts';
+import { keyOf } from './key.ts';
 import { inferTypes } from './shapes.ts';
 
 /** Folding stops where it would store more than this many elements that a small input implies. */
@@ -109,7 +111,7 @@ export class GraphBuilder {
 
   /** Adds an operation and returns all its outputs. */
   emitAll(operation: Operation, inputs: readonly ValueId[], name?: string): readonly ValueId[] {
-    const key = JSON.stringify([operation.op, inputs, operation.attributes]);
+    const key = keyOf([operation.op, inputs, operation.attributes]);
     const known = this.#known.get(key);
     if (known) return known;
     const inputTypes = inputs.map((id) => this.get(id));

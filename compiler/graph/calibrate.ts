@@ -1,4 +1,5 @@
 /** Ranges of every value over sample rows: what quantisation needs to know about a graph. */
+import { EdgeloomError } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { expandComposites } from './expand.ts';
 import { interpreter, type NamedArrays } from './interpret.ts';
@@ -66,15 +67,23 @@ function trimmed(bins: Float64Array, { min, max }: Range, coverage: number): Ran
 /**
  * Runs the reference interpreter over the rows (twice when `coverage` is below 1). Rows are the
  * graph's inputs; take them from training data, a few hundred, never from test data.
- * @throws EdgeloomError `bad-input` for rows that do not fit; RangeError for none, or for NaN
+ * @throws EdgeloomError `bad-input` for rows that do not fit, `bad-calibration` for none and for values
+ *   that are not finite
  */
 export function calibrate(
   recorded: Graph,
   rows: readonly NamedArrays[],
   { coverage = 1, signal, onProgress }: CalibrationOptions = {},
 ): Calibration {
-  if (rows.length === 0) throw new RangeError('calibration needs at least one row');
   const graph = expandComposites(recorded);
+  const refuse = (what: string, fix: string) =>
+    new EdgeloomError({ code: 'bad-calibration', what, where: `graph ${recorded.name}`, fix });
+  if (rows.length === 0) {
+    throw refuse('Calibration needs at least one row', 'pass some hundred rows of training data');
+  }
+  if (!(coverage > 0 && coverage <= 1)) {
+    throw refuse(`The coverage is ${coverage}`, 'give the share of values to hold: 0.9999');
+  }
   const run = interpreter(graph);
   const ranges = new Map<ValueId, Range>();
   const each = (message: string, visit: (id: ValueId, data: Float32Array) => void): void => {
@@ -89,7 +98,10 @@ export function calibrate(
   each('calibrating', (id, data) => ranges.set(id, extremes(data, ranges.get(id))));
   for (const [id, { min, max }] of ranges) {
     if (!Number.isFinite(min) || !Number.isFinite(max)) {
-      throw new RangeError(`${valueById(graph, id).name} is not finite on the calibration rows`);
+      throw refuse(
+        `${valueById(graph, id).name} is not finite on the calibration rows: ${Number.isFinite(min) ? max : min}`,
+        'mask with −1e9 in place of −Infinity, and look for divisions by 0 and logarithms of 0',
+      );
     }
   }
   if (coverage < 1) {

@@ -38,6 +38,19 @@ function optimised(graph: Graph, x: number[]): Record<string, number> {
 }
 
 describe('GraphBuilder', () => {
+  it('keeps operations apart whose attributes are different infinities', () => {
+    const graph = graphOf([1], (b, x) => {
+      const padded = (value: number) => b.emit('pad', [x], { before: [1], after: [0], value });
+      return plain(
+        b,
+        'subtract',
+        padded(Number.POSITIVE_INFINITY),
+        padded(Number.NEGATIVE_INFINITY),
+      );
+    });
+    expect(run(graph, [3])).toEqual([Number.POSITIVE_INFINITY, 0]);
+  });
+
   it('computes operations on constants at once', () => {
     const graph = graphOf([2], (b, x) =>
       plain(b, 'add', x, plain(b, 'multiply', constant(b, [2], [2, 3]), constant(b, [], [10]))),

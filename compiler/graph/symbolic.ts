@@ -70,10 +70,24 @@ export interface Fitter {
   fit(values: readonly number[]): Dim | undefined;
 }
 
-/** Sizes that do not divide each other or equal usual widths, so that nothing broadcasts by chance. */
-const USUAL_SIZES = [3, 5, 8];
-/** These also tell halves from wholes. */
-const USUAL_SIZES_WITH_HALVES = [3, 5, 8, 13];
+/**
+ * Sizes that do not divide each other or equal usual widths, so that nothing broadcasts by chance. One
+ * is large: what is cut at 20 rows, or done in portions of 64, then shows. The even one in the middle
+ * tells halves from wholes and is left out where they do not count.
+ */
+const USUAL_SIZES = [3, 67, 8, 5];
+/** With several open sizes, whose product is recorded too. */
+const SMALLER_SIZES = [3, 19, 8, 5];
+
+/** Constants are float32: what they cannot tell from 0, or from a round number. */
+const NOISE = 2 ** -22;
+const CLOSE = 1e-6;
+
+/** A round number where the coefficient is one but for rounding. */
+function snapped(coefficient: number): number {
+  const round = Math.round(coefficient * 2 ** 20) / 2 ** 20;
+  return Math.abs(round - coefficient) <= 1e-7 * Math.abs(coefficient) ? round : coefficient;
+}
 
 /** A monomial and sizes at which its coefficient shows. */
 interface Term {
@@ -91,7 +105,8 @@ export function fitterFor(
   { halves = false } = {},
 ): Fitter {
   const names = Object.keys(symbols);
-  const usual = halves ? USUAL_SIZES_WITH_HALVES : USUAL_SIZES;
+  const open = names.length > 1 ? SMALLER_SIZES : USUAL_SIZES;
+  const usual = halves ? open : open.filter((_, i) => i !== 2);
   // One corner of the box per monomial settles the coefficients, one more point checks them.
   let settled: Term[] = [{ symbols: [], probe: {} }];
   for (const name of names) {
@@ -117,14 +132,16 @@ export function fitterFor(
     fit(values) {
       const first = values[0]!;
       if (values.every((value) => Object.is(value, first))) return first;
+      const largest = Math.max(...values.map(Math.abs));
       const fitted: Record<string, number> = {};
       terms.forEach((term, i) => {
         const exact = inverse[i]!.reduce((sum, weight, j) => sum + weight * values[j]!, 0);
-        const factor = Math.round(exact * 2 ** 20) / 2 ** 20;
-        if (factor !== 0) fitted[term] = factor;
+        const most = Math.max(...probes.map((sizes) => productOf(term, sizes)));
+        if (Math.abs(exact) * most > NOISE * largest) fitted[term] = snapped(exact);
       });
+      // Relative to what is fitted: constants such as 1e-6 / batch are small themselves.
       const close = (value: number, i: number) =>
-        Math.abs(evaluate(fitted, probes[i]!) - value) <= 1e-6 * Math.max(1, Math.abs(value));
+        Math.abs(evaluate(fitted, probes[i]!) - value) <= CLOSE * largest;
       return values.every(close) ? fitted : undefined;
     },
   };

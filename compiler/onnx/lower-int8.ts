@@ -3,6 +3,7 @@
  * kernel and which means the same where they do not. Operations that only move data run on the int8
  * tensors themselves. The parameters are those of the graph's values, the same as in TFLite.
  */
+import { EdgeloomError } from '../../lib/errors.ts';
 import {
   at,
   elementCount,
@@ -75,11 +76,16 @@ export class Int8Lowering {
     return valueById(this.#graph, id);
   }
 
-  /** @throws Error when calibration saw no such value */
+  /** @throws EdgeloomError when calibration saw no such value */
   #parameters(id: ValueId): Quantization {
     const { quantization, name } = this.#value(id);
     if (quantization) return quantization;
-    throw new Error(`no calibration for ${name}`);
+    throw new EdgeloomError({
+      code: 'needs-calibration',
+      what: `The calibration has no range of ${name}`,
+      where: `graph ${this.#graph.name}`,
+      fix: 'calibrate this very graph, with typed arrays as rows',
+    });
   }
 
   #widen({ name, quantization }: Form, result?: string): string {

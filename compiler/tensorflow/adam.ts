@@ -5,7 +5,7 @@
  */
 import { NodeArithmetic } from './arithmetic.ts';
 import { boolAttr, type NodeDefs, type TfVariable, typeAttr } from './node-defs.ts';
-import { learningRateAt, type Schedule } from './schedule.ts';
+import { learningRateAt, learningRateSum, type Schedule } from './schedule.ts';
 
 export const BETA1 = 0.9;
 export const BETA2 = 0.999;
@@ -42,6 +42,10 @@ export interface StepScalars {
   combinedEpsilon: string;
   /** 1 − lr · decay; undefined without decay. */
   kept: string | undefined;
+  /** For steps that were left out: the rate of other steps than this one. */
+  rateAt(f: NodeArithmetic, step: string): string;
+  /** What decay leaves of a weight that rests between two steps; undefined without decay. */
+  keptBetween(f: NodeArithmetic, from: string, to: string): string | undefined;
   /** Sets the step's number for the next call; runs after the given nodes. */
   advance(after: readonly string[]): string;
 }
@@ -64,6 +68,9 @@ export function stepScalars(
   const correction2 = d.sub(one, d.pow(d.number(BETA2), t));
   const root = d.sqrt(correction2);
   const narrow = (node: string) => f.cast(node, 'float64');
+  const kept =
+    weightDecay === 0 ? undefined : narrow(d.sub(one, d.mul(rate, d.number(weightDecay))));
+  const steady = !schedule.warmupSteps && (schedule.decay ?? 'constant') === 'constant';
   return {
     before: narrow(before),
     step: narrow(t),
@@ -72,7 +79,17 @@ export function stepScalars(
     correction2: narrow(correction2),
     combinedRate: narrow(d.div(d.mul(rate, root), correction1)),
     combinedEpsilon: narrow(d.mul(d.number(EPSILON), root)),
-    kept: weightDecay === 0 ? undefined : narrow(d.sub(one, d.mul(rate, d.number(weightDecay)))),
+    kept,
+    rateAt: (own, at) =>
+      steady ? own.number(learningRate) : learningRateAt(own, learningRate, schedule, at),
+    keptBetween: (own, from, to) => {
+      if (kept === undefined) return undefined;
+      const gap = own.sub(to, from);
+      if (steady) return own.pow(kept, gap);
+      const sum = (at: string) => learningRateSum(own, learningRate, schedule, at);
+      const mean = own.div(own.sub(sum(to), sum(from)), own.max(gap, own.number(1)));
+      return own.pow(own.sub(own.number(1), own.mul(mean, own.number(weightDecay))), gap);
+    },
     advance: (after) => {
       const next = defs.add(`${scope}/scalar/next`, 'AddV2', [done, oneOf(defs, step)], {
         T: typeAttr(step.type),

@@ -1,6 +1,8 @@
 /** Builds a training graph node by node: equal constants and equal operations are built once. */
+
 import { sha256 } from '../../lib/hash.ts';
 import type { DType, Port, TypedArray, ValueId } from '../graph/ir.ts';
+import { keyOf } from '../graph/key.ts';
 import { type Dim, dimKey, isStatic, type SymbolicShape } from '../graph/symbolic.ts';
 import type { TfAttributes, TfGraph, TfNode, TfValue } from './ir.ts';
 
@@ -30,7 +32,7 @@ export class TfBuilder {
     const { data, symbolic } = value;
     const content = data
       ? sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-      : JSON.stringify(symbolic);
+      : keyOf(symbolic);
     const key = `${value.dtype}[${value.shape.map(dimKey)}] ${content}`;
     const known = this.#constants.get(key);
     if (known !== undefined) return known;
@@ -82,7 +84,7 @@ export class TfBuilder {
     inputs: readonly ValueId[],
     types: readonly TfType[],
   ): readonly ValueId[] {
-    const key = JSON.stringify([op, attributes, inputs]);
+    const key = keyOf([op, attributes, inputs]);
     const known = STATEFUL.test(op) ? undefined : this.#known.get(key);
     if (known) return known;
     const outputs = types.map((type, i) =>

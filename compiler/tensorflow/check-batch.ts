@@ -34,6 +34,8 @@ export function checkedBatch(
     const tensor = batch[name];
     const { shape, dtype = 'float32' } = inputs[name]!;
     if (!tensor) throw bad(`${name} is missing`, where);
+    if (!tensor.dataId) throw bad(`${name} is no tensor`, where);
+    if (tensor.isDisposed) throw bad(`${name} has been disposed`, where);
     if (tensor.dtype !== dtype) throw bad(`${name} is ${tensor.dtype}, not ${dtype}`, where);
     const expected = `[${shape.join(', ')}]`;
     if (tensor.shape.length !== shape.length) {

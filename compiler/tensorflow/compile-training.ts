@@ -1,8 +1,10 @@
 /** A tfjs loss as one TensorFlow graph that is called once a step. */
 import * as tf from '@tensorflow/tfjs';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { checkedLoss, namedOutputs } from '../trace/outputs.ts';
 import type { AdamOptions } from './adam.ts';
 import { checkedBatch } from './check-batch.ts';
+import { checkOptions, checkOutputName } from './check-options.ts';
 import type { TfGraph } from './ir.ts';
 import { gradientName } from './lazy-tables.ts';
 import {
@@ -70,19 +72,24 @@ export interface CompileInfo {
   loadMs: number;
 }
 
-const RESERVED = ['train', 'accumulate', 'apply', 'assign', 'frozen', 'weights', 'state', 'settle'];
-
 /**
  * Records the loss with its gradients, adds the optimiser, and loads the graph into TensorFlow.
  * Needs the `tensorflow` backend of tfjs-node. Source: docs/adr/0008-compiled-training.md.
  * @throws EdgeloomError `needs-tensorflow`, and for what cannot be compiled `not-compilable`,
  *   `random-while-recording`, `read-while-recording`, `assign-while-recording`, `unknown-variable`,
- *   `unused-weight`, each with the line of the caller where there is one
+ *   `unused-weight`, each with the line of the caller where there is one; `bad-options`, `bad-inputs`,
+ *   `bad-names`, `bad-weights`, `bad-outputs` for what does not fit
  */
 export async function compileTraining(options: CompileOptions): Promise<CompiledTraining> {
   const { name = 'model', weights, frozen = {}, adam = 'fast', accumulate = false } = options;
-  const clash = Object.keys(weights).find((weight) => weight in frozen);
-  if (clash !== undefined) throw badName(`${clash} is both trained and frozen`, name);
+  if (Object.keys(weights).length === 0) {
+    throw new EdgeloomError({
+      code: 'bad-weights',
+      what: 'There are no weights to train',
+      where: name,
+      fix: 'name them in `weights`; compileFunctions compiles functions without a training',
+    });
+  }
   if (accumulate && adam === 'lazy') {
     throw new EdgeloomError({
       code: 'not-compilable',
@@ -92,7 +99,7 @@ export async function compileTraining(options: CompileOptions): Promise<Compiled
     });
   }
   const loss = withGradients(weights, gradientName, (batch, given) =>
-    options.loss(batch, { ...frozen, ...given }),
+    checkedLoss(options.loss(batch, { ...frozen, ...given }), name),
   );
   const compiled = await compileGraph({ ...options, frozen }, loss, adam);
   compiled.assignFrozen(frozen);
@@ -139,15 +146,14 @@ async function compileGraph(
 ): Promise<CompiledTraining> {
   const { name = 'model', weights, frozen = {}, inputs, symbols = {}, functions = {} } = options;
   const { accumulate = false } = options;
-  for (const reserved of RESERVED) {
-    if (reserved in functions) throw badName(`a function cannot be called ${reserved}`, name);
-  }
+  checkOptions(options);
   const started = performance.now();
   const all = { ...frozen, ...weights };
   const run = (batch: Tensors): Tensors => {
     const outputs = step(batch);
     for (const [what, compute] of Object.entries(functions)) {
-      for (const [output, tensor] of Object.entries(compute(batch, all))) {
+      for (const [output, tensor] of namedOutputs(compute(batch, all), `${name}, ${what}`)) {
+        checkOutputName(output, `${name}, ${what}`);
         outputs[functionOutput(what, output)] = tensor;
       }
     }
@@ -254,6 +260,15 @@ export class CompiledTraining {
 
   /** Runs one of the functions. The caller disposes the result. @throws EdgeloomError `bad-batch` */
   call(name: string, batch: Tensors): Tensors {
+    if (name === 'train' || !Object.hasOwn(this.#inputs, name)) {
+      const known = Object.keys(this.#inputs).filter((what) => what !== 'train');
+      throw new EdgeloomError({
+        code: 'bad-names',
+        what: `There is no function ${name}`,
+        where: this.#name,
+        fix: known.length > 0 ? `call ${known.join(', ')}` : 'compile it: option `functions`',
+      });
+    }
     const inputs = this.#checked(name, batch);
     this.#settle();
     return this.#session.call(name, inputs);
@@ -292,8 +307,17 @@ export class CompiledTraining {
    * @throws EdgeloomError `bad-weights` naming what is missing or of another shape
    */
   assign(weights: Tensors, state?: OptimizerState): void {
+    const step = state ? state.step : 0;
+    if (!Number.isInteger(step) || step < 0) {
+      throw new EdgeloomError({
+        code: 'bad-weights',
+        what: `The state is that of step ${step}`,
+        where: this.#name,
+        fix: 'give the state as `state()` returned it: m, v and the number of steps',
+      });
+    }
     tf.tidy(() => {
-      const inputs: Tensors = { step: tf.scalar(state?.step ?? 0, 'int32') };
+      const inputs: Tensors = { step: tf.scalar(step, 'int32') };
       for (const [name, keys] of Object.entries(this.#keys.trained)) {
         const weight = this.#fitting(weights, name);
         inputs[keys.w] = weight;
@@ -318,10 +342,11 @@ export class CompiledTraining {
   #fitting(weights: Tensors, name: string): tf.Tensor {
     const tensor = weights[name];
     const shape = this.#shapes[name]!;
-    if (tensor && `${tensor.shape}` === `${shape}`) return tensor;
+    if (tensor?.dtype === 'float32' && `${tensor.shape}` === `${shape}`) return tensor;
+    const given = tensor ? `${tensor.dtype}[${tensor.shape}]` : 'missing';
     throw new EdgeloomError({
       code: 'bad-weights',
-      what: `${name} is ${tensor ? `of shape [${tensor.shape}]` : 'missing'}; the graph takes [${shape}]`,
+      what: `${name} is ${given}; the graph takes float32[${shape}]`,
       where: this.#name,
       fix: 'give weights of the model that was compiled',
     });
@@ -332,6 +357,3 @@ export class CompiledTraining {
     this.#session.dispose();
   }
 }
-
-const badName = (what: string, where: string) =>
-  new EdgeloomError({ code: 'bad-names', what, where, fix: 'choose another name' });

@@ -58,6 +58,42 @@ describe.runIf(native)('lazy tables', { timeout: 120_000 }, () => {
     expect(Math.sqrt(apart / moved)).toBeLessThan(0.05);
   });
 
+  it.each([
+    [{ warmupSteps: 60 }, 0],
+    [{ decay: 'cosine', totalSteps: 60 }, 0],
+    [{ warmupSteps: 10, decay: 'linear', totalSteps: 40, floor: 0.1 }, 0.3],
+    [{ warmupSteps: 10, decay: 'cosine', totalSteps: 60 }, 0.3],
+  ] as const)(
+    'follows dense Adam at the rates of the steps that a row was absent: %j, decay %d',
+    async (schedule, weightDecay) => {
+      const start = tf.randomUniform([6, 2], -1, 1, 'float32', 6);
+      const options: CompileOptions = {
+        weights: { table: start },
+        inputs: { ids: { shape: ['batch'], dtype: 'int32' } },
+        loss: ({ ids }, { table }) =>
+          tf.mean(tf.square(tf.sub(tf.gather(table!, ids as tf.Tensor1D), 2))),
+        learningRate: 0.02,
+        schedule,
+        weightDecay,
+      };
+      const both = [
+        await compile({ ...options, adam: 'fast' }),
+        await compile({ ...options, adam: 'lazy' }),
+      ];
+      for (const compiled of both) {
+        for (let step = 0; step < 60; step++) {
+          // Rows 3 to 5 are there for five steps, then never again.
+          const ids = step > 15 && step < 21 ? [0, 3, 4, 5] : [0, 1, 2, 1];
+          compiled.step({ ids: tf.tensor1d(ids, 'int32') });
+        }
+      }
+      const [dense, lazy] = both.map((compiled) => compiled.weights().table!);
+      const most = (a: tf.Tensor, b: tf.Tensor) => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0]!;
+      const rare = (table: tf.Tensor) => tf.slice(table, [3, 0]);
+      expect(most(rare(dense!), rare(lazy!))).toBeLessThan(0.06 * most(rare(dense!), rare(start)));
+    },
+  );
+
   it('keeps the moments of lazy tables of any rank through state and assign', async () => {
     for (const inner of [[3], [2, 2]]) {
       const options: CompileOptions = {

@@ -3,11 +3,11 @@
  * names still moves under dense Adam: its moments fade and what is left of m carries it on. Here that
  * is made up for when the row is read next, in closed form: after Δ steps without a gradient
  *
- *   m ← β₁^Δ m    v ← β₂^Δ v    w ← (1 − lr·decay)^Δ w − lr c(s) m/(√v + ε') Σ_{k=1…Δ} ρ^k,  ρ = β₁/√β₂
+ *   m ← β₁^Δ m    v ← β₂^Δ v    w ← (1 − lr·decay)^Δ w − lr(s) c(s) m/(√v + ε') Σ_{k=1…Δ} ρ^k,  ρ = β₁/√β₂
  *   c(s) = √(1 − β₂^s) / (1 − β₁^s),   Σ ρ^k = ρ (1 − ρ^Δ) / (1 − ρ)
  *
- * with the bias corrections of one step s in the middle of those that count. So the result follows
- * dense Adam closely, unlike optimisers (tfa.LazyAdam, torch.SparseAdam) that let absent rows rest.
+ * with the rate and the bias corrections of one step s in the middle of those that count, and the mean
+ * rate of all Δ in the decay. So the result follows dense Adam closely, unlike optimisers (tfa.LazyAdam, torch.SparseAdam) that let absent rows rest.
  */
 
 import { BETA1, BETA2, EPSILON, type StepScalars } from './adam.ts';
@@ -117,7 +117,7 @@ function broughtUp(
   rank: number,
   last: string,
   now: string,
-  { rate, kept }: Pick<StepScalars, 'rate' | 'kept'>,
+  { rateAt, keptBetween }: Pick<StepScalars, 'rateAt' | 'keptBetween'>,
 ): Rows {
   const one = f.number(1);
   const gap = f.column(f.sub(now, last), rank);
@@ -127,11 +127,18 @@ function broughtUp(
   const root = f.sqrt(f.sub(one, f.pow(f.number(BETA2), middle)));
   const correction = f.div(root, f.sub(one, f.pow(f.number(BETA1), middle)));
   const series = f.mul(f.number(RHO / (1 - RHO)), f.sub(one, f.pow(f.number(RHO), gap)));
-  const size = f.mul(rate, f.mul(correction, series));
+  const size = f.mul(rateAt(f, middle), f.mul(correction, series));
   const direction = f.div(rows.m, f.add(f.sqrt(rows.v), f.mul(f.number(EPSILON), root)));
-  const old = kept === undefined ? rows.weight : f.mul(rows.weight, f.pow(kept, gap));
+  const move = f.mul(direction, size);
+  // Rows move at first, and what they have moved by then decays like the rest.
+  const moved = f.add(start, f.min(gap, f.number(MOVING_STEPS / 2)));
+  const end = f.add(start, gap);
+  const kept = keptBetween(f, start, end);
   return {
-    weight: f.sub(old, f.mul(direction, size)),
+    weight:
+      kept === undefined
+        ? f.sub(rows.weight, move)
+        : f.sub(f.mul(rows.weight, kept), f.mul(move, keptBetween(f, moved, end)!)),
     m: f.mul(rows.m, f.pow(f.number(BETA1), gap)),
     v: f.mul(rows.v, f.pow(f.number(BETA2), gap)),
   };

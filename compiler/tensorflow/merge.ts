@@ -1,10 +1,19 @@
 /** Several recordings of one function, made at different sizes, become one graph with symbolic sizes. */
+
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { DType, Port, TypedArray, ValueId } from '../graph/ir.ts';
+import { keyOf } from '../graph/key.ts';
 import { type Dim, type Fitter, isStatic, type SymbolicShape } from '../graph/symbolic.ts';
 import type { RecordedOperation, Recording, Source } from '../trace/native-recorder.ts';
 import { nativeBackend, type OpAttribute } from '../trace/raw-op.ts';
-import type { SymbolicData, TfAttribute, TfGraph, TfNode, TfValue } from './ir.ts';
+import {
+  isPolynomial,
+  type SymbolicData,
+  type TfAttribute,
+  type TfGraph,
+  type TfNode,
+  type TfValue,
+} from './ir.ts';
 
 export interface MergeInput {
   name: string;
@@ -79,10 +88,12 @@ class Merge {
       const differs = first!.findIndex((operation, i) => operation.op !== other[i]?.op);
       if (differs < 0 && first!.length === other.length) continue;
       const at = differs < 0 ? first!.length - 1 : differs;
+      const counts = `${first!.length} operations here, ${other.length} for another size`;
+      const ops = `${first![at]!.op} here, ${other[at]?.op ?? 'something else'} for another size`;
       this.#refuse(
-        `What the function computes depends on the size of the batch: ${first![at]!.op} here, ${other[at]?.op ?? 'something else'} for another size`,
+        `What the function computes depends on the size of the batch: ${differs < 0 || first![at]!.op === other[at]?.op ? counts : ops}`,
         at,
-        'branch on no size, loop over no batch; declare a fixed size where one is meant',
+        'branch on no size, loop over no batch (the gradient of tf.tile loops in the form exact); declare a fixed size where one is meant',
       );
     }
   }
@@ -92,7 +103,7 @@ class Merge {
       operation.attributes.map((attribute) => [attribute.name, attributeOf(attribute)]),
     );
     for (const { attributes: others } of same) {
-      if (JSON.stringify(others) === JSON.stringify(operation.attributes)) continue;
+      if (keyOf(others) === keyOf(operation.attributes)) continue;
       this.#refuse(
         `An attribute of ${operation.op} depends on the size of the batch`,
         i,
@@ -124,6 +135,11 @@ class Merge {
 
   #fit(values: readonly number[]): Dim | undefined {
     return this.#input.fitter.fit(values);
+  }
+
+  #fitAll(columns: readonly (readonly number[])[]): Dim[] | undefined {
+    const fitted = columns.map((column) => this.#fit(column));
+    return fitted.every((dim) => dim !== undefined) ? (fitted as Dim[]) : undefined;
   }
 
   #source(sources: readonly Source[], operation: number): ValueId {
@@ -179,9 +195,9 @@ class Merge {
     const fill = first.data[0]!;
     if (sources.some(({ data }) => data.some((value) => value !== fill))) {
       this.#refuse(
-        `A constant ${used} has a value of its own for every row of the batch (numbers drawn in JavaScript?)`,
+        `A constant ${used} has a value of its own for every row of the batch (tf.eye of the batch, or numbers drawn in JavaScript?)`,
         operation,
-        'pass such values in as an input, or draw them with statelessUniform from a seed that is fed',
+        'for tf.eye(n) write tf.oneHot(tf.range(0, n, 1, "int32"), n); pass other values in as an input, or draw them with statelessUniform from a seed that is fed',
       );
     }
     return { shape: fitted, symbolic: { fill } };
@@ -189,19 +205,26 @@ class Merge {
 
   #elements(sources: readonly Constant[], operation: number, used: string): SymbolicData {
     const columns = Array.from(sources[0]!.data, (_, i) => sources.map(({ data }) => data[i]!));
-    const plain = columns.map((column) => this.#fit(column));
-    if (plain.every((dim) => dim !== undefined)) return { elements: plain };
-    const inverse = columns.map((column) => this.#fit(column.map((value) => 1 / value)));
-    if (sources[0]!.dtype === 'float32' && inverse.every((dim) => dim !== undefined)) {
+    const plain = this.#fitAll(columns);
+    const inverse =
+      sources[0]!.dtype === 'float32' && !columns.flat().includes(0)
+        ? this.#fitAll(columns.map((column) => column.map((value) => 1 / value)))
+        : undefined;
+    // Two sizes fit both: the one in fewer terms is meant.
+    if (inverse && !(plain && termsIn(plain) <= termsIn(inverse))) {
       return { elements: inverse, reciprocal: true };
     }
+    if (plain) return { elements: plain };
     return this.#refuse(
       `A constant ${used} is neither linear in the size of the batch nor 1 divided by it`,
       operation,
-      'compute it of the batch by tensor operations',
+      'compute it of the batch by tensor operations; take a mean over batch · batch in two steps, tf.mean(tf.mean(x, 1))',
     );
   }
 }
+
+const termsIn = (dims: readonly Dim[]): number =>
+  dims.reduce<number>((sum, dim) => sum + (isPolynomial(dim) ? Object.keys(dim).length : 1), 0);
 
 type Constant = Extract<Source, { kind: 'constant' }>;
 

@@ -11,7 +11,6 @@ import {
 } from '../graph/symbolic.ts';
 import { withFusedGradients } from '../trace/fused-gradients.ts';
 import { recordNative } from '../trace/native-recorder.ts';
-import { gatheredWeight } from './emit.ts';
 import type { TfGraph, TfNode } from './ir.ts';
 import { mergeRecordings, RecordingsDiffer } from './merge.ts';
 import { optimiseTraining } from './passes/index.ts';
@@ -143,6 +142,13 @@ function standIns(inputs: BatchInputs, sizes: Assignment): Tensors {
   return tensors;
 }
 
+/** True for gathers along the first axis. */
+function gathersRows(graph: TfGraph, { inputs, attributes }: TfNode): boolean {
+  const { batch_dims: batchDims } = attributes;
+  const plain = !batchDims || ('int' in batchDims && batchDims.int === 0);
+  return plain && graph.values[inputs[2]!]?.data?.[0] === 0;
+}
+
 /** Rows of the table that each input's numbers point into, for inputs that are indexes. */
 export function indexLimits(graph: TfGraph): Record<string, number> {
   const producers = new Map<ValueId, TfNode>();
@@ -152,7 +158,9 @@ export function indexLimits(graph: TfGraph): Record<string, number> {
   for (const node of graph.nodes) {
     const [table, indices] = node.inputs as [ValueId, ValueId];
     const known =
-      node.op === 'GatherV2' && (gatheredWeight(graph, node) || graph.values[table]!.data);
+      node.op === 'GatherV2' &&
+      gathersRows(graph, node) &&
+      (graph.values[table]!.weight !== undefined || graph.values[table]!.data);
     if (!known) continue;
     let root = indices;
     while (producers.get(root)?.op === 'Reshape') root = producers.get(root)!.inputs[0]!;

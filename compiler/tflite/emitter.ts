@@ -2,6 +2,7 @@
  * Collects the tensors and operators of a TFLite model. A float32 value of the graph may exist in two
  * forms, float32 and int8; whichever a reader asks for is made when it is first needed.
  */
+import { EdgeloomError } from '../../lib/errors.ts';
 import {
   at,
   type Graph,
@@ -143,11 +144,16 @@ export class TfliteEmitter {
     return this.constant('INT32', shape, Int32Array.from(values));
   }
 
-  /** @throws Error when calibration saw no such value */
+  /** @throws EdgeloomError when calibration saw no such value */
   parameters(id: ValueId): Quantization {
     const quantization = this.#plan.get(id);
     if (quantization) return quantization;
-    throw new Error(`no calibration for ${valueById(this.#graph, id).name}`);
+    throw new EdgeloomError({
+      code: 'needs-calibration',
+      what: `The calibration has no range of ${valueById(this.#graph, id).name}`,
+      where: `graph ${this.#graph.name}`,
+      fix: 'calibrate this very graph, with typed arrays as rows',
+    });
   }
 
   /** How a constant is stored; undefined for the graph's own type. */

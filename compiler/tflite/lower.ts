@@ -287,6 +287,14 @@ const reverse: Lowering<'reverse'> = (call) => {
   });
 };
 
+const identity: Lowering<'identity'> = (call) => {
+  const { data, shape } = at(call.inputs, 0);
+  if (!data || call.int8) return emitReshape(call, shape);
+  // A reshape of a constant is done when a file is opened, and LiteRT loses the output then.
+  const constant = call.operand(0);
+  call.emit.operator('MAXIMUM', [constant, constant], call.results());
+};
+
 const CAST_TYPE = {
   float32: TENSOR_TYPE.FLOAT32,
   int32: TENSOR_TYPE.INT32,
@@ -305,7 +313,7 @@ const withInts =
   };
 
 export const tfliteLowerings: Table = {
-  identity: (call) => emitReshape(call, at(call.outputs, 0).shape),
+  identity,
   add: broadcasting('ADD'),
   subtract: broadcasting('SUB'),
   multiply: broadcasting('MUL'),

@@ -3,6 +3,7 @@
  * operations that join values (concat, pack, select, maximum) want one set for all: values are put
  * in groups of equal parameters, so that as few requantisations as possible are left.
  */
+
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { Calibration, Range } from '../graph/calibrate.ts';
 import { expandComposites } from '../graph/expand.ts';
@@ -15,6 +16,7 @@ import {
   type ValueId,
   valueById,
 } from '../graph/ir.ts';
+import { keyOf } from '../graph/key.ts';
 import { forRange, sameQuantization, TANH_OUTPUT, UNIT_OUTPUT } from './quantize.ts';
 
 const fixedOutputs: Partial<Record<OpName, Quantization>> = {
@@ -235,7 +237,7 @@ function joinAlike(graph: Graph, groups: Groups, nodes: readonly Node[]): void {
       const inputs = node.inputs.map((id) =>
         valueById(graph, id).data ? `constant ${id}` : groups.root(id),
       );
-      const key = JSON.stringify([node.op, node.attributes, inputs]);
+      const key = keyOf([node.op, node.attributes, inputs]);
       const twin = first.get(key);
       if (!twin) {
         first.set(key, node);

@@ -42,6 +42,8 @@ const readers = (graph: Graph, id: ValueId): Node[] =>
   graph.nodes.filter((node) => node.inputs.includes(id));
 
 function hybridStorage(graph: Graph, value: Value): Storage | undefined {
+  // No step size holds the −∞ of a mask.
+  if (!value.data?.every(Number.isFinite)) return undefined;
   const nodes = readers(graph, value.id);
   const isWeight = (node: Node): boolean => node.op === 'dense' && node.inputs[1] === value.id;
   if (nodes.length > 0 && nodes.every(isWeight)) return 'rows';

@@ -47,7 +47,11 @@ const reduction =
     const axes = tf.util
       .parseAxisParam((parameter ?? null) as number[], [...shape])
       .sort((a, b) => a - b);
-    const reduced = axes.length === 0 ? x : call.builder.emit(op, [x], { axes, keepDims: false });
+    // The mean of whole numbers is none: tfjs makes float32 of them first.
+    const to = at(call.outputs, 0).dtype as DType;
+    const numbers = call.builder.get(x).dtype === to ? x : call.builder.emit('cast', [x], { to });
+    const reduced =
+      axes.length === 0 ? numbers : call.builder.emit(op, [numbers], { axes, keepDims: false });
     return call.builder.reshape(reduced, outputShape(call));
   };
 
@@ -161,7 +165,8 @@ const chain =
 export const lowerings: Record<string, Lowering> = {
   Add: binary('add'),
   Sub: binary('subtract'),
-  Multiply: binary('multiply'),
+  // Conditions are multiplied where both must hold; runtimes multiply numbers only.
+  Multiply: (call) => binary(call.outputs[0]?.dtype === 'bool' ? 'logicalAnd' : 'multiply')(call),
   RealDiv: binary('divide'),
   Maximum: binary('maximum'),
   Minimum: binary('minimum'),
@@ -185,7 +190,13 @@ export const lowerings: Record<string, Lowering> = {
   Ceil: unary('ceil'),
   Sin: unary('sin'),
   Cos: unary('cos'),
-  Relu: unary('relu'),
+  // TFLite's RELU takes no whole numbers.
+  Relu: chain((builder, x) => {
+    const { dtype } = builder.get(x);
+    return dtype === 'float32'
+      ? emitPlain(builder, 'relu', [x])
+      : emitPlain(builder, 'maximum', [x, builder.scalar(0, dtype)]);
+  }),
   Elu: unary('elu'),
   Sigmoid: unary('sigmoid'),
   Tanh: unary('tanh'),

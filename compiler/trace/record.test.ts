@@ -23,6 +23,29 @@ function caught(body: () => unknown): EdgeloomError {
 }
 
 describe('record', () => {
+  it.each([
+    ['a promise', async ({ x }: { x: tf.Tensor }) => ({ y: tf.relu(x) })],
+    ['a tensor without a name', ({ x }: { x: tf.Tensor }) => tf.relu(x)],
+    ['nothing', () => undefined],
+    ['no outputs', () => ({})],
+  ])('refuses a function that returns %s', (_, run) => {
+    const refused = caught(() => record(run as unknown as Parameters<typeof record>[0], vector));
+    expect(refused).toMatchObject({ code: 'bad-outputs', where: 'graph main' });
+  });
+
+  it.each([
+    ['open sizes', { shape: [null, 4] }, 'bad-inputs'],
+    ['sizes by name', { shape: ['batch', 4] }, 'bad-inputs'],
+    ['inputs of type bool', { shape: [4], dtype: 'bool' }, 'bad-inputs'],
+  ])('refuses %s', (_, type, code) => {
+    const inputs = { x: type } as unknown as Parameters<typeof record>[1];
+    expect(caught(() => record(({ x }) => ({ y: x! }), inputs))).toMatchObject({ code });
+  });
+
+  it('refuses names that runtimes lose', () => {
+    expect(caught(() => record(({ x }) => ({ '': x! }), vector)).code).toBe('bad-names');
+  });
+
   it('turns a dense layer into one operation with named weights', () => {
     const kernel = tf.tensor2d([1, 2, 3, 4, 5, 6, 7, 8], [4, 2]);
     const bias = tf.tensor1d([1, -1]);

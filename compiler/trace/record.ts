@@ -28,6 +28,7 @@ import {
 } from './backend.ts';
 import { lowerings } from './kernels.ts';
 import { callerLocation } from './location.ts';
+import { namedOutputs } from './outputs.ts';
 
 export type NamedTensors = Record<string, tf.Tensor>;
 
@@ -197,6 +198,37 @@ function copied(dtype: DType, values: tf.backend_util.BackendValues): TypedArray
   return dtype === 'int32' ? Int32Array.from(numbers) : Uint8Array.from(numbers);
 }
 
+/** Runtimes take an empty name for none, and LiteRT's package loses that of a prototype. */
+function checkPortName(port: string, graph: string): void {
+  if (port !== '' && port !== '__proto__' && !port.includes('\0')) return;
+  throw new EdgeloomError({
+    code: 'bad-names',
+    what: `${JSON.stringify(port)} cannot name an input or an output`,
+    where: `graph ${graph}`,
+    fix: 'choose another name',
+  });
+}
+
+function checkInputType(input: string, { shape, dtype }: InputType, graph: string): void {
+  checkPortName(input, graph);
+  const refuse = (what: string, fix: string) => {
+    const where = `graph ${graph}`;
+    return new EdgeloomError({
+      code: 'bad-inputs',
+      what: `The input ${input} ${what}`,
+      where,
+      fix,
+    });
+  };
+  const wrong = shape.find((size) => !Number.isInteger(size) || size < 1);
+  if (wrong !== undefined || shape.some((size) => size === undefined)) {
+    const fix = 'exported shapes are fixed: whole numbers from 1, the batch too';
+    throw refuse(`has the size ${wrong} in its shape`, fix);
+  }
+  if (dtype === undefined || dtype === 'float32' || dtype === 'int32') return;
+  throw refuse(`is declared as ${dtype}`, 'take float32 or int32 and cast it inside the function');
+}
+
 /** Float inputs are not 0, which would make quotients undefined. */
 function standIn({ shape, dtype }: TensorType): tf.Tensor {
   const size = elementCount(shape);
@@ -208,7 +240,7 @@ function standIn({ shape, dtype }: TensorType): tf.Tensor {
  * Records `run` for inputs of these types. Tensors that it reads besides its inputs are constants
  * of the graph. Runs synchronously and puts the former tfjs backend back.
  * @throws EdgeloomError `unsupported-op` (operation and source line), `read-while-recording`,
- *   `random-while-recording`, `bad-names`
+ *   `random-while-recording`, `bad-names`, `bad-inputs`, `bad-outputs`
  */
 export function record(
   run: (inputs: NamedTensors) => NamedTensors,
@@ -216,6 +248,7 @@ export function record(
   options: RecordOptions = {},
 ): Graph {
   const { name = 'main', weights = {} } = options;
+  for (const [input, type] of Object.entries(inputs)) checkInputType(input, type, name);
   const recorder = new Recorder(name, weights);
   const ports: Port[] = [];
   withListener(recorder, () => {
@@ -226,8 +259,9 @@ export function record(
       recorder.bind(tensor, recorder.builder.input(input, type));
       tensors[input] = tensor;
     }
-    for (const [output, tensor] of Object.entries(run(tensors))) {
-      if (output in inputs) {
+    for (const [output, tensor] of namedOutputs(run(tensors), `graph ${name}`)) {
+      checkPortName(output, name);
+      if (Object.hasOwn(inputs, output)) {
         throw new EdgeloomError({
           code: 'bad-names',
           what: `${output} names both an input and an output`,

@@ -1,0 +1,90 @@
+/** What is refused before anything is compiled; the losses and functions need TensorFlow. */
+import * as tf from '@tensorflow/tfjs';
+import { describe, expect, it } from 'vitest';
+import { startTensorflow } from '../testing/tensorflow.ts';
+import { type CompileOptions, compileTraining } from './compile-training.ts';
+
+const native = await startTensorflow();
+
+const W = tf.tensor2d([[1], [2]]);
+const product = (x: tf.Tensor, w: tf.Tensor) => tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D);
+/** Options as JavaScript without types may give them. */
+const compile = (overrides: Record<string, unknown>) =>
+  compileTraining({
+    weights: { W },
+    inputs: { x: { shape: ['batch', 2] } },
+    loss: ({ x }, { W: w }) => tf.mean(product(x!, w!)),
+    learningRate: 0.1,
+    ...overrides,
+  } as CompileOptions);
+
+const clone = W.clone();
+const zeros = tf.zeros([2, 1]);
+
+describe('compileTraining refuses', () => {
+  it.each([
+    ['weights that share their numbers', 'bad-weights', { weights: { W, V: clone } }],
+    [
+      'variables made of one tensor',
+      'bad-weights',
+      { weights: { W: tf.variable(zeros), V: tf.variable(zeros) } },
+    ],
+    ['a tensor that is trained and frozen', 'bad-weights', { frozen: { V: W } }],
+    ['weights that are int32', 'bad-weights', { frozen: { ids: tf.tensor1d([1], 'int32') } }],
+    ['no weights', 'bad-weights', { weights: {} }],
+    ['a nameless size', 'bad-inputs', { inputs: { x: { shape: [null, 2] } } }],
+    ['an input of type bool', 'bad-inputs', { inputs: { x: { shape: [2], dtype: 'bool' } } }],
+    ['a formula as size', 'bad-names', { inputs: { x: { shape: ['2*batch', 2] } } }],
+    ['sizes of a name that no input has', 'bad-inputs', { symbols: { Batch: [1, 2] } }],
+    ['a single size', 'bad-inputs', { symbols: { batch: [32] } }],
+    ['names that TensorFlow refuses', 'bad-names', { inputs: { 'x y': { shape: [2] } } }],
+    ['a function called gradient', 'bad-names', { functions: { gradient: () => ({ W }) } }],
+    ['a form of Adam that is none', 'bad-options', { adam: 'Lazy' }],
+    ['a rate that is no number', 'bad-options', { learningRate: Number.NaN }],
+    ['a decay without an end', 'bad-options', { schedule: { decay: 'cosine' } }],
+  ])('%s', async (_, code, overrides) => {
+    await expect(compile(overrides)).rejects.toMatchObject({ code, where: 'model' });
+  });
+
+  it.runIf(native).each([
+    ['a loss a row', ({ x }: { x: tf.Tensor }) => product(x, W)],
+    ['a loss that is int32', () => tf.scalar(1, 'int32')],
+    ['a loss that is a number', () => 3],
+    ['no loss', () => undefined],
+  ])('%s', async (_, loss) => {
+    await expect(compile({ loss })).rejects.toMatchObject({ code: 'bad-outputs' });
+  });
+
+  it.runIf(native).each([
+    ['a tensor without a name', ({ x }: { x: tf.Tensor }) => tf.relu(x)],
+    ['a promise', async ({ x }: { x: tf.Tensor }) => ({ y: tf.relu(x) })],
+    ['nothing', () => ({})],
+  ])('a function that returns %s', async (_, f) => {
+    const refused = compile({ functions: { f } });
+    await expect(refused).rejects.toMatchObject({ code: 'bad-outputs', where: 'model, f' });
+  });
+});
+
+describe.runIf(native)('a compiled training refuses', () => {
+  it('weights of another type, states of no step, unknown functions and what is no tensor', async () => {
+    const compiled = await compile({});
+    const ints = { W: tf.tensor2d([[1], [2]], [2, 1], 'int32') };
+    expect(() => compiled.assign(ints)).toThrow('W is int32[2,1]; the graph takes float32[2,1]');
+    const state = { m: { W }, v: { W }, step: -1 };
+    expect(() => compiled.assign({ W }, state)).toThrow('The state is that of step -1');
+    expect(() => compiled.call('predict', {})).toThrow('There is no function predict');
+    expect(() => compiled.step({ x: [[1, 2]] as unknown as tf.Tensor })).toThrow('x is no tensor');
+    compiled.dispose();
+  });
+
+  it('indexes beyond the axis of a constant that they point into', async () => {
+    const compiled = await compile({
+      inputs: { ids: { shape: ['batch'], dtype: 'int32' } },
+      loss: ({ ids }: { ids: tf.Tensor1D }, { W: w }: { W: tf.Tensor }) =>
+        tf.mean(product(tf.transpose(tf.gather(tf.ones([2, 9]), ids, 1)), w)),
+    });
+    // Column 8 of 9: rows, of which there are 2, are not what is chosen.
+    expect(compiled.step({ ids: tf.tensor1d([8], 'int32') })).toBeCloseTo(3, 5);
+    compiled.dispose();
+  });
+});
