@@ -72,8 +72,8 @@ export interface Fitter {
 
 /**
  * Sizes that do not divide each other or equal usual widths, so that nothing broadcasts by chance. One
- * is large: what is cut at 20 rows, or done in portions of 64, then shows. The even one in the middle
- * tells halves from wholes and is left out where they do not count.
+ * is large: what is cut at 20 rows, or done in portions of 64, then shows. One is even: the half of an
+ * odd size, rounded, is linear in it. The last one counts only where halves may.
  */
 const USUAL_SIZES = [3, 67, 8, 5];
 /** With several open sizes, whose product is recorded too. */
@@ -106,7 +106,7 @@ export function fitterFor(
 ): Fitter {
   const names = Object.keys(symbols);
   const open = names.length > 1 ? SMALLER_SIZES : USUAL_SIZES;
-  const usual = halves ? open : open.filter((_, i) => i !== 2);
+  const usual = halves ? open : open.slice(0, 3);
   // One corner of the box per monomial settles the coefficients, one more point checks them.
   let settled: Term[] = [{ symbols: [], probe: {} }];
   for (const name of names) {
