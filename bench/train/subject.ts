@@ -20,13 +20,13 @@ interface OpenCommand {
   model: ModelName;
   rows: number;
   folder: string;
-  /** `tfjs`: eager, its layers composed of tfjs's own operations. */
+  /** `eager`: our eager training. `tfjs`: `tf.train.adam`, layers composed of tfjs's own operations. */
   form: AdamForm | 'eager' | 'tfjs';
 }
 type Command = OpenCommand | { do: 'steps'; count: number } | { do: 'memory' };
 
 const LEARNING_RATE = 0.001;
-/** Eager training always clips; no gradient is as long as this. */
+/** Our eager training always clips; no gradient is as long as this. */
 const NO_CLIPPING = 1e30;
 
 let update: (batch: Tensors) => number = () => Number.NaN;
@@ -40,8 +40,20 @@ async function open({ model: name, rows, folder, form }: OpenCommand): Promise<o
   const training = await readTraining(folder, model);
   batches = training.batches;
   const { weights } = training;
-  if (form === 'tfjs') composeLayers();
-  if (form === 'eager' || form === 'tfjs') {
+  if (form === 'tfjs') {
+    composeLayers();
+    const variables = Object.entries(weights).map(([key, weight]) => [key, tf.variable(weight)]);
+    const all: Tensors = Object.fromEntries(variables);
+    const optimizer = tf.train.adam(LEARNING_RATE);
+    update = (batch) => {
+      const loss = optimizer.minimize(() => model.loss(all, batch) as tf.Scalar, true)!;
+      const [value] = loss.dataSync();
+      loss.dispose();
+      return value!;
+    };
+    return { loss: step() };
+  }
+  if (form === 'eager') {
     const options = { learningRate: LEARNING_RATE, clipNorm: NO_CLIPPING };
     const trainer = new EagerTrainer(model, weights, options);
     update = (batch) => trainer.update(batch);

@@ -72,6 +72,13 @@ describe('fitterFor', () => {
     expect(any.fit(seen(any, f))).toBeUndefined();
   });
 
+  it('asks for every size that is listed', () => {
+    const listed = fitterFor({ length: [2, 4, 8, 16, 32] });
+    expect(listed.probes.map(({ length }) => length).sort((a, b) => a! - b!)).toEqual([
+      2, 4, 8, 16, 32,
+    ]);
+  });
+
   it('fits two sizes in all products', () => {
     const two = fitterFor({ batch: undefined, length: undefined });
     const f = ({ batch, length }: Record<string, number>) => 3 * batch! * length! - batch! + 4;

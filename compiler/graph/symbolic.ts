@@ -122,7 +122,11 @@ export function fitterFor(
   const terms = settled.map((term) => term.symbols.join('*'));
   const probes = settled.map(({ probe }) => probe);
   if (names.length > 0) {
-    probes.push(Object.fromEntries(names.map((name) => [name, (symbols[name] ?? usual).at(-1)!])));
+    const last = Object.fromEntries(names.map((name) => [name, (symbols[name] ?? usual).at(-1)!]));
+    probes.push(last);
+    // Of sizes that are listed, every one.
+    for (const name of names)
+      for (const size of symbols[name]?.slice(2, -1) ?? []) probes.push({ ...last, [name]: size });
   }
   const inverse = invert(
     probes.slice(0, terms.length).map((p) => terms.map((t) => productOf(t, p))),

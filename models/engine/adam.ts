@@ -30,8 +30,9 @@ export function adamStart(weights: tf.Tensor1D): AdamState {
 }
 
 /**
- * One update in the order of tfjs's own optimiser (bias correction of both moments, ε outside the
- * root). Returns a new state; the caller disposes the old one.
+ * One update as tfjs's own optimiser makes it (bias correction of both moments, ε outside the root),
+ * but for the powers of β: tfjs multiplies them up step by step in float32, which a resumed training
+ * could not repeat; here they are float64. Returns a new state; the caller disposes the old one.
  */
 export function adamUpdate(
   state: AdamState,

@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../lib/random.ts';
 import { dnnConfigFor, dnnModel } from '../baselines/dnn.ts';
 import { gru, gruInit, gruWeights } from '../layers/gru.ts';
-import { splitWeights } from '../metafusion/fused-weights.ts';
+import { fusedLayers, splitWeights } from '../metafusion/fused-weights.ts';
+import { rerankerParts } from '../metafusion/reranker-parts.ts';
+import { gateModel } from '../metafusion/train-gate.ts';
 import { rerankerConfigFor, rerankerModel } from '../reranker/model.ts';
 import { upliftConfigFor, upliftModel } from '../uplift/model.ts';
 import { useBackend } from './backend.ts';
@@ -56,6 +58,19 @@ const models: [string, () => Model][] = [
     },
   ],
   [
+    'gates of MetaFusion',
+    () => {
+      const reranker = rerankerParts(rerankerConfigFor(features, sizes));
+      const meta = rerankerModel(rerankerConfigFor(features, sizes)).init(6);
+      const layers = fusedLayers(Object.keys(meta));
+      const statistics = ['stability', 'visits'];
+      const config = {
+        ...{ statistics, mean: [0, 0], std: [1, 1], cohorts: ['cohort-0'], layers, hidden: 4 },
+      };
+      return gateModel(reranker, meta, config, splitWeights(meta).fused);
+    },
+  ],
+  [
     'fused layers of a cohort',
     () => {
       const model = rerankerModel(rerankerConfigFor(features, sizes));
@@ -93,9 +108,9 @@ const optimizer = {
 /** Rows of any model's columns; sizes of tables are the smallest there are. */
 function batchOf(model: Model, rows: number, cut: number | undefined, random: Random): Tensors {
   const batch: Tensors = {};
-  for (const [name, { dtype, shape }] of Object.entries(model.inputs)) {
+  for (const [name, { dtype, shape, whole }] of Object.entries(model.inputs)) {
     const isCut = cut !== undefined && model.labelCut?.columns.includes(name);
-    const full = [rows, ...(isCut ? [cut, ...shape.slice(1)] : shape)];
+    const full = whole ? shape : [rows, ...(isCut ? [cut, ...shape.slice(1)] : shape)];
     const length = full.reduce((product, size) => product * size, 1);
     const binary = /mask|label|arm|matured/.test(name);
     const limit = features.items.fields.find((field) => name.endsWith(`_${field.name}`))?.size ?? 1;

@@ -83,7 +83,7 @@ export async function trainGate(
   if (members.length === 0) return { weights: start, losses: [], users: 0 };
   let trainer: Trainer | undefined;
   try {
-    const model = gateModel(reranker, meta, config, cohorts);
+    const model = gateModel(reranker, meta, config, members[0]!.of.delta);
     const optimizer = { learningRate: params.learningRate, clipNorm: CLIP_NORM, accumulate: true };
     trainer = await createTrainer(params, model, start, optimizer, options);
     const losses = await trainShortly(
@@ -119,14 +119,14 @@ const deltaInput = (weight: string): string => `delta/${weight}`;
 /**
  * The gates of one user at a time, who has weights of their own: the batch is the user's rows, the input
  * of their gates and their cohort's ΔW. The loss is the sum over their exposed candidates.
+ * @param delta any cohort's: names and shapes
  */
-function gateModel(
+export function gateModel(
   reranker: RerankerParts,
   meta: Tensors,
   config: GateConfig,
-  cohorts: readonly CohortDay[],
+  delta: Tensors,
 ): Model {
-  const delta = cohorts[0]?.delta ?? {};
   const whole = (shape: number[]): InputSpec => ({ dtype: 'float32', shape, whole: true });
   const inputs: Record<string, InputSpec> = {
     ...reranker.inputs,
