@@ -87,6 +87,22 @@ describe('calibration', () => {
       expect.objectContaining({ code: 'needs-calibration' }),
     );
   });
+
+  it.each([
+    ['TFLite', toTflite],
+    ['ONNX', toOnnx],
+  ])('fits the graph recorded again, and none that only has its shapes: %s', (_, write) => {
+    const scaled = (by: number) =>
+      record(({ x }) => ({ y: tf.mul(tf.abs(x!), by) }), { x: { shape: [1] } });
+    const calibration = calibrate(scaled(3), [{ x: Float32Array.of(1) }]);
+    const bytes = (by: number) => write(scaled(by), { profile: 'int8', calibration });
+    expect(bytes(3).length).toBeGreaterThan(0);
+    const message = 'The calibration is of another graph';
+    const refusal = expect.objectContaining({ code: 'needs-calibration', message });
+    expect(() => bytes(3000)).toThrow(refusal);
+    const exp = record(({ x }) => ({ y: tf.mul(tf.exp(x!), 3) }), { x: { shape: [1] } });
+    expect(() => write(exp, { profile: 'int8', calibration })).toThrow(refusal);
+  });
 });
 
 describe('options from callers without types', () => {
