@@ -129,6 +129,18 @@ describe.runIf(native)('indexes that the function computes', { timeout: 60_000 }
     compiled.dispose();
   });
 
+  it('leave no tensors behind, whether another id is legal or none', async () => {
+    const less = (by: number) => (x: tf.Tensor) => tf.sub(x, tf.scalar(by, 'int32'));
+    const loss =
+      (by: number) =>
+      ({ ids: x }: { ids: tf.Tensor }, { table: t }: { table: tf.Tensor }) =>
+        tf.mean(tf.gather(tf.square(t), less(by)(x)));
+    const before = tf.memory().numTensors;
+    (await compileIds(less(2), { loss: loss(2) })).dispose();
+    await expect(compileIds(less(9), { loss: loss(9) })).rejects.toThrow();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('are refused with the line when they are never legal', async () => {
     const of = (x: tf.Tensor) => tf.add(x, tf.scalar(100, 'int32'));
     await expect(compileIds(of)).rejects.toMatchObject({

@@ -129,7 +129,9 @@ function connectedGradients(
   names: readonly string[],
   values: tf.Tensor[],
 ): { value: tf.Tensor; grads: tf.Tensor[] } {
-  const result = tf.engine().gradients(() => forward(...values), values, undefined, true);
+  const result = releasingTape(() =>
+    tf.engine().gradients(() => forward(...values), values, undefined, true),
+  );
   const missing = names.filter((_, i) => !result.grads[i]);
   if (missing.length === 0) return result;
   throw new EdgeloomError({
@@ -137,6 +139,20 @@ function connectedGradients(
     what: `The loss does not depend on ${missing.join(', ')}`,
     fix: 'leave them out of the trained weights, or name them in `frozen`',
   });
+}
+
+/** tfjs frees what its tape of gradients holds at their end only: here also when they fail. */
+function releasingTape<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    const { state } = tf.engine();
+    if (state.gradientDepth === 0) {
+      for (const { saved = [] } of state.activeTape ?? []) tf.dispose(saved);
+      state.activeTape = [];
+    }
+    throw error;
+  }
 }
 
 /** What stands for every whole number; 0 is legal in any table unless the function counts down from it. */

@@ -7,6 +7,7 @@
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { Calibration, Range } from '../graph/calibrate.ts';
 import { expandComposites } from '../graph/expand.ts';
+import { fingerprint } from '../graph/fingerprint.ts';
 import {
   at,
   type Graph,
@@ -16,7 +17,6 @@ import {
   type ValueId,
   valueById,
 } from '../graph/ir.ts';
-import { fingerprint } from '../graph/fingerprint.ts';
 import { keyOf } from '../graph/key.ts';
 import { forRange, sameQuantization, TANH_OUTPUT, UNIT_OUTPUT } from './quantize.ts';
 
