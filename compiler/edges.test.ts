@@ -2,9 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { calibrate } from './graph/calibrate.ts';
-import { toOnnx } from './onnx/write.ts';
+import { type OnnxOptions, toOnnx } from './onnx/write.ts';
 import { build, expected, largestError, type Subject, type Target } from './testing/parity.ts';
-import { toTflite } from './tflite/write.ts';
+import { type TfliteOptions, toTflite } from './tflite/write.ts';
 import { record } from './trace/record.ts';
 
 beforeAll(async () => {
@@ -85,6 +85,47 @@ describe('calibration', () => {
     const other = record(({ x }) => ({ y: tf.tanh(tf.exp(tf.abs(x!))) }), { x: { shape: [1] } });
     expect(() => write(other, { profile: 'int8', calibration })).toThrow(
       expect.objectContaining({ code: 'needs-calibration' }),
+    );
+  });
+
+  it.each([
+    ['TFLite', toTflite],
+    ['ONNX', toOnnx],
+  ])('fits the graph recorded again, and none that only has its shapes: %s', (_, write) => {
+    const scaled = (by: number) =>
+      record(({ x }) => ({ y: tf.mul(tf.abs(x!), by) }), { x: { shape: [1] } });
+    const calibration = calibrate(scaled(3), [{ x: Float32Array.of(1) }]);
+    const bytes = (by: number) => write(scaled(by), { profile: 'int8', calibration });
+    expect(bytes(3).length).toBeGreaterThan(0);
+    const message = 'The calibration is of another graph';
+    const refusal = expect.objectContaining({ code: 'needs-calibration', message });
+    expect(() => bytes(3000)).toThrow(refusal);
+    const exp = record(({ x }) => ({ y: tf.mul(tf.exp(x!), 3) }), { x: { shape: [1] } });
+    expect(() => write(exp, { profile: 'int8', calibration })).toThrow(refusal);
+  });
+});
+
+describe('options from callers without types', () => {
+  const graph = record(({ x }) => ({ y: tf.relu(x!) }), { x: { shape: [1] } });
+  const tflite = (options: object) => toTflite(graph, options as TfliteOptions);
+  const onnx = (options: object) => toOnnx(graph, options as OnnxOptions);
+
+  it.each([
+    ['TFLite', tflite, 'fp32', 'give one of float32, int8, float16, hybrid'],
+    ['ONNX', onnx, 'float16', 'give one of float32, int8, dynamic'],
+    ['TFLite', tflite, 'toString', 'give one of float32, int8, float16, hybrid'],
+  ])('a profile that %s has not is refused, with those it has', (_, write, profile, fix) => {
+    const refusal = { code: 'bad-options', message: `There is no profile ${profile}`, fix };
+    expect(() => write({ profile })).toThrow(expect.objectContaining(refusal));
+    expect(() => write({})).toThrow('No profile is given');
+  });
+
+  it.each([
+    ['TFLite', tflite],
+    ['ONNX', onnx],
+  ])('an option of another profile is refused: %s', (_, write) => {
+    expect(() => write({ profile: 'float32', smallest: 4 })).toThrow(
+      'The profile float32 has no option smallest',
     );
   });
 });

@@ -2,6 +2,7 @@
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { expandComposites } from './expand.ts';
+import { fingerprint } from './fingerprint.ts';
 import { interpreter, type NamedArrays } from './interpret.ts';
 import { type Graph, type TypedArray, type ValueId, valueById } from './ir.ts';
 
@@ -14,6 +15,8 @@ export interface Calibration {
   /** By value of the graph without composite operations; float32, computed at least once. */
   ranges: ReadonlyMap<ValueId, Range>;
   rows: number;
+  /** The fingerprint of that graph: the ranges are of no use to another one. */
+  graph: string;
 }
 
 export interface CalibrationOptions extends RunOptions {
@@ -117,5 +120,5 @@ export function calibrate(
       ranges.set(id, trimmed(bins, ranges.get(id) as Range, coverage));
     }
   }
-  return { ranges, rows: rows.length };
+  return { ranges, rows: rows.length, graph: fingerprint(graph) };
 }

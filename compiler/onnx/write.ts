@@ -1,4 +1,5 @@
 /** A graph as an ONNX file: IR 8, opset 17, in one of three profiles; float32 and int32 at the edges. */
+import { checkProfile } from '../check-profile.ts';
 import type { Calibration } from '../graph/calibrate.ts';
 import { expandComposites } from '../graph/expand.ts';
 import { type Graph, type Node, valueById } from '../graph/ir.ts';
@@ -44,6 +45,12 @@ export type OnnxOptions = {
     }
 );
 
+const OPTIONS = {
+  float32: ['recurrence', 'metadata'],
+  int8: ['calibration', 'weightBits', 'metadata'],
+  dynamic: ['smallest', 'metadata'],
+} satisfies Record<OnnxOptions['profile'], string[]>;
+
 /** Adds every node, in the form of the profile. */
 function lowerAll(emit: Emitter, graph: Graph, options: OnnxOptions): void {
   const each = (lower: (node: Node) => void): void => graph.nodes.forEach(lower);
@@ -61,9 +68,11 @@ function lowerAll(emit: Emitter, graph: Graph, options: OnnxOptions): void {
 
 /**
  * Encodes a graph; input and output names are the graph's. Equal graphs give equal bytes.
- * @throws EdgeloomError `unsupported-op` for what opset 17 cannot express
+ * @throws EdgeloomError `unsupported-op` for what opset 17 cannot express, `bad-options`,
+ *   `needs-calibration`
  */
 export function toOnnx(recorded: Graph, options: OnnxOptions): Uint8Array {
+  checkProfile(options, OPTIONS, `graph ${recorded.name}`);
   const steps = options.profile !== 'float32' || options.recurrence === 'unrolled';
   // ONNX's GRU keeps or replaces a state; it cannot blend. In 8 bits it is its steps.
   const graph = expandComposites(recorded, {

@@ -87,4 +87,77 @@ describe.runIf(native)('a compiled training refuses', () => {
     expect(compiled.step({ ids: tf.tensor1d([8], 'int32') })).toBeCloseTo(3, 5);
     compiled.dispose();
   });
+
+  it('all use after it is disposed, but to be disposed again', async () => {
+    const predict = ({ x }: { x: tf.Tensor }) => ({ y: tf.relu(x) });
+    const compiled = await compile({ functions: { predict } });
+    compiled.dispose();
+    compiled.dispose();
+    const x = tf.ones([1, 2]);
+    const uses = [
+      () => compiled.step({ x }),
+      () => compiled.call('predict', { x }),
+      () => compiled.assign({ W }),
+      () => compiled.weights(),
+      () => compiled.state(),
+    ];
+    const refusal = { code: 'disposed', where: 'model' };
+    for (const use of uses) expect(use).toThrow(expect.objectContaining(refusal));
+  });
+});
+
+describe.runIf(native)('indexes that the function computes', { timeout: 60_000 }, () => {
+  const table = tf.tensor2d([10, 20, 30], [3, 1]);
+  /** The mean of the table's rows that `of` makes of the ids; the gradient of W is another matter. */
+  const compileIds = (of: (ids: tf.Tensor) => tf.Tensor, overrides = {}) =>
+    compile({
+      weights: { table },
+      inputs: { ids: { shape: ['batch'], dtype: 'int32' } },
+      loss: ({ ids }: { ids: tf.Tensor }, { table: t }: { table: tf.Tensor }) =>
+        tf.mean(tf.gather(t, of(ids))),
+      ...overrides,
+    });
+  const ids = (...values: number[]) => ({ ids: tf.tensor1d(values, 'int32') });
+
+  it.each([
+    ['fast', 'ids − 1', (x: tf.Tensor) => tf.sub(x, tf.scalar(1, 'int32')), ids(1, 3), 20],
+    ['exact', 'ids − 2', (x: tf.Tensor) => tf.sub(x, tf.scalar(2, 'int32')), ids(2, 3), 15],
+    ['lazy', '3 − ids', (x: tf.Tensor) => tf.sub(tf.scalar(3, 'int32'), x), ids(1, 2), 25],
+  ])('compile in the form %s where 0 is no legal id: %s', async (adam, _, of, batch, mean) => {
+    const compiled = await compileIds(of, { adam });
+    expect(compiled.step(batch)).toBeCloseTo(mean, 5);
+    compiled.dispose();
+  });
+
+  it('leave no tensors behind, whether another id is legal or none', async () => {
+    const less = (by: number) => (x: tf.Tensor) => tf.sub(x, tf.scalar(by, 'int32'));
+    const loss =
+      (by: number) =>
+      ({ ids: x }: { ids: tf.Tensor }, { table: t }: { table: tf.Tensor }) =>
+        tf.mean(tf.gather(tf.square(t), less(by)(x)));
+    const before = tf.memory().numTensors;
+    (await compileIds(less(2), { loss: loss(2) })).dispose();
+    await expect(compileIds(less(9), { loss: loss(9) })).rejects.toThrow();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('are refused with the line when they are never legal', async () => {
+    const of = (x: tf.Tensor) => tf.add(x, tf.scalar(100, 'int32'));
+    await expect(compileIds(of)).rejects.toMatchObject({
+      code: 'not-compilable',
+      message: expect.stringContaining('GatherV2'),
+      where: expect.stringMatching(/check-options\.test\.ts:\d+$/),
+      cause: expect.any(Error),
+    });
+  });
+
+  it('are refused at the step that takes them outside, which moves nothing', async () => {
+    const compiled = await compileIds((x) => tf.sub(x, tf.scalar(1, 'int32')));
+    const refusal = { code: 'bad-batch', where: 'model, train', cause: expect.any(Error) };
+    expect(() => compiled.step(ids(1, 9))).toThrow(expect.objectContaining(refusal));
+    expect(() => compiled.step(ids(1, 9))).toThrow(/computes is outside of its table: .*8/);
+    expect(compiled.weights().table!.dataSync()).toEqual(table.dataSync());
+    expect(compiled.state().step).toBe(0);
+    compiled.dispose();
+  });
 });

@@ -174,7 +174,7 @@ async function compileGraph(
     accumulate,
   });
   const written = performance.now();
-  const session = await Session.load(program.bytes, program.signatures);
+  const session = await Session.load(name, program.bytes, program.signatures);
   const info: CompileInfo = {
     nodes: program.nodes,
     bytes: program.bytes.length,
@@ -352,7 +352,7 @@ export class CompiledTraining {
     });
   }
 
-  /** Frees TensorFlow's session and its variables. */
+  /** Frees TensorFlow's session and its variables. All else throws EdgeloomError `disposed` then. */
   dispose(): void {
     this.#session.dispose();
   }

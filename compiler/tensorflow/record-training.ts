@@ -10,7 +10,9 @@ import {
   type SymbolicShape,
 } from '../graph/symbolic.ts';
 import { withFusedGradients } from '../trace/fused-gradients.ts';
+import { withDeepStacks } from '../trace/location.ts';
 import { recordNative } from '../trace/native-recorder.ts';
+import { isOutside, unrecordableIndex } from './index-errors.ts';
 import type { TfGraph, TfNode } from './ir.ts';
 import { mergeRecordings, RecordingsDiffer } from './merge.ts';
 import { optimiseTraining } from './passes/index.ts';
@@ -46,14 +48,26 @@ export function recordFunction(input: FunctionInput): TfGraph {
   const used = new Set(Object.values(inputs).flatMap(({ shape }) => shape));
   const names = [...used].filter((size) => typeof size === 'string');
   const sizes = Object.fromEntries(names.map((symbol) => [symbol, symbols[symbol]]));
-  const at = (sizes: Assignment, locate?: number) => {
-    const batch = standIns(inputs, sizes);
+  const recordWith = (index: number, sizes: Assignment, locate?: number) => {
+    const batch = standIns(inputs, sizes, index);
     const body = () =>
       recordNative({ inputs: batch, weights, run, ...(locate === undefined ? {} : { locate }) });
     try {
       return exact ? body() : withFusedGradients(body);
     } finally {
       tf.dispose(batch);
+    }
+  };
+  let tried = 0;
+  /** Which stand-in is legal for indexes, only the gathers of the function know. */
+  const at = (sizes: Assignment, locate?: number): ReturnType<typeof recordWith> => {
+    try {
+      return withDeepStacks(() => recordWith(INDEXES[tried]!, sizes, locate));
+    } catch (error) {
+      if (!isOutside(error)) throw error;
+      if (tried === INDEXES.length - 1) throw unrecordableIndex(error, name, INDEXES);
+      tried++;
+      return at(sizes, locate);
     }
   };
   const merged = (fitter: Fitter) =>
@@ -115,7 +129,9 @@ function connectedGradients(
   names: readonly string[],
   values: tf.Tensor[],
 ): { value: tf.Tensor; grads: tf.Tensor[] } {
-  const result = tf.engine().gradients(() => forward(...values), values, undefined, true);
+  const result = releasingTape(() =>
+    tf.engine().gradients(() => forward(...values), values, undefined, true),
+  );
   const missing = names.filter((_, i) => !result.grads[i]);
   if (missing.length === 0) return result;
   throw new EdgeloomError({
@@ -125,15 +141,32 @@ function connectedGradients(
   });
 }
 
-/** Numbers that are neither 0 nor 1 nor equal; indexes are 0. */
-function standIns(inputs: BatchInputs, sizes: Assignment): Tensors {
+/** tfjs frees what its tape of gradients holds at their end only: here also when they fail. */
+function releasingTape<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    const { state } = tf.engine();
+    if (state.gradientDepth === 0) {
+      for (const { saved = [] } of state.activeTape ?? []) tf.dispose(saved);
+      state.activeTape = [];
+    }
+    throw error;
+  }
+}
+
+/** What stands for every whole number; 0 is legal in any table unless the function counts down from it. */
+const INDEXES = [0, 1, 2];
+
+/** Numbers that are neither 0 nor 1 nor equal; whole numbers are `index`. */
+function standIns(inputs: BatchInputs, sizes: Assignment, index: number): Tensors {
   const tensors: Tensors = {};
   for (const [name, spec] of Object.entries(inputs)) {
     const shape = symbolicShape(spec).map((dim) => evaluate(dim, sizes));
     const count = shape.reduce((product, size) => product * size, 1);
     tensors[name] =
       spec.dtype === 'int32'
-        ? tf.tensor(new Int32Array(count), shape, 'int32')
+        ? tf.tensor(new Int32Array(count).fill(index), shape, 'int32')
         : tf.tensor(
             Float32Array.from({ length: count }, (_, i) => (1 + ((i * 7919) % 13)) / 15),
             shape,

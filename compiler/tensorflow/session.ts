@@ -3,7 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
+import { EdgeloomError } from '../../lib/errors.ts';
 import { requireNative } from '../trace/native-recorder.ts';
+import { isOutside, outsideAtRun } from './index-errors.ts';
 
 interface SavedModel {
   predict(inputs: Record<string, tf.Tensor>): Record<string, tf.Tensor>;
@@ -25,23 +27,31 @@ async function tfNode(): Promise<TfNodeModule['node']> {
 }
 
 export class Session {
+  /** For messages. */
+  readonly #name: string;
   readonly #signatures: ReadonlyMap<string, SavedModel>;
+  #disposed = false;
 
-  private constructor(signatures: ReadonlyMap<string, SavedModel>) {
+  private constructor(name: string, signatures: ReadonlyMap<string, SavedModel>) {
+    this.#name = name;
     this.#signatures = signatures;
   }
 
   /** Writes the file into a folder of its own (tfjs-node keeps what it loads by path), loads it, removes it. */
-  static async load(bytes: Uint8Array, signatures: readonly string[]): Promise<Session> {
+  static async load(
+    name: string,
+    bytes: Uint8Array,
+    signatures: readonly string[],
+  ): Promise<Session> {
     const folder = await mkdtemp(join(tmpdir(), 'edgeloom-graph-'));
     const loaded = new Map<string, SavedModel>();
     try {
       await writeFile(join(folder, 'saved_model.pb'), bytes);
       const node = await tfNode();
-      for (const name of signatures) {
-        loaded.set(name, await node.loadSavedModel(folder, ['serve'], name));
+      for (const signature of signatures) {
+        loaded.set(signature, await node.loadSavedModel(folder, ['serve'], signature));
       }
-      return new Session(loaded);
+      return new Session(name, loaded);
     } catch (error) {
       for (const model of loaded.values()) model.dispose();
       throw error;
@@ -50,14 +60,35 @@ export class Session {
     }
   }
 
-  /** Blocks until TensorFlow has run. The caller disposes the outputs, and the inputs, which it keeps. */
+  /**
+   * Blocks until TensorFlow has run. The caller disposes the outputs, and the inputs, which it keeps.
+   * @throws EdgeloomError `disposed`, `bad-batch` for an index that the graph computes
+   */
   call(signature: string, inputs: Record<string, tf.Tensor>): Record<string, tf.Tensor> {
     const model = this.#signatures.get(signature);
     if (!model) throw new RangeError(`the graph has no signature ${signature}`);
-    return model.predict(inputs);
+    this.#assertOpen();
+    try {
+      return model.predict(inputs);
+    } catch (error) {
+      throw isOutside(error) ? outsideAtRun(error, `${this.#name}, ${signature}`) : error;
+    }
   }
 
+  #assertOpen(): void {
+    if (!this.#disposed) return;
+    throw new EdgeloomError({
+      code: 'disposed',
+      what: 'The compiled graph has been disposed',
+      where: this.#name,
+      fix: 'compile it again, or dispose it after its last use',
+    });
+  }
+
+  /** Once more does nothing. */
   dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
     for (const model of this.#signatures.values()) model.dispose();
   }
 }

@@ -7,6 +7,7 @@
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { Calibration, Range } from '../graph/calibrate.ts';
 import { expandComposites } from '../graph/expand.ts';
+import { fingerprint } from '../graph/fingerprint.ts';
 import {
   at,
   type Graph,
@@ -253,25 +254,29 @@ function joinAlike(graph: Graph, groups: Groups, nodes: readonly Node[]): void {
   }
 }
 
-const needsCalibration = ({ name }: Graph): EdgeloomError =>
+const needsCalibration = ({ name }: Graph, what: string): EdgeloomError =>
   new EdgeloomError({
     code: 'needs-calibration',
-    what: 'The profile int8 needs a calibration',
+    what,
     where: `graph ${name}`,
-    fix: 'pass calibration: calibrate(graph, rows) with some hundred rows of training data',
+    fix: 'pass calibration: calibrate(graph, rows) of this graph, with some hundred rows of training data',
   });
 
 export type QuantizationPlan = ReadonlyMap<ValueId, Quantization>;
 
 /**
  * Parameters of every float32 value that is not constant.
- * @throws EdgeloomError `needs-calibration` when there is none, as callers without types may forget it
+ * @throws EdgeloomError `needs-calibration` when there is none, as callers without types may forget
+ *   it, and for that of another graph
  */
 export function planQuantization(
   graph: Graph,
   calibration: Calibration | undefined,
 ): QuantizationPlan {
-  if (!calibration) throw needsCalibration(graph);
+  if (!calibration) throw needsCalibration(graph, 'The profile int8 needs a calibration');
+  if (calibration.graph !== fingerprint(graph)) {
+    throw needsCalibration(graph, 'The calibration is of another graph');
+  }
   const { ranges } = calibration;
   const groups = formGroups(graph);
   const special = new Map([...tableRanges(graph), ...maskedRanges(graph, ranges)]);

@@ -1,5 +1,6 @@
 /** A graph as a TFLite file, in one of four profiles; float32 and int32 at the edges in each. */
 import { EdgeloomError } from '../../lib/errors.ts';
+import { checkProfile } from '../check-profile.ts';
 import type { Calibration } from '../graph/calibrate.ts';
 import { expandComposites } from '../graph/expand.ts';
 import { type Graph, type Port, type ValueId, valueById } from '../graph/ir.ts';
@@ -33,6 +34,13 @@ export type TfliteOptions =
    * activations, for runtimes since 2.17. Recurrences are unrolled.
    */
   | StorageOptions;
+
+const OPTIONS = {
+  float32: ['recurrence'],
+  int8: ['calibration'],
+  float16: ['smallest'],
+  hybrid: ['smallest'],
+} satisfies Record<TfliteOptions['profile'], string[]>;
 
 /** The README has the bytes and times behind this number. */
 const SHORTEST_LOOP = 32;
@@ -81,6 +89,7 @@ function expanded(graph: Graph, options: TfliteOptions): Graph {
 
 /** The model before it is written; the linter's tests start here. */
 export function lowerToTflite(recorded: Graph, options: TfliteOptions): TfliteModel {
+  checkProfile(options, OPTIONS, `graph ${recorded.name}`);
   checkPorts(recorded);
   const int8 = options.profile === 'int8';
   const graph = expanded(recorded, options);
@@ -107,7 +116,8 @@ export function lowerToTflite(recorded: Graph, options: TfliteOptions): TfliteMo
 /**
  * Encodes a graph. The signature `serving_default` carries the graph's input and output names.
  * Equal graphs and calibrations give equal bytes.
- * @throws EdgeloomError `unsupported-op` for what TFLite cannot express
+ * @throws EdgeloomError `unsupported-op` for what TFLite cannot express, `bad-options`,
+ *   `needs-calibration`
  */
 export function toTflite(graph: Graph, options: TfliteOptions): Uint8Array {
   return writeModel(lowerToTflite(graph, options));

@@ -12,11 +12,7 @@ const own = (file: string): boolean =>
 const library = (file: string): boolean => /\/node_modules\/|\/tfjs[\w-]*\/src\//.test(file);
 
 /** `models/reranker/rerank.ts:41`, or undefined when only library code is on the stack. */
-export function callerLocation(): string | undefined {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = DEEPEST_STACK;
-  const stack = new Error('location').stack ?? '';
-  Error.stackTraceLimit = limit;
+export function callerLocation(stack = stackText()): string | undefined {
   for (const line of stack.split('\n').slice(1)) {
     const found = /((?:file:\/\/)?\/[^()]+?\.[cm]?[jt]s)(?:\?[^:]*)?:(\d+):\d+\)?$/.exec(line);
     if (!found?.[1] || library(found[1])) continue;
@@ -29,14 +25,19 @@ export function callerLocation(): string | undefined {
 const DRAWS =
   /\b(?:randomUniform|randomNormal|randomStandardNormal|truncatedNormal|randomGamma|multinomial|rand|dropout)_?\b/g;
 
-/** The stack of this call as text. */
-export function stackText(): string {
+/** Runs `body` with errors whose stacks reach the caller's own code. */
+export function withDeepStacks<T>(body: () => T): T {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = DEEPEST_STACK;
-  const stack = new Error('stack').stack ?? '';
-  Error.stackTraceLimit = limit;
-  return stack;
+  try {
+    return body();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }
+
+/** The stack of this call as text. */
+export const stackText = (): string => withDeepStacks(() => new Error('stack').stack ?? '');
 
 /** The outermost function of tfjs on the stack that draws numbers in JavaScript: `tf.dropout`. */
 export function drawingFunction(): string | undefined {
