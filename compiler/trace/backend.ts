@@ -3,9 +3,8 @@
  * sees each call. This is tfjs's own extension point; no native library is needed.
  */
 import * as tf from '@tensorflow/tfjs';
-import { EdgeloomError } from '../../lib/errors.ts';
 import type { CompositeOp, Operation } from '../graph/ir.ts';
-import { callerLocation, drawingFunction } from './location.ts';
+import { type Fixes, READ_FIX, refuse, refuseSideEffects } from './refuse.ts';
 
 export const TRACE_BACKEND = 'trace';
 
@@ -37,13 +36,7 @@ let depth = 0;
 
 function assertReadable(dataId: tf.DataId): void {
   if (depth > 0 || !listener?.isTraced(dataId)) return;
-  const where = callerLocation();
-  throw new EdgeloomError({
-    code: 'read-while-recording',
-    what: 'Values of a tensor that depends on the inputs were read while the function was recorded',
-    ...(where ? { where } : {}),
-    fix: 'compute with tensor operations (tf.where in place of if) so that the graph holds the choice',
-  });
+  refuse('read', 'Values of a tensor that depends on the inputs were read while', READ_FIX);
 }
 
 /** Runs `fallback`, which a listener may take as one operation instead of its kernels. */
@@ -128,30 +121,24 @@ function activate(name: string): void {
   if (tf.getBackend() !== name) throw new Error(`the tfjs backend ${name} did not start`);
 }
 
-/** Refuses Math.random: tfjs draws the seeds of its random tensors from it. */
-function refuseRandom(): number {
-  const where = callerLocation();
-  throw new EdgeloomError({
-    code: 'random-while-recording',
-    what: `${drawingFunction() ?? 'Math.random'} drew random numbers while the function was recorded`,
-    ...(where ? { where } : {}),
-    fix: 'leave dropout and sampling out of what is exported, or pass the numbers in as an input',
-  });
-}
+const FIXES: Fixes = {
+  random: 'leave dropout and sampling out of what is exported, or pass the numbers in as an input',
+  assign:
+    'leave updates of variables out of what is exported: batch normalisation with training: false',
+};
 
 /** Runs `body` on the trace backend under `to`, then puts the former backend back. */
 export function withListener<T extends tf.TensorContainer>(to: KernelListener, body: () => T): T {
   if (listener) throw new Error('a recording is under way already');
   register();
   const former = tf.getBackend();
-  const random = Math.random;
   activate(TRACE_BACKEND);
   listener = to;
-  Math.random = refuseRandom;
+  const allow = refuseSideEffects(FIXES);
   try {
     return tf.tidy(body);
   } finally {
-    Math.random = random;
+    allow();
     listener = undefined;
     activate(former && former !== TRACE_BACKEND ? former : 'cpu');
   }

@@ -135,6 +135,36 @@ describe('record', () => {
     expect(caught(() => record(noise, vector)).code).toBe('random-while-recording');
   });
 
+  it('refuses assignments, by name and line, and leaves the variables as they were', () => {
+    const variable = tf.variable(tf.tensor1d([1, 2]), false, 'counted');
+    const count = ({ x }: Record<string, tf.Tensor>) => {
+      variable.assign(tf.add(variable, 1));
+      return { y: tf.exp(x!) };
+    };
+    const refused = caught(() => record(count, vector));
+    expect(refused.code).toBe('assign-while-recording');
+    expect(refused.message).toContain('The variable counted was assigned');
+    expect(refused.where).toMatch(/^compiler\/trace\/record\.test\.ts:\d+$/);
+    expect(Array.from(variable.dataSync())).toEqual([1, 2]);
+    variable.assign(tf.tensor1d([3, 4]));
+    expect(Array.from(variable.dataSync())).toEqual([3, 4]);
+  });
+
+  it('refuses batch normalisation in training and leaves its averages as they were', () => {
+    const layer = tf.layers.batchNormalization();
+    layer.build([null, 4]);
+    const normalised =
+      (training: boolean) =>
+      ({ x }: Record<string, tf.Tensor>) => ({ y: layer.apply(x!, { training }) as tf.Tensor });
+    const refused = caught(() => record(normalised(true), matrix));
+    expect(refused.code).toBe('assign-while-recording');
+    expect(refused.message).toMatch(/moving_mean/);
+    expect(refused.where).toMatch(/record\.test\.ts:\d+$/);
+    const averages = layer.getWeights().map((weight) => Array.from(weight.dataSync()));
+    expect(averages.slice(2)).toEqual([Array(4).fill(0), Array(4).fill(1)]);
+    expect(record(normalised(false), matrix).outputs).toHaveLength(1);
+  });
+
   it('refuses an output that is called like an input', () => {
     expect(caught(() => record(({ x }) => ({ x: tf.exp(x as tf.Tensor) }), vector)).code).toBe(
       'bad-names',

@@ -240,7 +240,7 @@ function standIn({ shape, dtype }: TensorType): tf.Tensor {
  * Records `run` for inputs of these types. Tensors that it reads besides its inputs are constants
  * of the graph. Runs synchronously and puts the former tfjs backend back.
  * @throws EdgeloomError `unsupported-op` (operation and source line), `read-while-recording`,
- *   `random-while-recording`, `bad-names`, `bad-inputs`, `bad-outputs`
+ *   `random-while-recording`, `assign-while-recording`, `bad-names`, `bad-inputs`, `bad-outputs`
  */
 export function record(
   run: (inputs: NamedTensors) => NamedTensors,
