@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { CompositeOp, Operation } from '../graph/ir.ts';
-import { type Fixes, READ_FIX, refuse, refuseSideEffects } from './refuse.ts';
+import { type Fixes, READ_FIX, refuse, refuseDrawn, refuseSideEffects } from './refuse.ts';
 
 export const TRACE_BACKEND = 'trace';
 
@@ -34,6 +34,12 @@ let listener: KernelListener | undefined;
 /** Kernels may run others inside; only what the caller asked for is recorded. */
 let depth = 0;
 
+const FIXES: Fixes = {
+  random: 'leave dropout and sampling out of what is exported, or pass the numbers in as an input',
+  assign:
+    'leave updates of variables out of what is exported: batch normalisation with training: false',
+};
+
 function assertReadable(dataId: tf.DataId): void {
   if (depth > 0 || !listener?.isTraced(dataId)) return;
   refuse('read', 'Values of a tensor that depends on the inputs were read while', READ_FIX);
@@ -57,6 +63,7 @@ export function runComposite<T extends tf.Tensor>(call: CompositeCall, fallback:
 interface CpuBackend extends tf.KernelBackend {
   firstUse?: boolean;
   readSync(dataId: tf.DataId): tf.backend_util.BackendValues;
+  write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId;
   read(dataId: tf.DataId): Promise<tf.backend_util.BackendValues>;
 }
 
@@ -70,6 +77,16 @@ function makeBackend(): CpuBackend {
     override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
       assertReadable(dataId);
       return super.readSync(dataId);
+    }
+
+    /** Outside kernels only constants are written: among them, draws from a seed. */
+    override write(
+      values: tf.backend_util.BackendValues,
+      shape: number[],
+      dtype: tf.DataType,
+    ): tf.DataId {
+      if (depth === 0 && listener) refuseDrawn(FIXES);
+      return super.write(values, shape, dtype);
     }
 
     override async read(dataId: tf.DataId): Promise<tf.backend_util.BackendValues> {
@@ -120,12 +137,6 @@ function activate(name: string): void {
   void tf.setBackend(name);
   if (tf.getBackend() !== name) throw new Error(`the tfjs backend ${name} did not start`);
 }
-
-const FIXES: Fixes = {
-  random: 'leave dropout and sampling out of what is exported, or pass the numbers in as an input',
-  assign:
-    'leave updates of variables out of what is exported: batch normalisation with training: false',
-};
 
 /** Runs `body` on the trace backend under `to`, then puts the former backend back. */
 export function withListener<T extends tf.TensorContainer>(to: KernelListener, body: () => T): T {

@@ -126,13 +126,23 @@ describe('record', () => {
     expect(printGraph(graph)).toContain('multiply(x, 3)');
   });
 
-  it('refuses random numbers', () => {
-    const dropout = ({ x }: Record<string, tf.Tensor>) => ({ y: tf.dropout(x as tf.Tensor, 0.5) });
-    expect(caught(() => record(dropout, vector)).code).toBe('random-while-recording');
-    const noise = ({ x }: Record<string, tf.Tensor>) => ({
-      y: tf.add(x as tf.Tensor, tf.randomNormal([4])),
-    });
-    expect(caught(() => record(noise, vector)).code).toBe('random-while-recording');
+  it.each<[string, (x: tf.Tensor) => tf.Tensor]>([
+    ['tf.dropout', (x) => tf.dropout(x, 0.5)],
+    ['tf.dropout', (x) => tf.dropout(x, 0.5, undefined, 7)],
+    ['tf.dropout', (x) => tf.dropout(x, 0.5, [1], 'seed')],
+    ['tf.randomNormal', (x) => tf.add(x, tf.randomNormal([4]))],
+    ['tf.randomUniform', (x) => tf.add(x, tf.randomUniform([4], 0, 9, 'int32', 7))],
+    ['tf.truncatedNormal', (x) => tf.add(x, tf.truncatedNormal([4], 0, 1, 'float32', 7))],
+  ])('refuses random numbers of %s, by name and line', (name, drawn) => {
+    const refused = caught(() => record(({ x }) => ({ y: drawn(x!) }), vector));
+    expect(refused.code).toBe('random-while-recording');
+    expect(refused.message).toContain(`${name} drew random numbers`);
+    expect(refused.where).toMatch(/^compiler\/trace\/record\.test\.ts:\d+$/);
+  });
+
+  it('takes constants of a function that is called like one that draws', () => {
+    const dropout = (x: tf.Tensor) => tf.mul(x, tf.tensor1d([1, 2, 3, 4]));
+    expect(record(({ x }) => ({ y: dropout(x!) }), vector).outputs).toHaveLength(1);
   });
 
   it('refuses assignments, by name and line, and leaves the variables as they were', () => {
