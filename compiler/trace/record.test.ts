@@ -118,6 +118,15 @@ describe('record', () => {
     ]);
   });
 
+  it('advises one who prints to do it outside of the function', () => {
+    const printing = ({ x }: Record<string, tf.Tensor>) => {
+      x!.print();
+      return { y: tf.exp(x!) };
+    };
+    const refused = caught(() => record(printing, vector));
+    expect(refused.fix).toMatch(/^print and read values outside of the function/);
+  });
+
   it('lets constants be read', () => {
     const graph = record(({ x }) => {
       const scale = tf.sum(tf.tensor1d([1, 2])).dataSync()[0] as number;

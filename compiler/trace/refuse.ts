@@ -21,7 +21,7 @@ export function refuse(kind: keyof Fixes | 'read', what: string, fix: string): n
 }
 
 export const READ_FIX =
-  'compute with tensor operations (tf.where in place of if) so that the graph holds the choice';
+  'print and read values outside of the function; where values decide something, tf.where in place of if keeps the choice in the graph';
 
 /** Refuses what tfjs fills with random numbers; the outermost of its functions is named. */
 export function refuseDrawn({ random }: Fixes): void {
