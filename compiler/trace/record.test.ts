@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { countOperations, printGraph } from '../graph/print.ts';
+import { rawOp, statelessDropout, statelessUniform } from './raw-op.ts';
 import { record } from './record.ts';
 
 const vector = { x: { shape: [4] } };
@@ -147,6 +148,28 @@ describe('record', () => {
     expect(refused.code).toBe('random-while-recording');
     expect(refused.message).toContain(`${name} drew random numbers`);
     expect(refused.where).toMatch(/^compiler\/trace\/record\.test\.ts:\d+$/);
+  });
+
+  it.each<[string, (x: tf.Tensor, seed: tf.Tensor) => tf.Tensor]>([
+    ['statelessDropout', (x, seed) => statelessDropout(x, 0.5, seed)],
+    ['statelessUniform', (x, seed) => tf.add(x, statelessUniform([4], seed))],
+  ])('refuses %s, which training takes', (name, draws) => {
+    const seed = tf.tensor1d([1, 2], 'int32');
+    expect(caught(() => record(({ x }) => ({ y: draws(x!, seed) }), vector))).toMatchObject({
+      code: 'random-while-recording',
+      message: `${name} drew random numbers while the function was recorded`,
+      where: expect.stringMatching(/^compiler\/trace\/record\.test\.ts:\d+$/),
+      fix: 'leave dropout out of what is exported',
+    });
+    expect(caught(() => draws(tf.ones([4]), seed))).toMatchObject({ code: 'needs-tensorflow' });
+  });
+
+  it("refuses TensorFlow's own kernels, with the line", () => {
+    const refused = caught(() => record(({ x }) => ({ y: rawOp('Erf', {}, [x!])[0]! }), vector));
+    expect(refused).toMatchObject({
+      code: 'unsupported-op',
+      where: expect.stringMatching(/record\.test\.ts/),
+    });
   });
 
   it('takes constants of a function that is called like one that draws', () => {
