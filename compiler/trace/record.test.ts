@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { interpreter } from '../graph/interpret.ts';
 import { countOperations, printGraph } from '../graph/print.ts';
 import { rawOp, statelessDropout, statelessUniform } from './raw-op.ts';
 import { record } from './record.ts';
@@ -246,12 +247,19 @@ describe('masks', () => {
   });
   const inputs = { a: { shape: [2, 3] }, b: { shape: [2, 3] }, mask: { shape: [2, 1] } };
 
-  it('become a choice when they hold only 0 and 1', () => {
-    expect(countOperations(record(blend, inputs))).toEqual({ greater: 1, select: 1 });
+  it('become a choice when the caller says that they hold only 0 and 1', () => {
+    const graph = record(blend, inputs, { masks: ['mask'] });
+    expect(countOperations(graph)).toEqual({ greater: 1, select: 1 });
   });
 
-  it('stay arithmetic when the caller says that they may be anything', () => {
-    expect(countOperations(record(blend, inputs, { masks: [] }))).not.toHaveProperty('select');
+  it('may hold any numbers otherwise, whatever they are called', () => {
+    const { y } = interpreter(record(blend, inputs)).run({
+      a: Float32Array.from([1, 2, 3, 4, 5, 6]),
+      b: Float32Array.from([5, 6, 7, 8, 9, 10]),
+      mask: Float32Array.from([0.25, 0.75]),
+    });
+    // b − (b − a)·m with b − a = 4: b − 1 in the first row, b − 3 in the second.
+    expect(Array.from(y!)).toEqual([4, 5, 6, 5, 6, 7]);
   });
 
   it('must be inputs', () => {
