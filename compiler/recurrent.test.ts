@@ -82,6 +82,7 @@ const subjects: Record<string, { subject: Subject; int8: number }> = {
     subject: {
       run: ({ x, mask }) => ({ states: sequence(x!, mask!, sequenceCell) }),
       inputs: { x: { shape: [1, 50, 16] }, mask: { shape: [1, 50] } },
+      masks: ['mask'],
     },
     int8: 0.05,
   },
@@ -89,6 +90,7 @@ const subjects: Record<string, { subject: Subject; int8: number }> = {
     subject: {
       run: ({ q, k, mask }) => ({ context: attention(q!, k!, v, mask!) }),
       inputs: { q: { shape: [1, 50, H] }, k: { shape: [1, 32, H] }, mask: { shape: [1, 32] } },
+      masks: ['mask'],
     },
     int8: 0.02,
   },
@@ -118,6 +120,7 @@ const subjects: Record<string, { subject: Subject; int8: number }> = {
         behaviours: { shape: [1, 32, H] },
         exp_mask: { shape: [1, 32] },
       },
+      masks: ['cand_mask', 'exp_mask'],
     },
     int8: 0.05,
   },

@@ -39,7 +39,11 @@ export async function writeSubject(folder: string, subject: Subject): Promise<vo
   const { entry, weights, calibration, held } = subject;
   await mkdir(folder, { recursive: true });
   const inputs = Object.entries(entry.inputs).map(([name, { shape }]) => [name, shape]);
-  const graph = record(entry.run, entry.inputs, { name: entry.name, weights });
+  const graph = record(entry.run, entry.inputs, {
+    name: entry.name,
+    weights,
+    masks: entry.masks,
+  });
   const loops = countOperations(graph).gru !== undefined;
   const forms = loops ? ['unrolled', 'choosing', 'loop'] : ['unrolled'];
   const about = { name: entry.name, inputs: Object.fromEntries(inputs), forms };

@@ -1,7 +1,8 @@
 /**
  * The graph between tfjs and the targets: static single assignment, nodes in execution order,
  * values with a type, constants kept as arrays. Everything a target needs is in the node; nothing
- * refers to tfjs. Shapes are fixed today; `Shape` is the one place where a symbolic batch would enter.
+ * refers to tfjs. Shapes are fixed here; training graphs have nodes of their own (tensorflow/ir.ts)
+ * and open sizes (symbolic.ts).
  */
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { SymbolicShape } from './symbolic.ts';

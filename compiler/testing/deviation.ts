@@ -30,7 +30,7 @@ export function prepare(subject: Subject, seed: number): Prepared {
   const results = rows.map((inputs) => expected(subject, inputs));
   const scale = largest(...results.flatMap((outputs) => Object.values(outputs)));
   return {
-    graph: record(subject.run, subject.inputs),
+    graph: record(subject.run, subject.inputs, { masks: subject.masks }),
     rows,
     wanted: results.slice(0, TESTED_ROWS),
     scale,

@@ -62,6 +62,7 @@ export function gruSubject(sizes: GruSizes): Subject {
   if (maskName) inputs[maskName] = { shape: [batch, steps] };
   return {
     inputs,
+    masks: kind === 'choice' ? ['mask'] : [],
     run: (tensors) => {
       const x = tensors.x as tf.Tensor;
       const h0 = tensors.h0 ?? tf.zeros([batch, units]);
@@ -93,6 +94,6 @@ export function gruRow(sizes: GruSizes): { inputs: NamedArrays; wanted: NamedArr
 }
 
 export const gruGraph = (sizes: GruSizes) => {
-  const { run, inputs } = gruSubject(sizes);
-  return record(run, inputs);
+  const { run, inputs, masks } = gruSubject(sizes);
+  return record(run, inputs, { masks });
 };

@@ -16,6 +16,8 @@ import { type InputType, type NamedTensors, record } from '../trace/record.ts';
 export interface Subject {
   run: (inputs: NamedTensors) => NamedTensors;
   inputs: Record<string, InputType>;
+  /** Inputs of 0 and 1. @default none */
+  masks?: readonly string[];
   /** Upper bound of int32 inputs, exclusive. @default 2 */
   rows?: number;
 }
@@ -36,14 +38,17 @@ export const FLOAT_TARGETS: readonly Target[] = ['interpreter', 'onnx', 'tflite'
 export const ROUNDING_TARGETS = ['int8', 'onnxInt8', 'float16', 'hybrid', 'onnxDynamic'] as const;
 
 /** Random inputs: normal numbers, masks of a random length, int32 below `rows`. */
-export function randomInputs({ inputs, rows = 2 }: Subject, random: Random): NamedArrays {
+export function randomInputs(
+  { inputs, rows = 2, masks = [] }: Subject,
+  random: Random,
+): NamedArrays {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, { shape, dtype }]) => {
       const size = elementCount(shape);
       if (dtype === 'int32') {
         return [name, Int32Array.from({ length: size }, () => random.below(rows))];
       }
-      if (/mask$/.test(name)) {
+      if (masks.includes(name)) {
         const width = shape.at(-1) ?? 1;
         const real = random.below(width + 1);
         return [name, Float32Array.from({ length: size }, (_, i) => Number(i % width < real))];
@@ -117,7 +122,7 @@ export async function build(
   target: Target,
   calibrationRows: readonly NamedArrays[] = [],
 ): Promise<Built> {
-  const graph = record(subject.run, subject.inputs);
+  const graph = record(subject.run, subject.inputs, { masks: subject.masks });
   return { graph, ...(await load(graph, target, calibrationRows)) };
 }
 

@@ -269,6 +269,7 @@ export function randomSubject(seed: number): Subject {
       ids: { shape: [sizeOf(random)], dtype: 'int32' },
       mask: { shape: [1, sizeOf(random)] },
     },
+    masks: ['mask'],
     rows: TABLE_ROWS,
     run: ({ a, b, ids, mask }) => {
       const draw = Random.of(seed, 'steps');

@@ -3,9 +3,8 @@
  * sees each call. This is tfjs's own extension point; no native library is needed.
  */
 import * as tf from '@tensorflow/tfjs';
-import { EdgeloomError } from '../../lib/errors.ts';
 import type { CompositeOp, Operation } from '../graph/ir.ts';
-import { callerLocation, drawingFunction } from './location.ts';
+import { type Fixes, READ_FIX, refuse, refuseDrawn, refuseSideEffects } from './refuse.ts';
 
 export const TRACE_BACKEND = 'trace';
 
@@ -35,15 +34,15 @@ let listener: KernelListener | undefined;
 /** Kernels may run others inside; only what the caller asked for is recorded. */
 let depth = 0;
 
+const FIXES: Fixes = {
+  random: 'leave dropout and sampling out of what is exported, or pass the numbers in as an input',
+  assign:
+    'leave updates of variables out of what is exported: batch normalisation with training: false',
+};
+
 function assertReadable(dataId: tf.DataId): void {
   if (depth > 0 || !listener?.isTraced(dataId)) return;
-  const where = callerLocation();
-  throw new EdgeloomError({
-    code: 'read-while-recording',
-    what: 'Values of a tensor that depends on the inputs were read while the function was recorded',
-    ...(where ? { where } : {}),
-    fix: 'compute with tensor operations (tf.where in place of if) so that the graph holds the choice',
-  });
+  refuse('read', 'Values of a tensor that depends on the inputs were read while', READ_FIX);
 }
 
 /** Runs `fallback`, which a listener may take as one operation instead of its kernels. */
@@ -64,6 +63,7 @@ export function runComposite<T extends tf.Tensor>(call: CompositeCall, fallback:
 interface CpuBackend extends tf.KernelBackend {
   firstUse?: boolean;
   readSync(dataId: tf.DataId): tf.backend_util.BackendValues;
+  write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId;
   read(dataId: tf.DataId): Promise<tf.backend_util.BackendValues>;
 }
 
@@ -77,6 +77,16 @@ function makeBackend(): CpuBackend {
     override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
       assertReadable(dataId);
       return super.readSync(dataId);
+    }
+
+    /** Outside kernels only constants are written: among them, draws from a seed. */
+    override write(
+      values: tf.backend_util.BackendValues,
+      shape: number[],
+      dtype: tf.DataType,
+    ): tf.DataId {
+      if (depth === 0 && listener) refuseDrawn(FIXES);
+      return super.write(values, shape, dtype);
     }
 
     override async read(dataId: tf.DataId): Promise<tf.backend_util.BackendValues> {
@@ -128,30 +138,18 @@ function activate(name: string): void {
   if (tf.getBackend() !== name) throw new Error(`the tfjs backend ${name} did not start`);
 }
 
-/** Refuses Math.random: tfjs draws the seeds of its random tensors from it. */
-function refuseRandom(): number {
-  const where = callerLocation();
-  throw new EdgeloomError({
-    code: 'random-while-recording',
-    what: `${drawingFunction() ?? 'Math.random'} drew random numbers while the function was recorded`,
-    ...(where ? { where } : {}),
-    fix: 'leave dropout and sampling out of what is exported, or pass the numbers in as an input',
-  });
-}
-
 /** Runs `body` on the trace backend under `to`, then puts the former backend back. */
 export function withListener<T extends tf.TensorContainer>(to: KernelListener, body: () => T): T {
   if (listener) throw new Error('a recording is under way already');
   register();
   const former = tf.getBackend();
-  const random = Math.random;
   activate(TRACE_BACKEND);
   listener = to;
-  Math.random = refuseRandom;
+  const allow = refuseSideEffects(FIXES);
   try {
     return tf.tidy(body);
   } finally {
-    Math.random = random;
+    allow();
     listener = undefined;
     activate(former && former !== TRACE_BACKEND ? former : 'cpu');
   }

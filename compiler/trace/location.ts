@@ -41,6 +41,7 @@ export const stackText = (): string => withDeepStacks(() => new Error('stack').s
 
 /** The outermost function of tfjs on the stack that draws numbers in JavaScript: `tf.dropout`. */
 export function drawingFunction(): string | undefined {
-  const drawn = stackText().match(DRAWS)?.at(-1);
+  const frames = stackText().split('\n').filter(library);
+  const drawn = frames.flatMap((frame) => frame.match(DRAWS) ?? []).at(-1);
   return drawn === undefined ? undefined : `tf.${drawn.replace(/_$/, '')}`;
 }

@@ -6,8 +6,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { DType, TypedArray } from '../graph/ir.ts';
-import { callerLocation, drawingFunction, stackText } from './location.ts';
+import { callerLocation, stackText } from './location.ts';
 import { type NativeBackend, nativeBackend, type OpAttribute } from './raw-op.ts';
+import { type Fixes, READ_FIX, refuse, refuseDrawn, refuseSideEffects } from './refuse.ts';
 
 /** Where an operation's input comes from. */
 export type Source =
@@ -111,8 +112,6 @@ class NativeRecorder {
     const backend = this.#backend;
     const recorder = this;
     const { executeSingleOutput, executeMultipleOutputs, readSync, write } = backend;
-    const { random } = Math;
-    const { assign } = tf.Variable.prototype;
     Object.assign(backend, {
       executeSingleOutput(op: string, attributes: OpAttribute[], inputs: tf.Tensor[]) {
         const sources = inputs.map((tensor) => recorder.#source(tensor));
@@ -136,20 +135,16 @@ class NativeRecorder {
         return readSync.call(backend, dataId);
       },
       write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType) {
-        if (dtype === 'float32' && values.length > 1) refuseDrawn();
+        if (dtype === 'float32' && values.length > 1) refuseDrawn(FIXES);
         return write.call(backend, values, shape, dtype);
       },
     });
-    Math.random = () => refuseDrawn(true);
-    tf.Variable.prototype.assign = function (this: tf.Variable) {
-      return refuse('assign', `The variable ${this.name} was assigned while`);
-    };
+    const allow = refuseSideEffects(FIXES);
     return () => {
       for (const name of ['executeSingleOutput', 'executeMultipleOutputs', 'readSync', 'write']) {
         Reflect.deleteProperty(backend, name);
       }
-      Math.random = random;
-      tf.Variable.prototype.assign = assign;
+      allow();
     };
   }
 
@@ -200,7 +195,11 @@ class NativeRecorder {
     if (KERNEL.test(stackText())) return;
     const of =
       source.kind === 'operation' ? `a ${this.#operations[source.operation]!.op}` : source.name;
-    refuse('read', `Values of ${of}, which depends on the batch or the weights, were read while`);
+    refuse(
+      'read',
+      `Values of ${of}, which depends on the batch or the weights, were read while`,
+      READ_FIX,
+    );
   }
 
   #varies(source: Source, seen: Set<number>): boolean {
@@ -227,29 +226,9 @@ function copied(dtype: DType, values: ArrayLike<number>): TypedArray {
   return dtype === 'int32' ? Int32Array.from(values) : Uint8Array.from(values);
 }
 
-/** Refuses what tfjs fills with random numbers; the outermost of its functions is named. */
-function refuseDrawn(certain: true): never;
-function refuseDrawn(certain?: false): void;
-function refuseDrawn(certain = false): void {
-  const drawn = drawingFunction();
-  if (drawn === undefined && !certain) return;
-  refuse('random', `${drawn ?? 'Math.random'} drew random numbers in JavaScript while`);
-}
-
-const FIXES = {
+const FIXES: Fixes = {
   random:
     'they would be the same at every step: draw with statelessUniform or statelessDropout from a seed that is fed; tf.dropout and the dropout layers of tf.layers cannot be compiled',
-  read: 'compute with tensor operations (tf.where in place of if) so that the graph holds the choice',
   assign:
     'leave updates of variables out of the loss: batch normalisation with training: false, or layer normalisation',
-} as const;
-
-function refuse(kind: keyof typeof FIXES, what: string): never {
-  const where = callerLocation();
-  throw new EdgeloomError({
-    code: `${kind}-while-recording`,
-    what: `${what} the function was recorded`,
-    fix: FIXES[kind],
-    ...(where ? { where } : {}),
-  });
-}
+};

@@ -1,10 +1,15 @@
 /**
  * TensorFlow's own kernels, called by name on the `tensorflow` backend (tfjs-node). Under a recording
  * they become nodes like any other, because the recorder listens below this call.
- * Other backends (plain JavaScript, the export recorder) have no such kernels: callers ask
- * `nativeBackend()` first and otherwise compose plain tfjs ops with the same result.
+ * Other backends (plain JavaScript, the export recorder) have no such kernels and refuse them. Layers
+ * ask `nativeBackend()` first and otherwise compose plain tfjs ops with the same result; the stateless
+ * draws at the end of this file have no such composition.
  */
 import * as tf from '@tensorflow/tfjs';
+import { EdgeloomError } from '../../lib/errors.ts';
+import { TRACE_BACKEND } from './backend.ts';
+import { callerLocation } from './location.ts';
+import { refuse } from './refuse.ts';
 
 /** An attribute as tfjs-node's backend takes it; `type` is one of the binding's `TF_ATTR_…`. */
 export interface OpAttribute {
@@ -80,7 +85,8 @@ function nativeAttribute(binding: NativeBinding, name: string, value: RawAttribu
  * @param op its name in TensorFlow: `GRUBlockCell`
  * @param attributes all that have no default in TensorFlow, types (`T`) included
  * @param outputs how many the operation has
- * @throws Error on another backend than `tensorflow`, or when TensorFlow refuses
+ * @throws EdgeloomError `unsupported-op` while a function is recorded for export, `needs-tensorflow`
+ *   on other backends than `tensorflow`; Error when TensorFlow refuses
  */
 export function rawOp(
   op: string,
@@ -89,11 +95,31 @@ export function rawOp(
   outputs = 1,
 ): tf.Tensor[] {
   const backend = nativeBackend();
-  if (!backend) throw new Error(`${op} needs the tensorflow backend, not ${tf.getBackend()}`);
+  if (!backend) throw withoutKernel(op);
   const native = Object.entries(attributes).map(([name, value]) =>
     nativeAttribute(backend.binding, name, value),
   );
   return backend.executeMultipleOutputs(op, native, inputs, outputs);
+}
+
+function withoutKernel(op: string): EdgeloomError {
+  const location = callerLocation();
+  const where = location === undefined ? {} : { where: location };
+  if (tf.getBackend() === TRACE_BACKEND) {
+    return new EdgeloomError({
+      code: 'unsupported-op',
+      what: `TensorFlow's operation ${op} cannot be exported`,
+      ...where,
+      fix: 'use operations of the table in compiler/README.md',
+    });
+  }
+  return new EdgeloomError({
+    code: 'needs-tensorflow',
+    what: `${op} needs the tensorflow backend, not ${tf.getBackend()}`,
+    ...where,
+    fix: 'call startTensorflow() before',
+    exitCode: 3,
+  });
 }
 
 const FLOAT = { dtype: 'float32' } as const;
@@ -102,8 +128,21 @@ const FLOAT = { dtype: 'float32' } as const;
  * Numbers in [0, 1) that depend on the seed and the shape only: what dropout draws from in a function
  * that is compiled. Feed another seed at every step.
  * @param seed int32 [2]
+ * @throws EdgeloomError `random-while-recording` while a function is recorded for export,
+ *   `needs-tensorflow` on other backends than `tensorflow`
  */
 export function statelessUniform(shape: number[], seed: tf.Tensor): tf.Tensor {
+  return drawn('statelessUniform', shape, seed);
+}
+
+function drawn(caller: string, shape: number[], seed: tf.Tensor): tf.Tensor {
+  if (tf.getBackend() === TRACE_BACKEND) {
+    refuse(
+      'random',
+      `${caller} drew random numbers while`,
+      'leave dropout out of what is exported',
+    );
+  }
   const types = { dtype: FLOAT, T: { dtype: 'int32' }, Tseed: { dtype: 'int32' } } as const;
   return tf.tidy(
     () => rawOp('StatelessRandomUniform', types, [tf.tensor1d(shape, 'int32'), seed])[0]!,
@@ -115,8 +154,9 @@ export function statelessUniform(shape: number[], seed: tf.Tensor): tf.Tensor {
  * JavaScript, once, when the function is recorded).
  * @param rate share of the entries that become 0; the rest is scaled by 1 / (1 − rate)
  * @param seed int32 [2]
+ * @throws EdgeloomError as `statelessUniform`
  */
 export function statelessDropout(x: tf.Tensor, rate: number, seed: tf.Tensor): tf.Tensor {
-  const kept = tf.cast(tf.greaterEqual(statelessUniform(x.shape, seed), rate), 'float32');
+  const kept = tf.cast(tf.greaterEqual(drawn('statelessDropout', x.shape, seed), rate), 'float32');
   return tf.mul(x, tf.mul(kept, 1 / (1 - rate)));
 }

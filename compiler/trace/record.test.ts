@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { interpreter } from '../graph/interpret.ts';
 import { countOperations, printGraph } from '../graph/print.ts';
+import { rawOp, statelessDropout, statelessUniform } from './raw-op.ts';
 import { record } from './record.ts';
 
 const vector = { x: { shape: [4] } };
@@ -118,6 +120,15 @@ describe('record', () => {
     ]);
   });
 
+  it('advises one who prints to do it outside of the function', () => {
+    const printing = ({ x }: Record<string, tf.Tensor>) => {
+      x!.print();
+      return { y: tf.exp(x!) };
+    };
+    const refused = caught(() => record(printing, vector));
+    expect(refused.fix).toMatch(/^print and read values outside of the function/);
+  });
+
   it('lets constants be read', () => {
     const graph = record(({ x }) => {
       const scale = tf.sum(tf.tensor1d([1, 2])).dataSync()[0] as number;
@@ -126,13 +137,75 @@ describe('record', () => {
     expect(printGraph(graph)).toContain('multiply(x, 3)');
   });
 
-  it('refuses random numbers', () => {
-    const dropout = ({ x }: Record<string, tf.Tensor>) => ({ y: tf.dropout(x as tf.Tensor, 0.5) });
-    expect(caught(() => record(dropout, vector)).code).toBe('random-while-recording');
-    const noise = ({ x }: Record<string, tf.Tensor>) => ({
-      y: tf.add(x as tf.Tensor, tf.randomNormal([4])),
+  it.each<[string, (x: tf.Tensor) => tf.Tensor]>([
+    ['tf.dropout', (x) => tf.dropout(x, 0.5)],
+    ['tf.dropout', (x) => tf.dropout(x, 0.5, undefined, 7)],
+    ['tf.dropout', (x) => tf.dropout(x, 0.5, [1], 'seed')],
+    ['tf.randomNormal', (x) => tf.add(x, tf.randomNormal([4]))],
+    ['tf.randomUniform', (x) => tf.add(x, tf.randomUniform([4], 0, 9, 'int32', 7))],
+    ['tf.truncatedNormal', (x) => tf.add(x, tf.truncatedNormal([4], 0, 1, 'float32', 7))],
+  ])('refuses random numbers of %s, by name and line', (name, drawn) => {
+    const refused = caught(() => record(({ x }) => ({ y: drawn(x!) }), vector));
+    expect(refused.code).toBe('random-while-recording');
+    expect(refused.message).toContain(`${name} drew random numbers`);
+    expect(refused.where).toMatch(/^compiler\/trace\/record\.test\.ts:\d+$/);
+  });
+
+  it.each<[string, (x: tf.Tensor, seed: tf.Tensor) => tf.Tensor]>([
+    ['statelessDropout', (x, seed) => statelessDropout(x, 0.5, seed)],
+    ['statelessUniform', (x, seed) => tf.add(x, statelessUniform([4], seed))],
+  ])('refuses %s, which training takes', (name, draws) => {
+    const seed = tf.tensor1d([1, 2], 'int32');
+    expect(caught(() => record(({ x }) => ({ y: draws(x!, seed) }), vector))).toMatchObject({
+      code: 'random-while-recording',
+      message: `${name} drew random numbers while the function was recorded`,
+      where: expect.stringMatching(/^compiler\/trace\/record\.test\.ts:\d+$/),
+      fix: 'leave dropout out of what is exported',
     });
-    expect(caught(() => record(noise, vector)).code).toBe('random-while-recording');
+    expect(caught(() => draws(tf.ones([4]), seed))).toMatchObject({ code: 'needs-tensorflow' });
+  });
+
+  it("refuses TensorFlow's own kernels, with the line", () => {
+    const refused = caught(() => record(({ x }) => ({ y: rawOp('Erf', {}, [x!])[0]! }), vector));
+    expect(refused).toMatchObject({
+      code: 'unsupported-op',
+      where: expect.stringMatching(/record\.test\.ts/),
+    });
+  });
+
+  it('takes constants of a function that is called like one that draws', () => {
+    const dropout = (x: tf.Tensor) => tf.mul(x, tf.tensor1d([1, 2, 3, 4]));
+    expect(record(({ x }) => ({ y: dropout(x!) }), vector).outputs).toHaveLength(1);
+  });
+
+  it('refuses assignments, by name and line, and leaves the variables as they were', () => {
+    const variable = tf.variable(tf.tensor1d([1, 2]), false, 'counted');
+    const count = ({ x }: Record<string, tf.Tensor>) => {
+      variable.assign(tf.add(variable, 1));
+      return { y: tf.exp(x!) };
+    };
+    const refused = caught(() => record(count, vector));
+    expect(refused.code).toBe('assign-while-recording');
+    expect(refused.message).toContain('The variable counted was assigned');
+    expect(refused.where).toMatch(/^compiler\/trace\/record\.test\.ts:\d+$/);
+    expect(Array.from(variable.dataSync())).toEqual([1, 2]);
+    variable.assign(tf.tensor1d([3, 4]));
+    expect(Array.from(variable.dataSync())).toEqual([3, 4]);
+  });
+
+  it('refuses batch normalisation in training and leaves its averages as they were', () => {
+    const layer = tf.layers.batchNormalization();
+    layer.build([null, 4]);
+    const normalised =
+      (training: boolean) =>
+      ({ x }: Record<string, tf.Tensor>) => ({ y: layer.apply(x!, { training }) as tf.Tensor });
+    const refused = caught(() => record(normalised(true), matrix));
+    expect(refused.code).toBe('assign-while-recording');
+    expect(refused.message).toMatch(/moving_mean/);
+    expect(refused.where).toMatch(/record\.test\.ts:\d+$/);
+    const averages = layer.getWeights().map((weight) => Array.from(weight.dataSync()));
+    expect(averages.slice(2)).toEqual([Array(4).fill(0), Array(4).fill(1)]);
+    expect(record(normalised(false), matrix).outputs).toHaveLength(1);
   });
 
   it('refuses an output that is called like an input', () => {
@@ -174,12 +247,19 @@ describe('masks', () => {
   });
   const inputs = { a: { shape: [2, 3] }, b: { shape: [2, 3] }, mask: { shape: [2, 1] } };
 
-  it('become a choice when they hold only 0 and 1', () => {
-    expect(countOperations(record(blend, inputs))).toEqual({ greater: 1, select: 1 });
+  it('become a choice when the caller says that they hold only 0 and 1', () => {
+    const graph = record(blend, inputs, { masks: ['mask'] });
+    expect(countOperations(graph)).toEqual({ greater: 1, select: 1 });
   });
 
-  it('stay arithmetic when the caller says that they may be anything', () => {
-    expect(countOperations(record(blend, inputs, { masks: [] }))).not.toHaveProperty('select');
+  it('may hold any numbers otherwise, whatever they are called', () => {
+    const { y } = interpreter(record(blend, inputs)).run({
+      a: Float32Array.from([1, 2, 3, 4, 5, 6]),
+      b: Float32Array.from([5, 6, 7, 8, 9, 10]),
+      mask: Float32Array.from([0.25, 0.75]),
+    });
+    // b − (b − a)·m with b − a = 4: b − 1 in the first row, b − 3 in the second.
+    expect(Array.from(y!)).toEqual([4, 5, 6, 5, 6, 7]);
   });
 
   it('must be inputs', () => {

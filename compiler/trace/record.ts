@@ -44,10 +44,11 @@ export interface RecordOptions {
   /** Tensors that the function closes over, by the names that they shall have in the graph. */
   weights?: NamedTensors;
   /**
-   * Inputs that hold only 0 and 1, so that `a · m + b · (1 − m)` may become a choice.
-   * @default the float32 inputs called `mask` or ending in `_mask`
+   * Inputs that hold only 0 and 1, so that `a · m + b · (1 − m)` may become a choice: with other
+   * numbers in them the result would be wrong.
+   * @default none
    */
-  masks?: readonly string[];
+  masks?: readonly string[] | undefined;
   /** Apply the rewrite rules. @default true */
   optimise?: boolean;
 }
@@ -240,14 +241,14 @@ function standIn({ shape, dtype }: TensorType): tf.Tensor {
  * Records `run` for inputs of these types. Tensors that it reads besides its inputs are constants
  * of the graph. Runs synchronously and puts the former tfjs backend back.
  * @throws EdgeloomError `unsupported-op` (operation and source line), `read-while-recording`,
- *   `random-while-recording`, `bad-names`, `bad-inputs`, `bad-outputs`
+ *   `random-while-recording`, `assign-while-recording`, `bad-names`, `bad-inputs`, `bad-outputs`
  */
 export function record(
   run: (inputs: NamedTensors) => NamedTensors,
   inputs: Record<string, InputType>,
   options: RecordOptions = {},
 ): Graph {
-  const { name = 'main', weights = {} } = options;
+  const { name = 'main', weights = {}, masks = [] } = options;
   for (const [input, type] of Object.entries(inputs)) checkInputType(input, type, name);
   const recorder = new Recorder(name, weights);
   const ports: Port[] = [];
@@ -275,6 +276,5 @@ export function record(
   });
   const graph = recorder.builder.finish(ports);
   if (options.optimise === false) return graph;
-  const masks = options.masks ?? Object.keys(inputs).filter((input) => /(^|_)mask$/.test(input));
   return optimise(graph, [...standardRules, ...maskRules(graph, masks)]);
 }

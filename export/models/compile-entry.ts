@@ -59,7 +59,9 @@ export interface CompileInput {
  */
 export async function compileFloat(input: CompileInput, entry: EntryPoint): Promise<FloatFiles> {
   const { model, weights } = input;
-  const graph = record(entry.run, entry.inputs, { name: `${model}.${entry.name}`, weights });
+  const { masks } = entry;
+  const name = `${model}.${entry.name}`;
+  const graph = record(entry.run, entry.inputs, { name, weights, masks });
   const onnx = await writeOnnx(input, entry, graph);
   const float32 = await writeTflite(
     input,

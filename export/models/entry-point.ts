@@ -12,6 +12,8 @@ export interface EntryPoint {
   name: string;
   /** One call: every shape begins with 1. */
   inputs: Record<string, InputType & { dtype: 'float32' }>;
+  /** Inputs that hold only 0 and 1. @default none */
+  masks?: readonly string[];
   /** Inputs to named outputs; takes any number of calls in the first dimension. */
   run(inputs: TensorMap): TensorMap;
 }

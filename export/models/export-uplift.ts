@@ -11,6 +11,7 @@ import { loadWeights, readDescription } from '../../models/engine/checkpoint.ts'
 import { Dataset } from '../../models/engine/dataset.ts';
 import { type Threshold, thresholdForBudget } from '../../models/uplift/budget.ts';
 import {
+  DECIDE_MASKS,
   type DecideInputs,
   decide,
   decideShapes,
@@ -174,6 +175,7 @@ async function exportLoaded(
 export const decideEntry = (config: UpliftConfig, weights: TensorMap): EntryPoint => ({
   name: 'decide',
   inputs: float32Inputs(decideShapes(config)),
+  masks: DECIDE_MASKS,
   run: (inputs) => ({ uplift: decide(config, weights, inputs as unknown as DecideInputs) }),
 });
 

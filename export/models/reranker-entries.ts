@@ -4,6 +4,7 @@ import { itemWidth } from '../../models/layers/item-vector.ts';
 import {
   encodeExposureStep,
   encodePageViewStep,
+  RERANK_MASKS,
   type RerankerConfig,
   rerank,
 } from '../../models/reranker/model.ts';
@@ -40,6 +41,7 @@ export function rerankerEntries(
     rerank: {
       name: 'rerank',
       inputs: float32Inputs(rerankShapes(config)),
+      masks: RERANK_MASKS,
       run: (inputs) => ({
         scores: tf.mul(rerank(config, weights, inputs), inputs.cand_mask!),
       }),

@@ -103,7 +103,7 @@ describe('gru in an export', () => {
         states: stackedGru(weights, 'g', 2, x as tf.Tensor3D, mask as tf.Tensor2D),
       }),
       { x: { shape: [1, 5, 3] }, mask: { shape: [1, 5] } },
-      { weights },
+      { weights, masks: ['mask'] },
     );
     expect(countOperations(graph)).toEqual({ gru: 2 });
     expect(printGraph(graph)).toMatch(

@@ -192,6 +192,9 @@ export function candidateStates(
   return stackedGru(weights, 'candidate', config.layers, slateOf(inputs), mask);
 }
 
+/** Inputs of `rerank` that hold 0 and 1. */
+export const RERANK_MASKS = ['cand_mask', 'exp_mask', 'pv_mask'] as const;
+
 /**
  * Scores a slate: phone entry, eqs 9–13. For B slates at once:
  * `cand_vec` [B, N, P], `cand_dense` [B, N, Fd], `cand_mask` [B, N], `context` [B, C], and per

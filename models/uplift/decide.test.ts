@@ -4,7 +4,14 @@ import { interpreter } from '../../compiler/graph/interpret.ts';
 import { record } from '../../compiler/trace/record.ts';
 import { Random } from '../../lib/random.ts';
 import { useBackend } from '../engine/backend.ts';
-import { type DecideInputs, decide, decideShapes, upliftConfig, upliftModel } from './model.ts';
+import {
+  DECIDE_MASKS,
+  type DecideInputs,
+  decide,
+  decideShapes,
+  upliftConfig,
+  upliftModel,
+} from './model.ts';
 
 const config = upliftConfig.parse({
   fields: [{ name: 'item', rows: 9, width: 4 }],
@@ -31,7 +38,7 @@ describe('decide as a graph', () => {
     const graph = record(
       (inputs) => ({ uplift: decide(config, weights, inputs as unknown as DecideInputs) }),
       Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, { shape }])),
-      { name: 'decide', weights },
+      { name: 'decide', weights, masks: DECIDE_MASKS },
     );
     const run = interpreter(graph);
     for (const real of [0, 3, 8]) {

@@ -147,6 +147,9 @@ export interface DecideInputs {
   context: tf.Tensor2D;
 }
 
+/** Inputs of `decide` that hold 0 and 1. */
+export const DECIDE_MASKS = ['since_mask', 'sclk_mask', 'unexposed_mask'] as const;
+
 /** Shapes of {@link DecideInputs} by name, for recording. */
 export function decideShapes(config: UpliftConfig): Record<keyof DecideInputs, number[]> {
   const { since, sessionClicks, unexposed } = config;

@@ -7,10 +7,17 @@ import {
   encodeExposureStep,
   encodePageViewStep,
   init,
+  RERANK_MASKS,
   rerank,
   rerankerConfig,
 } from '../../models/reranker/model.ts';
-import { decide, decideShapes, upliftConfig, upliftModel } from '../../models/uplift/model.ts';
+import {
+  DECIDE_MASKS,
+  decide,
+  decideShapes,
+  upliftConfig,
+  upliftModel,
+} from '../../models/uplift/model.ts';
 
 const fields = [
   { name: 'item', rows: 50, width: 16 },
@@ -68,6 +75,7 @@ function rerankSubject(weights: NamedTensors): Subject {
       ...sequence('pv', pageViews, reranker.pageViewDecay),
       context: { shape: [1, context] },
     },
+    masks: RERANK_MASKS,
   };
 }
 
@@ -93,6 +101,7 @@ function decideSubject(): Subject {
   return {
     run: (inputs) => ({ uplift: decide(config, weights, inputs as never) }),
     inputs: Object.fromEntries(shapes.map(([name, shape]) => [name, { shape }])),
+    masks: DECIDE_MASKS,
   };
 }
 

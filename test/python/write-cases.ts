@@ -55,7 +55,7 @@ export async function writeCases(folder: string): Promise<Case[]> {
     const rows = Array.from({ length: CALIBRATION_ROWS }, (_, i) =>
       randomInputs(made, Random.of(SEED, subject, i)),
     );
-    const graph = record(made.run, made.inputs);
+    const graph = record(made.run, made.inputs, { masks: made.masks });
     const tested = rows.slice(0, GOLDEN_ROWS);
     const fromTfjs = tested.map((row) => expected(made, row));
     for (const profile of PROFILES) {
