@@ -10,7 +10,10 @@ function definition(name: string, useActions: boolean): ModelDefinition {
     configFor: (features, overrides) => rerankerConfigFor(features, { ...overrides, useActions }),
     create: (config) => rerankerModel(rerankerConfig.parse(config)),
     validation: rankingValidation,
-    params: { epochs: 9, batchSize: 128, learningRate: 0.01, weightDecay: 0.1 },
+    params: {
+      ...{ epochs: 6, batchSize: 128, learningRate: 0.01, weightDecay: 0.1 },
+      ...{ decay: 'cosine', decayFloor: 0.02 },
+    },
   };
 }
 
