@@ -103,18 +103,18 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
   );
 
   /**
-   * The peer in the report. It is short and nothing else waits for it, so it starts behind the other
-   * long chain: with two workers it would otherwise keep the reranker, the longest, from starting.
+   * The peer in the report. It is short, so it starts behind the first of the long chains to end: with
+   * two workers it would otherwise keep one of them from starting.
    */
-  const trainedDnn = async (longChain: Promise<unknown>): Promise<NodeResult> => {
-    await longChain.catch(() => undefined);
+  const trainedDnn = async (otherChain: Promise<unknown>): Promise<NodeResult> => {
+    await Promise.race([trainedReranker, otherChain]).catch(() => undefined);
     return train('train-dnn', params.dnn);
   };
 
-  const rerankerBranch = async (longChain: Promise<unknown>): Promise<Parts> => {
+  const rerankerBranch = async (otherChain: Promise<unknown>): Promise<Parts> => {
     const [reranker, dnn, files] = await allBranches([
       trainedReranker,
-      trainedDnn(longChain),
+      trainedDnn(otherChain),
       exportedReranker,
     ]);
     const metrics = await runner.run({
