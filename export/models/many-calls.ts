@@ -29,6 +29,7 @@ export async function openForMany(
 ): Promise<{ run: ManyCalls; dispose(): Promise<void> }> {
   const single = oneByOne(model);
   const bytes = withFirstDimension(await readFile(join(outDir, path)), ROWS_AT_ONCE);
+  // A graph whose nodes hold the first size does not open so. The file itself was opened before.
   const wide = await loadOnnx(bytes).catch(() => null);
   let agrees = wide !== null;
   const group = async (rows: NamedArrays[]): Promise<NamedArrays[]> => {
