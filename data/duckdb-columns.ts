@@ -29,20 +29,50 @@ export class Batch {
 
   /** A column of lists of numbers: no list null, no element null. */
   lists(name: string): ListColumn {
+    const { entries, child } = this.#list(name);
+    return {
+      values: asNumbers(child, name),
+      start: (row) => entries[row * 4]!,
+      length: (row) => entries[row * 4 + 2]!,
+    };
+  }
+
+  /** A column of UBIGINT as pairs of 32-bit words, the low one first: row i holds words 2i and 2i + 1. */
+  words(name: string): Uint32Array {
+    return asWords(this.#vector(name), name).subarray(0, 2 * this.rows);
+  }
+
+  /** A column of lists of UBIGINT, as pairs of words: no list null, no element null. */
+  wordLists(name: string): ListColumn {
+    const { entries, child } = this.#list(name);
+    return {
+      values: asWords(child, name),
+      start: (row) => entries[row * 4]!,
+      length: (row) => entries[row * 4 + 2]!,
+    };
+  }
+
+  /** The text of one row; null stays null. For columns of which few rows are read. */
+  text(name: string, row: number): string | null {
+    return this.#vector(name).getItem(row) as string | null;
+  }
+
+  /** The text of one element of a column of lists of texts, by its place in the lists' values. */
+  listText(name: string, place: number): string | null {
+    return this.#list(name).child.getItem(place) as string | null;
+  }
+
+  #list(name: string): { entries: Uint32Array; child: DuckDBVector } {
     const vector = this.#vector(name);
     if (!(vector instanceof DuckDBListVector)) throw new TypeError(`${name} is not a list`);
-    // The entries are (offset, length) pairs; the package reads them by its own methods one at a time.
+    // The entries are (offset, length) pairs of 64-bit numbers; the package reads them by its own
+    // methods one at a time. Lists of one batch are far shorter than 2^32, so the low words do.
     const { entryData, childData } = vector as unknown as {
       entryData: BigUint64Array;
       childData: DuckDBVector;
     };
-    // Once a row, not once an element: reading a bigint makes an object.
-    const entries = Uint32Array.from(entryData.subarray(0, 2 * this.rows), Number);
-    return {
-      values: asNumbers(childData, name),
-      start: (row) => entries[row * 2]!,
-      length: (row) => entries[row * 2 + 1]!,
-    };
+    const entries = new Uint32Array(entryData.buffer, entryData.byteOffset, 4 * this.rows);
+    return { entries, child: childData };
   }
 
   #vector(name: string): DuckDBVector {
@@ -58,4 +88,10 @@ function asNumbers(vector: DuckDBVector, name: string): ArrayLike<number> {
   return items instanceof BigInt64Array || items instanceof BigUint64Array
     ? Float64Array.from(items as ArrayLike<bigint>, Number)
     : (items as ArrayLike<number>);
+}
+
+function asWords(vector: DuckDBVector, name: string): Uint32Array {
+  const items = (vector as unknown as { items?: unknown }).items;
+  if (!(items instanceof BigUint64Array)) throw new TypeError(`${name} is not UBIGINT`);
+  return new Uint32Array(items.buffer, items.byteOffset, 2 * items.length);
 }

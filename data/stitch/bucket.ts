@@ -1,46 +1,52 @@
-/** One user bucket of the lake through the statements of `data/sql/stitch/`. */
-import { mkdir, readFile } from 'node:fs/promises';
+/** One user bucket of the lake → samples, in parts of some users. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DuckDb, type SqlParameters, sqlText } from '../duckdb.ts';
+import { DuckDb, type DuckDbOptions, sqlText } from '../duckdb.ts';
+import { Codes } from './codes.ts';
 import { addCounts, emptyCounts, type StitchCounts } from './counts.ts';
-import type { Lake, LakeFile } from './lake.ts';
-import { EVENT_COLUMNS, STITCHED_TYPES, viewSql } from './lake-schema.ts';
+import { type DecisionLengths, DecisionRows } from './decision-rows.ts';
+import { loadsFor } from './event-columns.ts';
+import type { LakeFile } from './lake.ts';
+import {
+  EVENT_COLUMNS,
+  STITCHED_TYPES,
+  TABLE_COLUMNS,
+  USER_DAY_COLUMNS,
+  viewSql,
+} from './lake-schema.ts';
+import { Lanes } from './moments.ts';
+import { OutcomeReader } from './outcomes.ts';
+import { blockColumns, hasBlocks } from './page-blocks.ts';
+import { type LogFacts, type Part, readPart } from './part.ts';
+import { type RerankLengths, RerankRows } from './rerank-rows.ts';
+import { dictionaryKind, sequenceOf } from './sample-schema.ts';
+import { SampleTable } from './sample-table.ts';
+import { SlateReader } from './slates.ts';
+import { writeUserDays } from './user-days.ts';
+
+/** Numbers of items are begun anew above this: they take some 200 bytes each. */
+const MOST_ITEMS = 1 << 20;
 
 const sqlFile = (name: string) => new URL(`../sql/stitch/${name}.sql`, import.meta.url);
-
-/** Tables of one bucket in the order in which they are made; `user_day` by `user-day.sql`. */
-const STEPS = [
-  'slate',
-  'exposure',
-  'page_view',
-  'decision',
-  'moment',
-  'exposure_entry',
-  'page_view_entry',
-  'exposure_block',
-  'page_view_block',
-  'exposure_before',
-  'page_view_before',
-  'next_exposure',
-  'rerank_sample',
-  'decision_sample',
-  'user_day',
-  'seen_item',
-] as const;
-
-/** Wide tables that no later statement reads: with two lanes, what lies about counts twice. */
-const LAST_READ: Partial<Record<(typeof STEPS)[number], readonly string[]>> = {
-  exposure_before: ['exposure_block', 'exposure_entry'],
-  page_view_before: ['page_view_block', 'page_view_entry', 'moment'],
-  decision_sample: ['exposure_before', 'page_view_before', 'next_exposure'],
-  user_day: STITCHED_TYPES.map((type) => `lake_${type}`),
-};
 
 export interface WorkFolders {
   /** Where the samples go. */
   out: string;
   /** For parts that are joined at the end. */
   work: string;
+}
+
+export interface BucketSettings {
+  rerank: RerankLengths;
+  decision: DecisionLengths;
+  /** Of the business day. */
+  utcOffsetMs: number;
+  eventsPerPart: number;
+  /** DuckDB types of the columns to write. */
+  columns: {
+    rerank: Readonly<Record<string, string>>;
+    decisions: Readonly<Record<string, string>>;
+  };
 }
 
 /** `copy` of a query that has a total order: equal rows, equal bytes. */
@@ -51,21 +57,10 @@ export const copySql = (query: string, path: string): string =>
 export async function makeTable(
   db: DuckDb,
   table: string,
-  parameters: SqlParameters = {},
+  parameters: Record<string, number> = {},
 ): Promise<void> {
   const select = await readFile(sqlFile(table.replaceAll('_', '-')), 'utf8');
   await db.createTable(table, select, parameters);
-}
-
-/** Defines the expressions that the statements share. */
-export async function loadMacros(db: DuckDb): Promise<void> {
-  await db.run(await readFile(sqlFile('macros'), 'utf8'));
-}
-
-/** Users from `first` to `last` by their key, both included. */
-interface UserRange {
-  first: string;
-  last: string;
 }
 
 /** Views `<prefix>_<type>` over the given files, one for every type that stitching reads. */
@@ -80,74 +75,190 @@ export async function viewTypes(
   }
 }
 
-/** Tables `lake_<type>` with the events of some users: every statement of a part reads them. */
-async function loadEvents(db: DuckDb, { first, last }: UserRange): Promise<void> {
-  for (const type of STITCHED_TYPES) {
-    await db.createTable(
-      `lake_${type}`,
-      `select * from file_${type} where user_key between ${sqlText(first)} and ${sqlText(last)}`,
+/** Users from `first` to `last` by their key, both included. */
+interface UserRange {
+  first: string;
+  last: string;
+}
+
+/** Views `part_<type>` of some users. */
+async function viewPart(db: DuckDb, { first, last }: UserRange): Promise<void> {
+  const users = `user_key between ${sqlText(first)} and ${sqlText(last)}`;
+  for (const name of [...STITCHED_TYPES, 'history']) {
+    const source = name === 'history' ? 'lake_history' : `file_${name}`;
+    await db.run(
+      `create or replace temp view part_${name} as select * from ${source} where ${users}`,
     );
   }
 }
 
-/**
- * Stitches the users of one bucket, over all dates, and writes their samples. The bucket is cut into
- * parts by user, because the tables of a part hold every decision with all that was known then.
- */
-export async function stitchBucket(
-  db: DuckDb,
-  lake: Lake,
-  bucket: string,
-  parameters: SqlParameters,
-  { out, work }: WorkFolders,
-  eventsPerPart: number,
-): Promise<StitchCounts> {
-  const files = lake.files.filter((file) => file.bucket === bucket);
-  await viewTypes(db, files, 'file');
-  await makeTable(db, 'user_part', { events: eventsPerPart });
-  const ranges = await db.rows<UserRange & { part: number }>(
-    'select * from user_part order by part',
-  );
-  const counts = emptyCounts();
-  for (const [part, users] of ranges.entries()) {
-    await loadEvents(db, users);
-    for (const table of STEPS) {
-      await makeTable(db, table, parameters);
-      for (const read of LAST_READ[table] ?? []) await db.run(`drop table "${read}"`);
+/** What stitching a bucket needs; plain data, so that it can be sent to a thread. */
+export interface BucketJob {
+  files: readonly LakeFile[];
+  /** Parquet files of the undated history. */
+  history: readonly string[];
+  facts: LogFacts;
+  folders: WorkFolders;
+  settings: BucketSettings;
+}
+
+/** Stitches buckets one after another with a database of its own. */
+export class BucketStitcher {
+  readonly #db: DuckDb;
+  readonly #job: BucketJob;
+  /** Parts share the numbers of items: most parts name the same ones. */
+  #items = new Codes();
+
+  private constructor(db: DuckDb, job: BucketJob) {
+    this.#db = db;
+    this.#job = job;
+  }
+
+  static async open(job: BucketJob, options: DuckDbOptions): Promise<BucketStitcher> {
+    const db = await DuckDb.open(options);
+    await db.run(await readFile(sqlFile('macros'), 'utf8'));
+    await db.run(viewSql('lake_history', TABLE_COLUMNS.history, job.history));
+    return new BucketStitcher(db, job);
+  }
+
+  /**
+   * Stitches the users of one bucket, over all dates, and writes their samples. The bucket is cut into
+   * parts by user, because the events of a part are in memory.
+   */
+  async stitch(bucket: string): Promise<StitchCounts> {
+    const { files, facts, folders, settings } = this.#job;
+    const own = files.filter((file) => file.bucket === bucket);
+    await viewTypes(this.#db, own, 'file');
+    await makeTable(this.#db, 'user_part', { events: settings.eventsPerPart });
+    const ranges = await this.#db.rows<UserRange>(
+      'select first, last from user_part order by part',
+    );
+    const { rerank, decisions } = settings.columns;
+    const loads = loadsFor([...Object.keys(rerank), ...Object.keys(decisions)]);
+    const counts = emptyCounts();
+    for (const [number, range] of ranges.entries()) {
+      await viewPart(this.#db, range);
+      if (this.#items.size > MOST_ITEMS) this.#items = new Codes();
+      const known = this.#items.size;
+      const part = await readPart(this.#db, facts, loads, this.#items);
+      const writer = new PartWriter(part, bucket, number, folders, settings);
+      addCounts(counts, await writer.write(known));
     }
-    await writeByDate(db, 'rerank_sample', join(out, 'rerank'), bucket, part);
-    await writeByDate(db, 'decision_sample', join(out, 'decisions'), bucket, part);
-    const name = `${bucket}-${part}.parquet`;
-    await writePart(db, 'select * from user_day', join(work, 'user-days'), name);
-    await writePart(db, 'select * from seen_item', join(work, 'seen-items'), name);
-    addCounts(counts, await db.row<StitchCounts>(await readFile(sqlFile('counts'), 'utf8')));
+    return counts;
   }
-  return counts;
-}
 
-/** `<folder>/date=…/bucket=…/part-<n>.parquet`, one file a date, sorted. No rows, no folder. */
-async function writeByDate(
-  db: DuckDb,
-  table: string,
-  folder: string,
-  bucket: string,
-  part: number,
-): Promise<void> {
-  const dates = await db.rows<{ date: string }>(
-    `select distinct date::varchar as date from ${table} order by date`,
-  );
-  for (const { date } of dates) {
-    await writePart(
-      db,
-      `select * from ${table} where date = ${sqlText(date)}::date
-       order by user_key, decision_ts, sample_id`,
-      join(folder, `date=${date}`, `bucket=${bucket}`),
-      `part-${part}.parquet`,
-    );
+  async close(): Promise<void> {
+    this.#db.close();
   }
 }
 
-async function writePart(db: DuckDb, query: string, folder: string, name: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await db.run(copySql(query, join(folder, name)), {}, `writing ${folder}`);
+/** Writes the samples of one part: a file by kind and date, the users in the order of their keys. */
+class PartWriter {
+  readonly #part: Part;
+  readonly #settings: BucketSettings;
+  readonly #tables: SampleTable[] = [];
+  readonly #folders: WorkFolders;
+  readonly #bucket: string;
+  readonly #number: number;
+
+  constructor(
+    part: Part,
+    bucket: string,
+    number: number,
+    folders: WorkFolders,
+    settings: BucketSettings,
+  ) {
+    this.#part = part;
+    this.#bucket = bucket;
+    this.#number = number;
+    this.#folders = folders;
+    this.#settings = settings;
+  }
+
+  /** @param knownItems the first so many items were written with earlier parts */
+  async write(knownItems: number): Promise<StitchCounts> {
+    const counts = emptyCounts();
+    try {
+      await this.#writeUsers(counts);
+      this.#writeItems(knownItems);
+      for (const table of this.#tables) await table.close();
+    } catch (error) {
+      for (const table of this.#tables) await table.abandon();
+      throw error;
+    }
+    return counts;
+  }
+
+  async #writeUsers(counts: StitchCounts): Promise<void> {
+    const part = this.#part;
+    const { rerank, decision, utcOffsetMs, columns } = this.#settings;
+    const slateReader = new SlateReader(part);
+    const outcomeReader = new OutcomeReader(part);
+    const blocks = hasBlocks(part) ? blockColumns(part) : undefined;
+    const rerankRows = new RerankRows(part, rerank, blocks, utcOffsetMs);
+    const decisionRows = new DecisionRows(part, decision, blocks, utcOffsetMs);
+    const days = this.#joined('user-days', USER_DAY_COLUMNS);
+    const rerankOf = this.#daily('rerank', columns.rerank);
+    const decisionsOf = this.#daily('decisions', columns.decisions);
+    for (const user of part.users) {
+      const slates = slateReader.read(user);
+      const exposures = outcomeReader.exposures(user, slates);
+      const pageViews = outcomeReader.pageViews(user);
+      const lanes = new Lanes(exposures, pageViews);
+      const rows = { user, slates, exposures, pageViews, lanes };
+      const full = rerankRows.write(rows, lanes.known(slates), rerankOf, counts);
+      for (const table of decisionRows.write(rows, decisionsOf, counts)) full.add(table);
+      writeUserDays(part, rows, utcOffsetMs, days);
+      counts.exposures += exposures.count;
+      counts.exposuresUnfinished += exposures.count - exposures.byEnd.length;
+      for (let e = 0; e < exposures.count; e++) {
+        if (exposures.slate[e]! < 0) counts.exposuresUnattributed++;
+        if (exposures.click[e] === 1) counts.clicks++;
+      }
+      for (const table of full) await table.flush();
+    }
+  }
+
+  #writeItems(known: number): void {
+    const items = this.#joined('seen-items', { item_id: 'VARCHAR' });
+    for (let item = known; item < this.#part.codes.item.size; item++) {
+      items.set('item_id', item);
+      items.endRow();
+    }
+  }
+
+  /** Tables by day: `<kind>/date=…/bucket=…/part-<n>.parquet`. */
+  #daily(kind: string, types: Readonly<Record<string, string>>): (day: number) => SampleTable {
+    const tables = new Map<number, SampleTable>();
+    return (day) => {
+      let table = tables.get(day);
+      if (!table) {
+        const date = new Date(day * 86_400_000).toISOString().slice(0, 10);
+        const folder = join(this.#folders.out, kind, `date=${date}`, `bucket=${this.#bucket}`);
+        table = this.#table(join(folder, `part-${this.#number}.parquet`), types);
+        tables.set(day, table);
+      }
+      return table;
+    };
+  }
+
+  /** A part of a table that is joined over all buckets at the end. */
+  #joined(kind: string, types: Readonly<Record<string, string>>): SampleTable {
+    const name = `${this.#bucket}-${this.#number}.parquet`;
+    return this.#table(join(this.#folders.work, kind, name), types);
+  }
+
+  #table(path: string, types: Readonly<Record<string, string>>): SampleTable {
+    const { codes } = this.#part;
+    const table = new SampleTable(path, {
+      types,
+      sequenceOf,
+      dictionaryOf: (column) => {
+        const kind = dictionaryKind(column);
+        return kind && codes[kind].dictionary;
+      },
+    });
+    this.#tables.push(table);
+    return table;
+  }
 }

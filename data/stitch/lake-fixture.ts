@@ -92,6 +92,20 @@ const bucketOf = (user: string, buckets: number) =>
 const timeOf = (event: FixtureEvent): number =>
   event.ts ?? ('started' in event ? event.started : NOON);
 
+interface LakeRow extends Record<string, unknown> {
+  user_key: string;
+  ts: number;
+  event_id: string;
+}
+
+/** The order of rows that ingest promises. */
+const inLakeOrder = (a: LakeRow, b: LakeRow): number =>
+  a.user_key === b.user_key
+    ? a.ts - b.ts || (a.event_id < b.event_id ? -1 : 1)
+    : a.user_key < b.user_key
+      ? -1
+      : 1;
+
 /** Writes the lake below `folder` and returns the folder. */
 export async function writeLake(folder: string, lake: FixtureLake): Promise<string> {
   const buckets = lake.buckets ?? 1;
@@ -107,7 +121,7 @@ export async function writeLake(folder: string, lake: FixtureLake): Promise<stri
        to ${sqlText(join(folder, path))} (format parquet)`,
     );
   };
-  const files = new Map<string, { type: string; rows: unknown[] }>();
+  const files = new Map<string, { type: string; rows: LakeRow[] }>();
   await mkdir(folder, { recursive: true });
   for (const [index, event] of lake.events.entries()) {
     const user = event.user ?? 'a';
@@ -116,15 +130,16 @@ export async function writeLake(folder: string, lake: FixtureLake): Promise<stri
     const file = files.get(path) ?? { type: event.type, rows: [] };
     files.set(path, file);
     file.rows.push({
-      event_id: `e${String(index).padStart(5, '0')}`,
       device_id: 'phone',
       session_id: 'session',
       ...withScoresAsText(event),
+      event_id: event.event_id ?? `e${String(index).padStart(5, '0')}`,
       user_key: user,
       ts,
     });
   }
   for (const [path, { type, rows }] of files) {
+    rows.sort(inLakeOrder);
     const columns = { event_id: 'VARCHAR', user_key: 'VARCHAR', ...envelope, ...TYPES[type] };
     await copy(path, columns, rows);
   }

@@ -1,5 +1,6 @@
-/** Columns of the samples that stitching writes, for readers of them. */
+/** Columns of the samples that stitching writes. */
 import { PAGE_BLOCKS } from '../contracts/device-log.ts';
+import type { Coded } from './event-table.ts';
 
 type Columns = Record<string, string>;
 
@@ -24,6 +25,7 @@ const pageViews = (prefix: string): Columns => ({
   [`${prefix}_duration_ms`]: 'DOUBLE[]',
   [`${prefix}_source`]: 'VARCHAR[]',
   ...Object.fromEntries(PAGE_BLOCKS.map((block) => [`${prefix}_${block}`, 'INTEGER[]'])),
+  ...Object.fromEntries(PAGE_BLOCKS.map((block) => [`${prefix}_${block}_dwell_ms`, 'DOUBLE[]'])),
   [`${prefix}_bought`]: 'UTINYINT[]',
   [`${prefix}_known`]: 'UTINYINT[]',
 });
@@ -70,6 +72,7 @@ export const DECISION_COLUMNS: Columns = {
   depth: 'INTEGER',
   ...exposures('since_exp'),
   ...pageViews('sclk'),
+  ...pageViews('clk'),
   unexposed_item: 'VARCHAR[]',
   unexposed_count: 'INTEGER',
   label_order_n5: 'UTINYINT',
@@ -79,3 +82,25 @@ export const DECISION_COLUMNS: Columns = {
   label_click_n10: 'UTINYINT',
   matured: 'UTINYINT',
 };
+
+const CODED_COLUMNS: Record<string, Coded> = {
+  user_key: 'user',
+  device_id: 'device',
+  session_id: 'session',
+  scene: 'word',
+  trigger: 'word',
+  item_id: 'item',
+};
+
+/** Which numbered texts a column holds; undefined for texts of their own and for numbers. */
+export function dictionaryKind(column: string): Coded | undefined {
+  if (column.endsWith('_item')) return 'item';
+  if (column.endsWith('_delete_reason') || column.endsWith('_source')) return 'word';
+  return CODED_COLUMNS[column];
+}
+
+const SEQUENCES = ['since_exp', 'sclk', 'clk', 'exp', 'pv', 'unexposed'];
+
+/** The sequence that a list column is of; candidates and their labels are one. */
+export const sequenceOf = (column: string): string =>
+  SEQUENCES.find((sequence) => column.startsWith(`${sequence}_`)) ?? 'cand';

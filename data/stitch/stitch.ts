@@ -10,20 +10,16 @@ import { join } from 'node:path';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { createFolderAtomic, listFiles, writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
-import { DuckDb, textList } from '../duckdb.ts';
-import { inLanes } from '../lanes.ts';
+import { PAGE_BLOCKS } from '../contracts/device-log.ts';
+import { DuckDb } from '../duckdb.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
-import {
-  copySql,
-  loadMacros,
-  makeTable,
-  stitchBucket,
-  viewTypes,
-  type WorkFolders,
-} from './bucket.ts';
-import { addCounts, emptyCounts, type StitchCounts } from './counts.ts';
+import { type BucketSettings, copySql, makeTable, viewTypes, type WorkFolders } from './bucket.ts';
+import { stitchBuckets } from './bucket-threads.ts';
+import type { StitchCounts } from './counts.ts';
 import { type Lake, openLake } from './lake.ts';
 import { STITCHED_TYPES, TABLE_COLUMNS, USER_DAY_COLUMNS, viewSql } from './lake-schema.ts';
+import type { LogFacts } from './part.ts';
+import { DECISION_COLUMNS, RERANK_COLUMNS } from './sample-schema.ts';
 
 export interface StitchOptions extends RunOptions {
   /** Folder that ingest made. */
@@ -40,12 +36,16 @@ export interface StitchOptions extends RunOptions {
   sinceK?: number;
   /** Clicks of the session before a request decision, at most. @default 8 */
   sessionClicksK?: number;
+  /** Clicks of the device before a request decision, whatever their session, at most. @default 16 */
+  clicksK?: number;
   /** Unexposed candidates of a request decision, at most. @default 16 */
   unexposedK?: number;
   /** How long the log must go on after a request decision for its labels to count, ms. @default 1 h */
   matureMs?: number;
-  /** Users are stitched in parts of about this many events: memory grows with it. @default 40,000 */
+  /** Users are stitched in parts of about this many events: memory grows with it. @default 200,000 */
   eventsPerPart?: number;
+  /** Columns of the samples to write. @default all of `sample-schema.ts` */
+  columns?: { rerank?: readonly string[]; decisions?: readonly string[] };
   /** DuckDB's memory limit; above it, work spills to disk. @default 1000 */
   memoryLimitMb?: number;
   /** Buckets that are stitched at a time. @default 2 */
@@ -67,19 +67,11 @@ export interface StitchSummary extends StitchCounts {
     pageViews: number;
     since: number;
     sessionClicks: number;
+    clicks: number;
     unexposed: number;
   };
   /** What a reader of results on these samples must know. */
   notes: string[];
-}
-
-interface Lengths {
-  exposures: number;
-  page_views: number;
-  candidates: number;
-  since: number;
-  session_clicks: number;
-  unexposed: number;
 }
 
 /**
@@ -88,7 +80,7 @@ interface Lengths {
  * @throws EdgeloomError `not-a-lake`, `bad-config`, `output-not-empty`
  */
 export async function stitch(options: StitchOptions): Promise<StitchSummary> {
-  const lengths = lengthsOf(options);
+  const settings = settingsOf(options);
   await refuseUsedFolder(options.outDir);
   const lake = await openLake(options.lakeDir);
   return createFolderAtomic(options.outDir, async (staging) => {
@@ -98,7 +90,7 @@ export async function stitch(options: StitchOptions): Promise<StitchSummary> {
     // Each lane is a thread; what runs before and after them is too small to divide.
     const db = await DuckDb.open({ ...options, threads: 1, tempDir: join(work, 'spill') });
     try {
-      return await fill(db, lake, { out: staging, work }, options, lengths);
+      return await fill(db, lake, { out: staging, work }, options, settings);
     } finally {
       db.close();
       await rm(work, { recursive: true, force: true });
@@ -106,16 +98,19 @@ export async function stitch(options: StitchOptions): Promise<StitchSummary> {
   });
 }
 
-function lengthsOf(options: StitchOptions): Lengths {
-  const lengths = {
-    exposures: options.exposuresK ?? 32,
-    page_views: options.pageViewsK ?? 16,
+function settingsOf(options: StitchOptions): Omit<BucketSettings, 'utcOffsetMs'> {
+  const rerank = {
     candidates: options.candidatesN ?? 50,
+    exposures: options.exposuresK ?? 32,
+    pageViews: options.pageViewsK ?? 16,
+  };
+  const decision = {
     since: options.sinceK ?? 16,
-    session_clicks: options.sessionClicksK ?? 8,
+    sessionClicks: options.sessionClicksK ?? 8,
+    clicks: options.clicksK ?? 16,
     unexposed: options.unexposedK ?? 16,
   };
-  for (const [name, value] of Object.entries(lengths)) {
+  for (const [name, value] of Object.entries({ ...rerank, ...decision })) {
     if (Number.isInteger(value) && value >= 1 && value <= 10_000) continue;
     throw new EdgeloomError({
       code: 'bad-config',
@@ -123,7 +118,31 @@ function lengthsOf(options: StitchOptions): Lengths {
       fix: 'give a whole number between 1 and 10,000',
     });
   }
-  return lengths;
+  return {
+    rerank,
+    decision: { ...decision, matureMs: options.matureMs ?? 3_600_000 },
+    eventsPerPart: options.eventsPerPart ?? 200_000,
+    columns: {
+      rerank: chosen(RERANK_COLUMNS, options.columns?.rerank),
+      decisions: chosen(DECISION_COLUMNS, options.columns?.decisions),
+    },
+  };
+}
+
+/** The types of the wanted columns, in the order of the declaration. */
+function chosen(
+  types: Readonly<Record<string, string>>,
+  wanted: readonly string[] = Object.keys(types),
+): Record<string, string> {
+  const unknown = wanted.filter((name) => !(name in types));
+  if (unknown.length > 0) {
+    throw new EdgeloomError({
+      code: 'bad-config',
+      what: `Samples have no column ${unknown.join(', ')}`,
+      fix: `choose among ${Object.keys(types).join(', ')}`,
+    });
+  }
+  return Object.fromEntries(Object.entries(types).filter(([name]) => wanted.includes(name)));
 }
 
 async function fill(
@@ -131,38 +150,35 @@ async function fill(
   lake: Lake,
   folders: WorkFolders,
   options: StitchOptions,
-  lengths: Lengths,
+  given: Omit<BucketSettings, 'utcOffsetMs'>,
 ): Promise<StitchSummary> {
-  await prepare(db, lake);
-  const parameters = {
-    ...lengths,
-    block: Math.max(...Object.values(lengths)),
-    utc_offset_ms: lake.dataset.utc_offset_minutes * 60_000,
-    mature_ms: options.matureMs ?? 3_600_000,
-    ...(await logFacts(db, lake)),
-  };
-  const counts = emptyCounts();
-  const eventsPerPart = options.eventsPerPart ?? 40_000;
-  let done = 0;
-  await inLanes(db, options.threads ?? 2, lake.buckets, async (lane, bucket) => {
-    const fraction = done++ / lake.buckets.length;
-    options.onProgress?.({ message: `stitching bucket ${bucket}`, fraction });
-    await prepare(lane, lake);
-    addCounts(counts, await stitchBucket(lane, lake, bucket, parameters, folders, eventsPerPart));
-  });
-  return finish(db, lake, folders, lengths, counts);
-}
-
-/** What the statements of a connection share. */
-async function prepare(db: DuckDb, lake: Lake): Promise<void> {
-  await loadMacros(db);
   for (const name of ['items', 'history'] as const) {
     await db.run(viewSql(`lake_${name}`, TABLE_COLUMNS[name], lake.table(name)));
   }
+  const settings = { ...given, utcOffsetMs: lake.dataset.utc_offset_minutes * 60_000 };
+  const { facts, events } = await logFacts(db, lake);
+  const history = lake.table('history');
+  const counts = await stitchBuckets(
+    { files: lake.files, history, facts, folders, settings },
+    lake.buckets,
+    {
+      threads: options.threads ?? 2,
+      events,
+      memoryLimitMb: options.memoryLimitMb ?? 1000,
+      tempDir: join(folders.work, 'spill'),
+      signal: options.signal,
+      onBucket: (bucket, done) =>
+        options.onProgress?.({
+          message: `stitching bucket ${bucket}`,
+          fraction: done / lake.buckets.length,
+        }),
+    },
+  );
+  return finish(db, lake, folders, settings, counts);
 }
 
 /** What holds for the whole log: which types and page blocks it has, and its last device time. */
-async function logFacts(db: DuckDb, lake: Lake) {
+async function logFacts(db: DuckDb, lake: Lake): Promise<{ facts: LogFacts; events: number }> {
   await viewTypes(db, lake.files);
   const rows: Record<string, number> = {};
   let logEnd = 0;
@@ -176,14 +192,16 @@ async function logFacts(db: DuckDb, lake: Lake) {
   const blocks = await db.rows<{ block: string }>(
     'select distinct unnest(actions).block as block from lake_page_view order by block',
   );
-  return {
-    named_blocks: textList(blocks.map((row) => row.block)),
-    has_page_view: rows.page_view! > 0,
-    has_play: rows.play! > 0,
-    has_feedback: rows.feedback! > 0,
-    has_order: rows.order! > 0,
-    log_end: logEnd,
+  const names: readonly string[] = PAGE_BLOCKS;
+  const facts = {
+    namedBlocks: new Set(blocks.map(({ block }) => names.indexOf(block))),
+    hasPageView: rows.page_view! > 0,
+    hasPlay: rows.play! > 0,
+    hasFeedback: rows.feedback! > 0,
+    hasOrder: rows.order! > 0,
+    logEnd,
   };
+  return { facts, events: Object.values(rows).reduce((sum, n) => sum + n, 0) };
 }
 
 /** Joins the buckets' parts of the small tables and writes the summary. */
@@ -191,7 +209,7 @@ async function finish(
   db: DuckDb,
   lake: Lake,
   { out }: WorkFolders,
-  lengths: Lengths,
+  { rerank, decision }: BucketSettings,
   counts: StitchCounts,
 ): Promise<StitchSummary> {
   const written = await listFiles(out);
@@ -228,12 +246,11 @@ async function finish(
     users,
     items,
     lengths: {
-      candidates: lengths.candidates,
-      exposures: lengths.exposures,
-      pageViews: lengths.page_views,
-      since: lengths.since,
-      sessionClicks: lengths.session_clicks,
-      unexposed: lengths.unexposed,
+      ...rerank,
+      since: decision.since,
+      sessionClicks: decision.sessionClicks,
+      clicks: decision.clicks,
+      unexposed: decision.unexposed,
     },
     ...counts,
     notes: lake.dataset.notes,

@@ -1,0 +1,229 @@
+/** Request decisions of a user: one row for each. */
+import { NULL_INT } from '../parquet/column.ts';
+import type { StitchCounts } from './counts.ts';
+import type { Known, MomentList } from './moments.ts';
+import type { Exposures } from './outcomes.ts';
+import type { BlockColumns } from './page-blocks.ts';
+import type { Part } from './part.ts';
+import type { UserRows } from './rerank-rows.ts';
+import { flag, type SampleTable } from './sample-table.ts';
+import { ExposureColumns, PageViewColumns } from './sequence-columns.ts';
+import { REQUEST } from './slates.ts';
+
+export interface DecisionLengths {
+  since: number;
+  sessionClicks: number;
+  clicks: number;
+  unexposed: number;
+  /** How long the log must go on after a decision for its labels to count, ms. */
+  matureMs: number;
+}
+
+const NONE = new Int32Array(0);
+/** Exposures after a decision whose orders count. */
+const SLOTS = [5, 10, 15, 20] as const;
+
+type Columns = [since: ExposureColumns, session: PageViewColumns, clicks: PageViewColumns];
+
+/** The user's exposures in the order of their start, with running sums of what followed. */
+class NextExposures {
+  readonly #started: Float64Array;
+  readonly #orders: Int32Array;
+  readonly #clicks: Int32Array;
+  #at = 0;
+
+  constructor({ byStart, started, order, click, count }: Exposures) {
+    this.#started = new Float64Array(count);
+    this.#orders = new Int32Array(count + 1);
+    this.#clicks = new Int32Array(count + 1);
+    byStart.forEach((e, i) => {
+      this.#started[i] = started[e]!;
+      this.#orders[i + 1] = this.#orders[i]! + order[e]!;
+      this.#clicks[i + 1] = this.#clicks[i]! + click[e]!;
+    });
+  }
+
+  /** Moves on to a moment, not before the last one. */
+  moveTo(now: number): void {
+    while (this.#at < this.#started.length && this.#started[this.#at]! <= now) this.#at++;
+  }
+
+  /** Whether one of the next n exposures, started strictly after the moment, was ordered or clicked. */
+  any(n: number, what: 'order' | 'click'): number {
+    const sums = what === 'order' ? this.#orders : this.#clicks;
+    const end = Math.min(this.#at + n, this.#started.length);
+    return Number(sums[end]! > sums[this.#at]!);
+  }
+}
+
+export class DecisionRows {
+  readonly #part: Part;
+  readonly #lengths: DecisionLengths;
+  readonly #blocks: BlockColumns | undefined;
+  readonly #offsetMs: number;
+  readonly #columns = new Map<SampleTable, Columns>();
+  /** By request code: the last request with that id so far; −1 between users. */
+  readonly #pageOf: Int32Array;
+
+  constructor(
+    part: Part,
+    lengths: DecisionLengths,
+    blocks: BlockColumns | undefined,
+    offsetMs: number,
+  ) {
+    this.#part = part;
+    this.#lengths = lengths;
+    this.#blocks = blocks;
+    this.#offsetMs = offsetMs;
+    this.#pageOf = new Int32Array(part.codes.request.size).fill(-1);
+  }
+
+  write(
+    user: UserRows,
+    tableOf: (day: number) => SampleTable,
+    counts: StitchCounts,
+  ): Set<SampleTable> {
+    const full = new Set<SampleTable>();
+    const events = this.#part.tables.decision;
+    const rows = events.order.subarray(events.from[user.user]!, events.from[user.user + 1]!);
+    if (rows.length === 0) return full;
+    const moments: MomentList = {
+      count: rows.length,
+      ts: Float64Array.from(rows, (row) => events.floats('ts')[row]!),
+      device: rows.map((row) => events.ints('device')[row]!),
+      session: rows.map((row) => events.ints('session')[row]!),
+    };
+    const known = user.lanes.known(moments);
+    const next = new NextExposures(user.exposures);
+    const { slates } = user;
+    const lastCall = new Map<number, number>();
+    let [strict, s] = [0, 0];
+    for (let d = 0; d < rows.length; d++) {
+      const now = moments.ts[d]!;
+      // The call whose exposures count began strictly before; the page on the screen may be of this moment.
+      for (; strict < slates.count && slates.ts[strict]! < now; strict++) {
+        if (slates.kind[strict] === REQUEST)
+          lastCall.set(slates.device[strict]!, slates.ts[strict]!);
+      }
+      for (; s < slates.count && slates.ts[s]! <= now; s++) {
+        if (slates.kind[s] === REQUEST) this.#pageOf[slates.request[s]!] = slates.row[s]!;
+      }
+      next.moveTo(now);
+      const day = Math.floor((now + this.#offsetMs) / 86_400_000);
+      const table = tableOf(day);
+      const era = lastCall.get(moments.device[d]!) ?? 0;
+      this.#writeRow(user, rows[d]!, moments, d, known, era, next, table, day, counts);
+      if (table.endRow()) full.add(table);
+    }
+    for (const code of slates.request) if (code >= 0) this.#pageOf[code] = -1;
+    return full;
+  }
+
+  #columnsOf(table: SampleTable): Columns {
+    let columns = this.#columns.get(table);
+    if (!columns) {
+      columns = [
+        new ExposureColumns(table, 'since_exp', this.#part),
+        new PageViewColumns(table, 'sclk', this.#part, this.#blocks),
+        new PageViewColumns(table, 'clk', this.#part, this.#blocks),
+      ];
+      this.#columns.set(table, columns);
+    }
+    return columns;
+  }
+
+  #writeRow(
+    user: UserRows,
+    row: number,
+    moments: MomentList,
+    d: number,
+    known: Known,
+    era: number,
+    next: NextExposures,
+    table: SampleTable,
+    day: number,
+    counts: StitchCounts,
+  ): void {
+    const { tables, facts } = this.#part;
+    const events = tables.decision;
+    const now = moments.ts[d]!;
+    const request = events.ints('request')[row]!;
+    const page = request < 0 ? -1 : this.#pageOf[request]!;
+    const arm = events.ints('arm')[row]!;
+    const propensity = events.floats('propensity')[row]!;
+    const matured = Number(now + this.#lengths.matureMs <= facts.logEnd);
+    counts.decisions++;
+    counts.maturedDecisions += matured;
+    if (arm !== NULL_INT && propensity > 0 && propensity < 1) counts.randomisedDecisions++;
+
+    table.setText('sample_id', events.texts('event_id')[row]!);
+    table.setText('decision_id', events.texts('decision_id')[row]!);
+    table.set('user_key', user.user);
+    table.set('device_id', moments.device[d]!);
+    table.set('session_id', moments.session[d]!);
+    table.set('date', day);
+    table.set('decision_ts', now);
+    table.set('scene', page < 0 ? -1 : tables.request.ints('scene')[page]!);
+    table.set('page_no', page < 0 ? NULL_INT : tables.request.ints('page_no')[page]!);
+    table.set(
+      'session_exposures',
+      known.sessionExposures[d]! < 0 ? NULL_INT : known.sessionExposures[d]!,
+    );
+    table.set('session_clicks', known.sessionClicks[d]! < 0 ? NULL_INT : known.sessionClicks[d]!);
+    table.set('hour', Math.floor((now + this.#offsetMs) / 3_600_000) % 24);
+    table.set('arm', arm);
+    table.set('propensity', propensity);
+    table.set('depth', events.ints('depth')[row]!);
+    for (const n of SLOTS) {
+      table.set(`label_order_n${n}`, flag(facts.hasOrder, next.any(n, 'order')));
+    }
+    table.set('label_click_n10', flag(facts.hasPageView, next.any(10, 'click')));
+    table.set('matured', matured);
+    this.#writeUnexposed(row, table);
+    this.#writeSequences(user, known, d, now, era, table);
+  }
+
+  #writeUnexposed(row: number, table: SampleTable): void {
+    const events = this.#part.tables.decision;
+    const { values, starts } = events.lists('unexposed');
+    const end = Math.min(starts[row + 1]!, starts[row]! + this.#lengths.unexposed);
+    table.setLength('unexposed', end - starts[row]!);
+    for (let at = starts[row]!; at < end; at++) table.set('unexposed_item', values[at]!);
+    table.set('unexposed_count', events.ints('unexposed_count')[row]!);
+  }
+
+  #writeSequences(
+    { exposures, pageViews, lanes }: UserRows,
+    known: Known,
+    d: number,
+    now: number,
+    era: number,
+    table: SampleTable,
+  ): void {
+    const [since, session, clicks] = this.#columnsOf(table);
+    const l = known.lane[d]!;
+    const lane = lanes.lanes[l];
+    // Backwards from the last that had ended: what ended before the call did not start after it.
+    const shown: number[] = [];
+    for (let at = lane ? known.exposures[d]! - 1 : -1; at >= 0; at--) {
+      const e = lane!.exposures[at]!;
+      if (shown.length === this.#lengths.since || exposures.ended[e]! < era) break;
+      if (exposures.started[e]! >= era) shown.push(e);
+    }
+    const sinceCall = Int32Array.from(shown.reverse());
+    since.write(exposures, sinceCall, 0, sinceCall.length, now, NONE);
+
+    const ofSession: number[] = [];
+    let at = known.lastInSession[d]!;
+    while (at >= 0 && ofSession.length < this.#lengths.sessionClicks) {
+      ofSession.push(lane!.pageViews[at]!);
+      at = lanes.beforeInSession[l]![at]!;
+    }
+    const inSession = Int32Array.from(ofSession.reverse());
+    session.write(pageViews, inSession, 0, inSession.length, now);
+
+    const viewed = lane ? known.pageViews[d]! : 0;
+    const first = Math.max(0, viewed - this.#lengths.clicks);
+    clicks.write(pageViews, lane?.pageViews ?? NONE, first, viewed, now);
+  }
+}

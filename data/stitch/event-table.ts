@@ -1,0 +1,256 @@
+/** Events of one type and some users as typed arrays, read from the lake. */
+import type { DuckDb } from '../duckdb.ts';
+import type { Batch, ListColumn } from '../duckdb-columns.ts';
+import { NULL_INT } from '../parquet/column.ts';
+import type { Codes } from './codes.ts';
+import { Floats, Ints } from './growing.ts';
+
+/** What texts are numbered together: items, users, …; `word` holds scenes, triggers, reasons, sources. */
+export const CODED = ['user', 'device', 'session', 'request', 'item', 'word'] as const;
+export type Coded = (typeof CODED)[number];
+export type CodesByKind = Record<Coded, Codes>;
+
+/** One column to read: `sql` over the lake's relation of the type. Of a textless code nobody asks the text. */
+export type Load =
+  | { kind: 'int' | 'float' | 'text'; sql: string }
+  | { kind: 'code'; codes: Coded; sql: string; textless?: boolean }
+  | { kind: 'ints' | 'floats'; sql: string }
+  | { kind: 'codes'; codes: Coded; sql: string };
+
+/** Lists of all rows one behind the other: row i has `values[starts[i]] … values[starts[i + 1] − 1]`. */
+export interface Lists {
+  values: Int32Array | Float64Array;
+  starts: Int32Array;
+}
+
+/** The expressions that read one column; nulls become what typed arrays can hold. */
+function selects(name: string, load: Load): string[] {
+  const { kind, sql } = load;
+  switch (kind) {
+    case 'int':
+      return [`coalesce((${sql})::integer, ${NULL_INT}) as "${name}"`];
+    case 'float':
+      return [`coalesce((${sql})::double, 'nan'::double) as "${name}"`];
+    case 'text':
+      return [`(${sql}) as "${name}"`];
+    case 'code':
+      return [
+        `case when (${sql}) is null then 0::ubigint else hash(${sql}) end as "${name}"`,
+        ...(load.textless ? [] : [`(${sql}) as "${name}_text"`]),
+      ];
+    case 'codes':
+      return [
+        `list_transform(coalesce(${sql}, []), lambda x: hash(x)) as "${name}"`,
+        `coalesce(${sql}, []) as "${name}_text"`,
+      ];
+    case 'ints':
+      return [
+        `list_transform(coalesce(${sql}, []), lambda x: coalesce(x::integer, ${NULL_INT})) as "${name}"`,
+      ];
+    case 'floats':
+      return [
+        `list_transform(coalesce(${sql}, []), lambda x: coalesce(x::double, 'nan'::double)) as "${name}"`,
+      ];
+  }
+}
+
+class ListStore {
+  readonly values: Ints | Floats;
+  readonly starts = new Ints();
+
+  constructor(values: Ints | Floats) {
+    this.values = values;
+    this.starts.push(0);
+  }
+
+  read(column: ListColumn, rows: number, convert?: (place: number) => number): void {
+    for (let row = 0; row < rows; row++) {
+      const start = column.start(row);
+      const length = column.length(row);
+      const out = this.values.reserve(length);
+      const at = this.values.length;
+      if (convert) for (let k = 0; k < length; k++) out[at + k] = convert(start + k);
+      else for (let k = 0; k < length; k++) out[at + k] = column.values[start + k]!;
+      this.values.length = at + length;
+      this.starts.push(at + length);
+    }
+  }
+}
+
+/** Rows in the order of the lake's files: by date, then user, then device time. */
+export class EventTable {
+  rows = 0;
+  readonly #loads: Record<string, Load>;
+  readonly #codes: CodesByKind;
+  readonly #ints = new Map<string, Ints>();
+  readonly #floats = new Map<string, Floats>();
+  readonly #texts = new Map<string, string[]>();
+  readonly #lists = new Map<string, ListStore>();
+  /** Rows of user u, oldest first: `order[from[u]] … order[from[u + 1] − 1]`. */
+  order = new Int32Array(0);
+  from = new Int32Array(1);
+
+  private constructor(loads: Record<string, Load>, codes: CodesByKind) {
+    this.#loads = loads;
+    this.#codes = codes;
+    for (const [name, { kind }] of Object.entries(loads)) {
+      if (kind === 'int' || kind === 'code') this.#ints.set(name, new Ints());
+      else if (kind === 'float') this.#floats.set(name, new Floats());
+      else if (kind === 'text') this.#texts.set(name, []);
+      else this.#lists.set(name, new ListStore(kind === 'floats' ? new Floats() : new Ints()));
+    }
+  }
+
+  /**
+   * Reads the rows of a relation, in its order.
+   * @param loads must hold `user` (a code) and `ts` (a float)
+   */
+  static async read(
+    db: DuckDb,
+    relation: string,
+    loads: Record<string, Load>,
+    codes: CodesByKind,
+  ): Promise<EventTable> {
+    const table = new EventTable(loads, codes);
+    const columns = Object.entries(loads).flatMap(([name, load]) => selects(name, load));
+    for await (const batch of db.batches(`select ${columns.join(',\n')} from ${relation}`)) {
+      table.#append(batch);
+    }
+    return table;
+  }
+
+  #append(batch: Batch): void {
+    const { rows } = batch;
+    for (const [name, load] of Object.entries(this.#loads)) {
+      if (load.kind === 'int') append(this.#ints.get(name)!, batch.numbers(name), rows);
+      else if (load.kind === 'float') append(this.#floats.get(name)!, batch.numbers(name), rows);
+      else if (load.kind === 'text') {
+        const texts = this.#texts.get(name)!;
+        for (let row = 0; row < rows; row++) texts.push(batch.text(name, row) ?? '');
+      } else if (load.kind === 'code') this.#appendCodes(name, load, batch);
+      else if (load.kind === 'codes') {
+        const column = batch.wordLists(name);
+        const { values: words } = column;
+        const codes = this.#codes[load.codes];
+        const text = (place: number): string => batch.listText(`${name}_text`, place)!;
+        this.#lists
+          .get(name)!
+          .read(column, rows, (place) =>
+            codes.code(words[2 * place]!, words[2 * place + 1]!, text, place),
+          );
+      } else this.#lists.get(name)!.read(batch.lists(name), rows);
+    }
+    this.rows += rows;
+  }
+
+  #appendCodes(name: string, load: Load & { kind: 'code' }, batch: Batch): void {
+    const codes = this.#codes[load.codes];
+    const text = (row: number): string => (load.textless ? '' : batch.text(`${name}_text`, row)!);
+    const words = batch.words(name);
+    const target = this.#ints.get(name)!;
+    const out = target.reserve(batch.rows);
+    let at = target.length;
+    let [low, high, code] = [0, 0, -1];
+    for (let row = 0; row < batch.rows; row++) {
+      // Neighbouring rows mostly belong to the same user, device, session and request.
+      if (words[2 * row] !== low || words[2 * row + 1] !== high) {
+        low = words[2 * row]!;
+        high = words[2 * row + 1]!;
+        code = codes.code(low, high, text, row);
+      }
+      out[at++] = code;
+    }
+    target.length = at;
+  }
+
+  /** Finds the rows of each of `users` users, oldest first by device time; equal times as in the files. */
+  index(users: number): void {
+    const user = this.ints('user');
+    const from = new Int32Array(users + 1);
+    for (let row = 0; row < this.rows; row++) from[user[row]! + 1]!++;
+    for (let u = 0; u < users; u++) from[u + 1]! += from[u]!;
+    const next = from.slice();
+    const order = new Int32Array(this.rows);
+    for (let row = 0; row < this.rows; row++) order[next[user[row]!]!++] = row;
+    this.from = from;
+    this.order = order;
+    const ts = this.floats('ts');
+    for (let u = 0; u < users; u++) sortBy(order.subarray(from[u]!, from[u + 1]!), ts);
+  }
+
+  ints(name: string): Int32Array {
+    return this.#ints.get(name)!.view();
+  }
+
+  /** Of the named columns those that were read. */
+  someInts(names: readonly string[]): Record<string, Int32Array> {
+    return Object.fromEntries(
+      names.flatMap((name) => (this.#ints.has(name) ? [[name, this.ints(name)]] : [])),
+    );
+  }
+
+  hasLists(name: string): boolean {
+    return this.#lists.has(name);
+  }
+
+  hasFloats(name: string): boolean {
+    return this.#floats.has(name);
+  }
+
+  floats(name: string): Float64Array {
+    return this.#floats.get(name)!.view();
+  }
+
+  texts(name: string): readonly string[] {
+    return this.#texts.get(name)!;
+  }
+
+  lists(name: string): Lists {
+    const { values, starts } = this.#lists.get(name)!;
+    return { values: values.view(), starts: starts.view() };
+  }
+}
+
+function append(target: Ints | Floats, values: ArrayLike<number>, rows: number): void {
+  const out = target.reserve(rows);
+  const source = values as Int32Array | Float64Array;
+  out.set(source.length === rows ? source : source.subarray(0, rows), target.length);
+  target.length += rows;
+}
+
+/**
+ * Sorts places by one or two keys, stably. What comes from a lake is sorted or nearly so: that costs one
+ * pass.
+ */
+export function sortBy(places: Int32Array, first: ArrayLike<number>, second = first): void {
+  const n = places.length;
+  let moves = 8 * n;
+  for (let i = 1; i < n; i++) {
+    const place = places[i]!;
+    const [a, b] = [first[place]!, second[place]!];
+    let k = i - 1;
+    while (k >= 0) {
+      const other = places[k]!;
+      if (first[other]! < a || (first[other]! === a && second[other]! <= b)) break;
+      places[k + 1] = other;
+      k--;
+      moves--;
+    }
+    places[k + 1] = place;
+    if (moves < 0) {
+      sortAnyhow(places, first, second);
+      return;
+    }
+  }
+}
+
+function sortAnyhow(places: Int32Array, first: ArrayLike<number>, second: ArrayLike<number>): void {
+  // Insertion moved equals past nothing, so the places so far are still in a stable order.
+  const rank = new Map<number, number>();
+  places.forEach((place, i) => {
+    rank.set(place, i);
+  });
+  places.sort(
+    (x, y) => first[x]! - first[y]! || second[x]! - second[y]! || rank.get(x)! - rank.get(y)!,
+  );
+}

@@ -1,0 +1,83 @@
+/** The events of some users of one bucket in memory: what one pass of stitching works on. */
+import type { DuckDb } from '../duckdb.ts';
+import { Codes } from './codes.ts';
+import { CODED, type CodesByKind, EventTable, type Load } from './event-table.ts';
+import { STITCHED_TYPES, type StitchedType } from './lake-schema.ts';
+
+/** What holds for the whole log, not only for this part. */
+export interface LogFacts {
+  hasPageView: boolean;
+  hasPlay: boolean;
+  hasFeedback: boolean;
+  hasOrder: boolean;
+  /** Page blocks that some page view names, by their place in PAGE_BLOCKS. */
+  namedBlocks: ReadonlySet<number>;
+  /** Last device time of the log, ms. */
+  logEnd: number;
+}
+
+/** Items that a user met before `asOf`, oldest first, of unknown time. */
+export interface History {
+  asOf: number;
+  items: Int32Array;
+}
+
+export interface Part {
+  codes: CodesByKind;
+  tables: Record<StitchedType, EventTable>;
+  /** Codes of the users in the order of their keys. */
+  users: Int32Array;
+  /** By user, oldest first. */
+  history: ReadonlyMap<number, readonly History[]>;
+  facts: LogFacts;
+}
+
+/**
+ * Reads a part. The views `part_<type>` hold its events, `part_history` its undated history.
+ * @param loads what to read of each type
+ * @param items numbers of items, of this part and of earlier ones
+ */
+export async function readPart(
+  db: DuckDb,
+  facts: LogFacts,
+  loads: Record<StitchedType, Record<string, Load>>,
+  items: Codes,
+): Promise<Part> {
+  const fresh = Object.fromEntries(CODED.map((kind) => [kind, new Codes()])) as CodesByKind;
+  const codes = { ...fresh, item: items };
+  const tables = {} as Record<StitchedType, EventTable>;
+  for (const type of STITCHED_TYPES) {
+    tables[type] = await EventTable.read(db, `part_${type}`, loads[type], codes);
+  }
+  const history = await readHistory(db, codes);
+  const { dictionary, size } = codes.user;
+  for (const table of Object.values(tables)) table.index(size);
+  const byKey = Array.from({ length: size }, (_, code) => ({ code, key: dictionary.text(code) }));
+  byKey.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return { codes, tables, users: Int32Array.from(byKey, ({ code }) => code), history, facts };
+}
+
+/** Of rows with one time the longest stands. */
+async function readHistory(db: DuckDb, codes: CodesByKind): Promise<Part['history']> {
+  const table = await EventTable.read(
+    db,
+    '(select * from part_history order by user_key, as_of, len(item_ids))',
+    {
+      user: { kind: 'code', codes: 'user', sql: 'user_key' },
+      ts: { kind: 'float', sql: 'as_of' },
+      items: { kind: 'codes', codes: 'item', sql: 'item_ids' },
+    },
+    codes,
+  );
+  const history = new Map<number, History[]>();
+  const [user, ts] = [table.ints('user'), table.floats('ts')];
+  const { values, starts } = table.lists('items');
+  for (let row = 0; row < table.rows; row++) {
+    const rows = history.get(user[row]!) ?? [];
+    history.set(user[row]!, rows);
+    if (rows.at(-1)?.asOf === ts[row]) rows.pop();
+    const items = values.subarray(starts[row]!, starts[row + 1]!) as Int32Array;
+    rows.push({ asOf: ts[row]!, items });
+  }
+  return history;
+}

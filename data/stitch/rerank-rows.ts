@@ -1,0 +1,287 @@
+/** Rerank samples of a user: one row for each part of each slate decision. */
+import { NULL_INT } from '../parquet/column.ts';
+import type { StitchCounts } from './counts.ts';
+import type { Ints } from './growing.ts';
+import type { Known, Lanes } from './moments.ts';
+import type { Exposures, PageViews } from './outcomes.ts';
+import type { BlockColumns } from './page-blocks.ts';
+import type { Part } from './part.ts';
+import { flag, type SampleTable } from './sample-table.ts';
+import { ExposureColumns, PageViewColumns } from './sequence-columns.ts';
+import { REQUEST, RERANK, type Slates } from './slates.ts';
+
+export interface RerankLengths {
+  candidates: number;
+  exposures: number;
+  pageViews: number;
+}
+
+const NONE = new Int32Array(0);
+const LABELS = ['exposed', 'click', 'long', 'like', 'order'] as const;
+
+/** Everything known of one user. */
+export interface UserRows {
+  user: number;
+  slates: Slates;
+  exposures: Exposures;
+  pageViews: PageViews;
+  lanes: Lanes;
+}
+
+/** What happened to an item under a slate; an item exposed twice counts once, with what was best. */
+class Outcomes {
+  readonly #slate: Int32Array;
+  readonly labels: Record<(typeof LABELS)[number], Uint8Array>;
+  #mark = 0;
+
+  constructor(items: number) {
+    this.#slate = new Int32Array(items);
+    this.labels = {
+      exposed: new Uint8Array(items),
+      click: new Uint8Array(items),
+      long: new Uint8Array(items),
+      like: new Uint8Array(items),
+      order: new Uint8Array(items),
+    };
+  }
+
+  next(): void {
+    this.#mark++;
+  }
+
+  has(item: number): boolean {
+    return this.#slate[item] === this.#mark;
+  }
+
+  /** @returns whether the item is new under this slate */
+  add(item: number, exposures: Exposures, e: number): boolean {
+    const fresh = this.#slate[item] !== this.#mark;
+    for (const name of LABELS) {
+      const value = name === 'exposed' ? 1 : exposures[name][e]!;
+      const labels = this.labels[name];
+      labels[item] = fresh ? value : Math.max(labels[item]!, value);
+    }
+    this.#slate[item] = this.#mark;
+    return fresh;
+  }
+}
+
+/** Writes the rows of user after user into the tables of their dates. */
+export class RerankRows {
+  readonly #part: Part;
+  readonly #lengths: RerankLengths;
+  readonly #blocks: BlockColumns | undefined;
+  readonly #outcomes: Outcomes;
+  readonly #offsetMs: number;
+  readonly #columns = new Map<SampleTable, [ExposureColumns, PageViewColumns]>();
+
+  constructor(
+    part: Part,
+    lengths: RerankLengths,
+    blocks: BlockColumns | undefined,
+    offsetMs: number,
+  ) {
+    this.#part = part;
+    this.#lengths = lengths;
+    this.#blocks = blocks;
+    this.#outcomes = new Outcomes(part.codes.item.size);
+    this.#offsetMs = offsetMs;
+  }
+
+  /**
+   * @param tableOf the table of a business day, in days since 1970
+   * @returns tables that are full
+   */
+  write(
+    user: UserRows,
+    known: Known,
+    tableOf: (day: number) => SampleTable,
+    counts: StitchCounts,
+  ): Set<SampleTable> {
+    const { slates, exposures } = user;
+    const full = new Set<SampleTable>();
+    // Exposures of each slate as a chain.
+    const head = new Int32Array(slates.count).fill(-1);
+    const next = new Int32Array(exposures.count).fill(-1);
+    for (let e = 0; e < exposures.count; e++) {
+      const s = exposures.slate[e]!;
+      if (s < 0) continue;
+      next[e] = head[s]!;
+      head[s] = e;
+    }
+    for (let s = 0; s < slates.count; s++) {
+      this.#outcomes.next();
+      for (let e = head[s]!; e >= 0; e = next[e]!) {
+        if (this.#outcomes.add(exposures.item[e]!, exposures, e)) counts.exposuresDistinct++;
+      }
+      const day = Math.floor((slates.ts[s]! + this.#offsetMs) / 86_400_000);
+      const table = tableOf(day);
+      if (this.#writeSlate(user, s, known, table, day, counts)) full.add(table);
+    }
+    return full;
+  }
+
+  #columnsOf(table: SampleTable): [ExposureColumns, PageViewColumns] {
+    let columns = this.#columns.get(table);
+    if (!columns) {
+      columns = [
+        new ExposureColumns(table, 'exp', this.#part),
+        new PageViewColumns(table, 'pv', this.#part, this.#blocks),
+      ];
+      this.#columns.set(table, columns);
+    }
+    return columns;
+  }
+
+  /** Later parts of a long slate are kept only when something in them was exposed. */
+  #writeSlate(
+    user: UserRows,
+    s: number,
+    known: Known,
+    table: SampleTable,
+    day: number,
+    counts: StitchCounts,
+  ): boolean {
+    const { slates } = user;
+    const N = this.#lengths.candidates;
+    const [from, to] = [slates.from.data[s]!, slates.from.data[s + 1]!];
+    counts.slates++;
+    if (slates.kind[s] === RERANK) counts.reranks++;
+    counts.candidates += slates.listed[s]!;
+    counts.candidatesRepeated += slates.listed[s]! - (to - from);
+    let full = false;
+    for (let part = 0; part === 0 || from + part * N < to; part++) {
+      const first = from + part * N;
+      const end = Math.min(to, first + N);
+      let exposed = 0;
+      for (let c = first; c < end; c++) {
+        if (this.#outcomes.has(slates.item.data[c]!)) exposed++;
+      }
+      if (part > 0 && exposed === 0) {
+        counts.candidatesCut += end - first;
+        continue;
+      }
+      counts.samples++;
+      counts.exposuresLabelled += exposed;
+      this.#writeMoment(user, s, part, known, table, day);
+      this.#writeCandidates(slates, first, end, table, counts);
+      this.#writeSequences(user, s, known, table);
+      full = table.endRow() || full;
+    }
+    return full;
+  }
+
+  #writeMoment(
+    { user, slates }: UserRows,
+    s: number,
+    part: number,
+    known: Known,
+    table: SampleTable,
+    day: number,
+  ): void {
+    const { request, rerank } = this.#part.tables;
+    const kind = slates.kind[s]!;
+    const events = kind === REQUEST ? request : rerank;
+    const row = slates.row[s]!;
+    const id = events.texts('event_id')[row]!;
+    const page = slates.page[s]!;
+    const pageRow = page < 0 ? -1 : slates.row[page]!;
+    table.setText('sample_id', part === 0 ? id : `${id}#${part}`);
+    table.setText('slate_id', id);
+    table.set('part', part);
+    table.setText('kind', kind === REQUEST ? 'request' : 'rerank');
+    table.set('user_key', user);
+    table.set('device_id', slates.device[s]!);
+    table.set('session_id', slates.session[s]!);
+    table.set('date', day);
+    table.set('decision_ts', slates.ts[s]!);
+    table.set('scene', pageRow < 0 ? -1 : request.ints('scene')[pageRow]!);
+    table.set('page_no', pageRow < 0 ? NULL_INT : request.ints('page_no')[pageRow]!);
+    table.set('trigger', events.ints('trigger')[row]!);
+    table.set(
+      'session_exposures',
+      known.sessionExposures[s]! < 0 ? NULL_INT : known.sessionExposures[s]!,
+    );
+    table.set('session_clicks', known.sessionClicks[s]! < 0 ? NULL_INT : known.sessionClicks[s]!);
+    table.set('hour', Math.floor((slates.ts[s]! + this.#offsetMs) / 3_600_000) % 24);
+  }
+
+  #writeCandidates(
+    slates: Slates,
+    first: number,
+    end: number,
+    table: SampleTable,
+    counts: StitchCounts,
+  ): void {
+    const { facts } = this.#part;
+    const n = end - first;
+    table.setLength('cand', n);
+    copy(table, 'cand_item', slates.item.data, first, end);
+    copy(table, 'cand_position', slates.position.data, first, end);
+    copy(table, 'cand_score', slates.score.data, first, end);
+    const knows = {
+      exposed: true,
+      click: facts.hasPageView,
+      long: facts.hasPlay,
+      like: facts.hasFeedback,
+      order: facts.hasOrder,
+    };
+    for (const name of LABELS) {
+      const out = table.numbers(`label_${name}`) as Ints | undefined;
+      if (!out) continue;
+      const labels = this.#outcomes.labels[name];
+      const target = out.reserve(n);
+      const unexposed = name === 'exposed' ? 0 : NULL_INT;
+      for (let c = first; c < end; c++) {
+        const item = slates.item.data[c]!;
+        const seen = this.#outcomes.has(item);
+        target[out.length++] = seen ? flag(knows[name], labels[item]!) : unexposed;
+        if (name === 'click' && seen && labels[item] === 1) counts.clicksLabelled++;
+      }
+    }
+  }
+
+  #writeSequences(
+    { user, slates, exposures, pageViews, lanes }: UserRows,
+    s: number,
+    known: Known,
+    table: SampleTable,
+  ): void {
+    const [exp, pv] = this.#columnsOf(table);
+    const now = slates.ts[s]!;
+    const lane = lanes.lanes[known.lane[s]!];
+    const shown = lane ? known.exposures[s]! : 0;
+    const first = Math.max(0, shown - this.#lengths.exposures);
+    const room = this.#lengths.exposures - (shown - first);
+    const seed = room > 0 ? this.#seed(user, now, room) : NONE;
+    exp.write(exposures, lane?.exposures ?? NONE, first, shown, now, seed);
+    const viewed = lane ? known.pageViews[s]! : 0;
+    pv.write(
+      pageViews,
+      lane?.pageViews ?? NONE,
+      Math.max(0, viewed - this.#lengths.pageViews),
+      viewed,
+      now,
+    );
+  }
+
+  /** Items of the undated history that fill what room is left. */
+  #seed(user: number, now: number, room: number): Int32Array {
+    const history = this.#part.history.get(user);
+    const items = history?.findLast(({ asOf }) => asOf <= now)?.items ?? NONE;
+    return items.subarray(Math.max(0, items.length - room));
+  }
+}
+
+function copy(
+  table: SampleTable,
+  name: string,
+  source: Int32Array | Float64Array,
+  from: number,
+  to: number,
+): void {
+  const out = table.numbers(name);
+  if (!out) return;
+  out.reserve(to - from).set(source.subarray(from, to), out.length);
+  out.length += to - from;
+}
