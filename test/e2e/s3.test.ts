@@ -4,6 +4,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { runStage } from '../../activities/runtime/run-stage.ts';
+import { defineStage, type Machine, type Stage } from '../../activities/runtime/stage.ts';
+import { openStore } from '../../infra/store/index.ts';
 import { s3Environment } from '../../infra/store/test-s3.ts';
 import { type S3Server, startVersitygw, versitygwOrReason } from '../../infra/versitygw/index.ts';
 import { hashFolder } from '../../lib/hash-folder.ts';
@@ -114,5 +118,43 @@ describe.skipIf(reason)(`edgeloom over a bucket${reason}`, () => {
     const bad = await edgeloom([...args, '--store', 'gs://x'], env).ended;
     expect(bad.code, bad.stderr).toBe(2);
     expect(bad.stderr).toContain('[bad-store-url]');
+  });
+
+  it('goes on from the checkpoint of a machine that failed', async () => {
+    Object.assign(process.env, s3Environment(server));
+    const machine: Machine = {
+      workspace: '',
+      releaseDir: '',
+      userKey: async () => new Uint8Array(),
+    };
+    const found: string[] = [];
+    const training = (fails: boolean): Stage =>
+      defineStage({
+        name: 'train-a-while',
+        describe: 'fails after seven steps, or ends',
+        inputs: [],
+        params: z.strictObject({}),
+        module: import.meta.url,
+        async run({ outDir, scratchDir }) {
+          const state = join(scratchDir, 'state');
+          found.push(await readFile(state, 'utf8').catch(() => 'nothing'));
+          await writeFile(state, 'step 7');
+          if (fails) throw new Error('the power failed');
+          await mkdir(outDir);
+          await writeFile(join(outDir, 'model'), 'm');
+          return { rows: 1, summary: {} };
+        },
+      }) as Stage;
+    const on = (workspace: string, fails: boolean) =>
+      openStore({ workspace: join(root, workspace), url: store }).then((opened) =>
+        runStage(opened, machine, training(fails), { node: 'train', params: {}, inputs: {} }),
+      );
+    await expect(on('g', true)).rejects.toThrow('the power failed');
+    expect(await on('h', false)).toMatchObject({ reused: false });
+    expect(await on('i', false)).toMatchObject({ reused: true });
+    expect(found).toEqual(['nothing', 'step 7']);
+    const [bucket = '', prefix = ''] = store.slice('s3://'.length).split('/');
+    // The checkpoint is of no more use: the server drops folders that are empty.
+    expect(await readdir(join(server.folder, bucket, prefix))).not.toContain('scratch');
   });
 });
