@@ -74,6 +74,7 @@ export async function versitygwOrReason(
     return { binary: await findVersitygw(options) };
   } catch (error) {
     if (!(error instanceof EdgeloomError) || error.exitCode !== 3) throw error;
-    return { reason: error.describe() };
+    // On one line, for the names of the tests that are skipped.
+    return { reason: `${error.message}; ${error.fix ?? ''}`.replaceAll(/\s+/g, ' ') };
   }
 }
