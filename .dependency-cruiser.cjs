@@ -25,7 +25,7 @@ module.exports = {
       name: 'no-dev-dependencies',
       comment: 'what runs in production may not need packages of development',
       severity: 'error',
-      from: { pathNot: ['\\.test\\.ts$', '^test/', '^bench/'] },
+      from: { pathNot: ['\\.test\\.ts$', '/test-[^/]+\\.ts$', '^test/', '^bench/'] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     only('lib', [], 'helpers know nobody'),

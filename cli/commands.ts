@@ -1,5 +1,6 @@
 /** run, plan, stage, dev, worker, demo: registered here, loaded when called. */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { absoluteStore } from '../infra/store/url.ts';
 import { NODES } from '../workflows/dag.ts';
 import { workspacePath } from './workspace.ts';
 
@@ -24,8 +25,25 @@ const countOption = (text: string): number => {
 
 const collect = (text: string, all: string[] = []): string[] => [...all, text];
 
-function withPipelineOptions(command: Command): Command {
+/** One choice for the command and every process that it starts: those read EDGELOOM_STORE. */
+function withStore(command: Command): Command {
   return command
+    .addOption(
+      new Option(
+        '--store <url>',
+        's3://bucket/prefix or a folder; store/ in the workspace unless told',
+      ).env('EDGELOOM_STORE'),
+    )
+    .hook('preAction', async () => {
+      const { store, config } = command.opts<{ store?: string; config?: string }>();
+      const { storeOfSettings } = await import('./params.ts');
+      const url = store || (config && (await storeOfSettings(config)));
+      if (url) process.env.EDGELOOM_STORE = absoluteStore(url);
+    });
+}
+
+function withPipelineOptions(command: Command): Command {
+  return withStore(command)
     .requiredOption('--logs <dir>', 'folder of device logs (dataset.json, events/, tables/)')
     .option(
       '--date <date>',
@@ -50,8 +68,7 @@ export function registerPipeline(program: Command): void {
     .option('--backend <name>', 'tensorflow or cpu; what this machine has unless told')
     .action(async (options) => (await import('./plan.ts')).plan(options));
 
-  program
-    .command('stage')
+  withStore(program.command('stage'))
     .description('run one stage without Temporal')
     .argument('[name]', 'name of the stage; without it, the stages are listed')
     .helpOption(false)
@@ -72,14 +89,12 @@ export function registerPipeline(program: Command): void {
       await (await import('./stage.ts')).stage(name, options);
     });
 
-  program
-    .command('dev')
+  withStore(program.command('dev'))
     .description('keep the Temporal server (with its Web UI) and a worker running until Ctrl-C')
     .option('--workspace <dir>', 'the pipeline’s folder', workspacePath, workspacePath())
     .action(async (options) => (await import('./dev.ts')).dev(options));
 
-  program
-    .command('demo')
+  withStore(program.command('demo'))
     .description('simulated logs → daily pipeline → pulled and verified bundle')
     .option('--out <dir>', 'where the bundle is pulled to', 'edgeloom-bundle')
     .option('--users <n>', 'simulated users', countOption, DEMO_USERS)

@@ -23,9 +23,14 @@ const settingsFile = z.strictObject({
     .prefault({})
     .describe('cohorts, fine-tuning and gates'),
   export: section.describe('calibration and parity'),
+  store: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('s3://bucket/prefix or a folder; --store and EDGELOOM_STORE come first'),
 });
 
-export async function readSettings(path: string | undefined): Promise<DailyParams> {
+async function readSettingsFile(path: string | undefined): Promise<z.infer<typeof settingsFile>> {
   let value: unknown = {};
   if (path) {
     try {
@@ -53,8 +58,18 @@ export async function readSettings(path: string | undefined): Promise<DailyParam
       exitCode: 2,
     });
   }
-  return parsed.data as DailyParams;
+  return parsed.data;
 }
+
+export async function readSettings(path: string | undefined): Promise<DailyParams> {
+  // Where the store is has no part in any result.
+  const { store: _, ...params } = await readSettingsFile(path);
+  return params as DailyParams;
+}
+
+/** The store that a settings file names. */
+export const storeOfSettings = async (path: string): Promise<string | undefined> =>
+  (await readSettingsFile(path)).store;
 
 /** Adds what this machine decides: the key of user ids, the backend. Both are part of content keys. */
 export function completeParams(

@@ -66,7 +66,7 @@ export function complete(lines: Map<string, PlanLine>): PlanLine[] {
 export async function plan(options: PlanOptions): Promise<void> {
   const { kind } = await namedBackend(options.backend, sayOnStderr);
   const input = await dailyInput(options, kind);
-  const { store } = openWorkspace(options.workspace);
+  const { store } = await openWorkspace(options.workspace);
   const { runner, lines } = planner(async (call) => {
     const stage = await loadStage(call.stage);
     const found = await lookUp(store, stage, call);

@@ -134,7 +134,7 @@ export async function runDaily(options: RunOptions): Promise<RunReport> {
       options.say('It was started elsewhere with equal input; Ctrl-C here ends it there too.');
     const nodes = await follow(handle, options.plain, abort.signal);
     const result = (await handle.result()) as DailyResult;
-    const { store, releaseDir } = openWorkspace(options.workspace);
+    const { store, releaseDir } = await openWorkspace(options.workspace);
     return {
       ...result,
       bundleDir: await store.open(result.bundle),

@@ -7,7 +7,6 @@ import { openWorkspace } from './workspace.ts';
 export async function main(): Promise<void> {
   await serveOneStage({
     loadStage,
-    store: (workspace) => openWorkspace(workspace).store,
-    machine: (workspace) => openWorkspace(workspace).machine,
+    open: openWorkspace,
   });
 }

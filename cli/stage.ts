@@ -97,7 +97,7 @@ export async function stage(name: string | undefined, options: StageOptions): Pr
   if (!name) return listStages();
   if (options.help) return explainStage(name);
   const found = await loadStage(name);
-  const { store, machine } = openWorkspace(options.workspace);
+  const { store, machine } = await openWorkspace(options.workspace);
   const inputs = Object.fromEntries(await Promise.all((options.input ?? []).map(parseInput)));
   const folderOf = async (ref: ArtifactRef): Promise<string> =>
     ref.uri.startsWith('file:') ? ref.uri.slice('file:'.length) : store.open(ref);

@@ -29,7 +29,7 @@ export async function main(): Promise<void> {
   const { address, namespace, workspace, cpuSlots, ioSlots } = settings();
   Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
   const bundle: WorkflowBundle = await workflowBundle();
-  const { store } = openWorkspace(workspace);
+  const { store } = await openWorkspace(workspace);
   const activities = createActivities({
     stageNames,
     loadStage,

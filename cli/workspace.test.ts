@@ -17,7 +17,8 @@ it('makes the key of user ids once, says so, and finds it again', async () => {
   const id = await userKeyId(root, device, (line) => said.push(line));
   expect(await userKeyId(root, device, (line) => said.push(line))).toBe(id);
   expect(said).toEqual([expect.stringContaining(`${id}.key`)]);
-  expect(await openWorkspace(root).machine.userKey(id)).toHaveLength(32);
+  const { machine } = await openWorkspace(root);
+  expect(await machine.userKey(id)).toHaveLength(32);
 });
 
 it('only looks when asked to find it', async () => {

@@ -1,6 +1,7 @@
 /**
  * The pipeline's folder on this machine (`.edgeloom` unless told):
  *   store/       artifacts and records          releases/   the release repository
+ *   store-cache/ copies of what lies in a bucket, when EDGELOOM_STORE names one
  *   temporal/    database and logs of a server that we start       logs/   simulated logs
  *   keys/        secret keys for user ids, 0600                    stage-logs/   output of stage processes
  */
@@ -10,14 +11,15 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Machine } from '../activities/runtime/stage.ts';
 import type { DatasetDescription } from '../data/contracts/dataset.ts';
-import { FolderStore } from '../infra/store/folder-store.ts';
+import { openStore } from '../infra/store/index.ts';
+import type { Store } from '../lib/artifact.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 
 export const projectRoot = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 export interface Workspace {
   root: string;
-  store: FolderStore;
+  store: Store;
   releaseDir: string;
   machine: Machine;
 }
@@ -25,12 +27,13 @@ export interface Workspace {
 export const workspacePath = (given?: string): string =>
   resolve(given ?? process.env.EDGELOOM_WORKSPACE ?? '.edgeloom');
 
-export function openWorkspace(root: string): Workspace {
+/** `--store` is passed on to workers and stage processes in EDGELOOM_STORE. */
+export async function openWorkspace(root: string): Promise<Workspace> {
   const releaseDir = join(root, 'releases');
   const userKey = async (id: string): Promise<Uint8Array> => readUserKey(root, id);
   return {
     root,
-    store: new FolderStore(join(root, 'store')),
+    store: await openStore({ workspace: root, url: process.env.EDGELOOM_STORE }),
     releaseDir,
     machine: { workspace: root, releaseDir, userKey },
   };

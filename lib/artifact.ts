@@ -1,8 +1,9 @@
 /** What stages hand to each other: references to content-addressed folders, never rows. */
+import type { RunOptions } from './progress.ts';
 
 /** A content-addressed folder in the store. */
 export interface ArtifactRef {
-  /** Where it is: a path today, a URL of an object store later. */
+  /** Where it was put: a path, or a URL of an object store. The hash alone says what it is. */
   uri: string;
   /** `sha256:<hex>` of the canonical list of its files (path, sha256, bytes). */
   sha256: string;
@@ -33,22 +34,29 @@ export interface StageRecord {
   summary: Summary;
 }
 
-/** Where artifacts and records live. A folder by default. */
+/** Where artifacts and records live: a folder unless told, or an object store with a folder as cache. */
 export interface Store {
-  /** The folder's local path, read-only for the caller. @throws EdgeloomError `artifact-missing` | `artifact-damaged` */
-  open(ref: ArtifactRef): Promise<string>;
-  /** True when the artifact is there and its bytes match its hash. */
-  verify(ref: ArtifactRef): Promise<boolean>;
-  /** A path for a new folder on the store's file system, for `put`; nothing is there yet. */
+  /**
+   * The folder's local path, read-only for the caller.
+   * @throws EdgeloomError `artifact-missing` | `artifact-damaged`
+   */
+  open(ref: ArtifactRef, options?: RunOptions): Promise<string>;
+  /** True when the artifact is there and its bytes match its hash, as far as the store can tell. */
+  verify(ref: ArtifactRef, options?: RunOptions): Promise<boolean>;
+  /** A local path for a new folder, for `put`; nothing is there yet. */
   staging(): Promise<string>;
   /** Takes a staging folder over under its content hash. An equal artifact that exists is kept. */
-  put(staging: string, rows: number): Promise<ArtifactRef>;
+  put(staging: string, rows: number, options?: RunOptions): Promise<ArtifactRef>;
   /** The record of a finished stage, by content key. */
   readRecord(key: string): Promise<StageRecord | undefined>;
   writeRecord(node: string, record: StageRecord): Promise<void>;
   /** The record that this node (of any day) left last: what changed since is told from it. */
   latestRecord(node: string): Promise<StageRecord | undefined>;
-  /** A folder that outlives failed attempts of one content key: checkpoints go there. */
+  /** A local folder that outlives failed attempts of one content key: checkpoints go there. */
   scratch(key: string): Promise<string>;
+  /** Lets another machine go on from what lies in the scratch folder now. */
+  saveScratch(key: string, options?: RunOptions): Promise<void>;
+  /** Brings what another machine saved into the scratch folder. Nobody else may use it meanwhile. */
+  restoreScratch(key: string, options?: RunOptions): Promise<void>;
   dropScratch(key: string): Promise<void>;
 }

@@ -4,6 +4,7 @@ import type { Store } from '../../lib/artifact.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { Progress } from '../../lib/progress.ts';
 import { type ChildCommand, runStageInChild, StageFailure } from './child.ts';
+import { isPermanent } from './child-protocol.ts';
 import { lookUp, reusedResult, type StageInput, type StageResult } from './run-stage.ts';
 import type { Stage } from './stage.ts';
 
@@ -27,7 +28,7 @@ export const activityName = (stage: string): string =>
 
 function asFailure(error: unknown): unknown {
   if (!(error instanceof EdgeloomError)) return error;
-  const permanent = error instanceof StageFailure ? error.permanent : true;
+  const permanent = error instanceof StageFailure ? error.permanent : isPermanent(error.code);
   return ApplicationFailure.create({
     message: error.describe(),
     type: error.code,

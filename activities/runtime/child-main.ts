@@ -2,23 +2,24 @@
 import type { Store } from '../../lib/artifact.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import type { Progress } from '../../lib/progress.ts';
-import type { ChildMessage, FailureReport, StageRequest } from './child-protocol.ts';
+import {
+  type ChildMessage,
+  type FailureReport,
+  isPermanent,
+  type StageRequest,
+} from './child-protocol.ts';
 import { runStage } from './run-stage.ts';
 import type { Machine, Stage } from './stage.ts';
 
 export interface ChildDependencies {
   loadStage(name: string): Promise<Stage>;
-  store(workspace: string): Store;
-  machine(workspace: string): Machine;
+  open(workspace: string): Promise<{ store: Store; machine: Machine }>;
 }
-
-// A failure that another attempt, or another machine's state, can mend is worth a retry.
-const RETRYABLE = new Set(['artifact-missing', 'artifact-damaged']);
 
 function report(error: unknown): FailureReport {
   if (error instanceof EdgeloomError) {
     const { code, message: what, where, fix, stack } = error;
-    return { code, what, where, fix, stack, permanent: !RETRYABLE.has(code) };
+    return { code, what, where, fix, stack, permanent: isPermanent(code) };
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   return { code: 'unexpected', what: message, stack, permanent: false };
@@ -65,8 +66,7 @@ export async function serveOneStage(dependencies: ChildDependencies): Promise<ne
         code: 'no-such-stage',
         what: `There is no stage ${request.stage}`,
       });
-    const store = dependencies.store(request.workspace);
-    const machine = dependencies.machine(request.workspace);
+    const { store, machine } = await dependencies.open(request.workspace);
     const options = { signal: abort.signal, onProgress, force: request.force ?? false };
     const result = await runStage(store, machine, stage, request.input, options);
     console.log(costs(request.stage));

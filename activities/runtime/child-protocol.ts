@@ -2,6 +2,12 @@
 import type { Progress } from '../../lib/progress.ts';
 import type { StageInput, StageResult } from './run-stage.ts';
 
+// A failure that another attempt, or another machine's state, can mend is worth a retry.
+const RETRYABLE = new Set(['artifact-missing', 'artifact-damaged', 'store-unreachable']);
+
+/** True for failures that the same inputs will meet again. */
+export const isPermanent = (code: string): boolean => !RETRYABLE.has(code);
+
 export interface StageRequest {
   stage: string;
   input: StageInput;

@@ -55,7 +55,7 @@ export async function lookUp(
   if (stage.cached === false)
     return { hit: false, key, reason: 'always runs: its effect lies outside the store' };
   const record = await store.readRecord(key);
-  if (record && (await store.verify(record.ref))) {
+  if (record && (await store.verify(record.ref, options))) {
     return { hit: true, key, record, reason: 'same inputs, parameters and code' };
   }
   return { hit: false, key, reason: explainMiss(parts, await store.latestRecord(input.node)) };
@@ -127,21 +127,63 @@ async function execute(
   for (const [name, ref] of Object.entries(input.inputs)) {
     inputs[name] = ref.uri.startsWith(IN_PLACE)
       ? ref.uri.slice(IN_PLACE.length)
-      : await store.open(ref);
+      : await store.open(ref, options);
   }
   const scratchDir = await store.scratch(key);
+  await store.restoreScratch(key, options);
   const outDir = await store.staging();
   try {
     const context = { ...options, inputs, outDir, scratchDir, machine };
-    const { rows, summary } = await stage.run(context, params);
+    const { rows, summary } = await savingScratch(store, key, options, () =>
+      stage.run(context, params),
+    );
     await refuseChangedInputs(input, options.signal);
-    const ref = await store.put(outDir, rows);
+    const ref = await store.put(outDir, rows, options);
     const parts = await keyParts(stage, params, input.inputs);
     await store.writeRecord(input.node, { key, parts, ref, summary });
     await store.dropScratch(key);
     return { node: input.node, key, ref, summary, reused: false, reason };
   } finally {
     await rm(outDir, { recursive: true, force: true });
+  }
+}
+
+const SAVE_EVERY_MS = 30_000;
+
+/** Saves checkpoints while `work` goes on and once more when it fails, for an attempt elsewhere. */
+async function savingScratch<T>(
+  store: Store,
+  key: string,
+  options: RunOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  const save = async (): Promise<void> => {
+    try {
+      await store.saveScratch(key);
+    } catch (error) {
+      // Without it another machine starts further back: no reason to end the work here.
+      const message = error instanceof Error ? error.message : String(error);
+      options.onProgress?.({ message: `a checkpoint was not saved: ${message}` });
+    }
+  };
+  let saving = Promise.resolve();
+  let busy = false;
+  const timer = setInterval(() => {
+    if (busy) return;
+    busy = true;
+    saving = save().finally(() => {
+      busy = false;
+    });
+  }, SAVE_EVERY_MS);
+  try {
+    return await work();
+  } catch (error) {
+    await saving;
+    await save();
+    throw error;
+  } finally {
+    clearInterval(timer);
+    await saving;
   }
 }
 

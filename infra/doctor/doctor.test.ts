@@ -1,12 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { scratchFolder } from '../shared/test-support.ts';
 import { examine, formatParts, isHealthy, mend, type Part } from './index.ts';
 import { judgeNode, judgePackages, judgeSpace, judgeWritable } from './machine.ts';
 import { nativeChecks } from './native.ts';
 import { probeFinding } from './probe.ts';
+import { storeCheck } from './store.ts';
 
 const scratch = scratchFolder(afterAll);
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
@@ -51,6 +52,28 @@ test('finds what a bare machine lacks, and how to mend each of it', async () => 
     expect(state).toBe('ok');
     expect(version).toMatch(/^v?\d+\.\d+/);
   }
+});
+
+test('names the folder of the store; of a bucket that does not answer, what to mend', async () => {
+  expect(await storeCheck(bare).look()).toEqual({
+    state: 'ok',
+    from: join(bare.workspace, 'store'),
+    detail: 'a folder',
+  });
+  // Nothing listens on the port of discard.
+  const EDGELOOM_S3_ENDPOINT = 'http://127.0.0.1:9';
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'a');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b');
+  const env = { ...bare.env, EDGELOOM_STORE: 's3://bucket/x', EDGELOOM_S3_ENDPOINT };
+  expect(await storeCheck({ ...bare, env }).look()).toMatchObject({
+    state: 'broken',
+    from: expect.stringContaining('s3://bucket/x'),
+    detail: expect.stringContaining('ECONNREFUSED'),
+    fix: expect.stringContaining('EDGELOOM_S3_ENDPOINT'),
+  });
+  const bad = { ...bare, env: { ...bare.env, EDGELOOM_STORE: 's3://' } };
+  expect(await storeCheck(bad).look()).toMatchObject({ state: 'broken', from: 's3://' });
+  vi.unstubAllEnvs();
 });
 
 test('does not ask for TensorFlow where the JavaScript backend is asked for', () => {

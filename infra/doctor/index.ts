@@ -5,6 +5,7 @@ import { findTemporalBinary } from '../temporal/binary.ts';
 import { prepareTensorflow } from '../tensorflow/prepare.ts';
 import { machineChecks } from './machine.ts';
 import { nativeChecks } from './native.ts';
+import { storeCheck } from './store.ts';
 import type { Check, DoctorOptions, Part } from './types.ts';
 
 export type { DoctorOptions, Part } from './types.ts';
@@ -12,7 +13,11 @@ export type { DoctorOptions, Part } from './types.ts';
 /** Looks at every part, one after the other (two loads of a native library would race for memory). */
 export async function examine(
   options: DoctorOptions,
-  checks: readonly Check[] = [...machineChecks(options), ...nativeChecks(options)],
+  checks: readonly Check[] = [
+    ...machineChecks(options),
+    storeCheck(options),
+    ...nativeChecks(options),
+  ],
 ): Promise<Part[]> {
   const parts: Part[] = [];
   for (const { name, needed, look } of checks) parts.push({ name, needed, ...(await look()) });

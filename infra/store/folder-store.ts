@@ -10,40 +10,38 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { isAlive } from '../../lib/alive.ts';
 import type { ArtifactRef, StageRecord, Store } from '../../lib/artifact.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
-import { listFiles, statIfThere, writeFileAtomic } from '../../lib/files.ts';
-import { hashFolder } from '../../lib/hash-folder.ts';
+import { statIfThere, writeFileAtomic } from '../../lib/files.ts';
+import { type HashedFile, hashFiles, hashFolder, hashOfFiles } from '../../lib/hash-folder.ts';
+import type { RunOptions } from '../../lib/progress.ts';
+import { fileName, parseRecord, recordText } from './record.ts';
 
 /** Long enough for a process of another machine that shares the folder. */
 const ABANDONED_MS = 3_600_000;
 
-const recordSchema = z.object({
-  key: z.string(),
-  parts: z.object({
-    stage: z.string(),
-    code: z.string(),
-    params: z.unknown(),
-    inputs: z.record(z.string(), z.string()),
-  }),
-  ref: z.object({ uri: z.string(), sha256: z.string(), rows: z.number(), bytes: z.number() }),
-  summary: z.record(z.string(), z.unknown()),
-});
-
-/** A record that was never written, was cut off by a crash or altered is a miss and not an error. */
 async function readRecordFile(path: string): Promise<StageRecord | undefined> {
   try {
-    const parsed = recordSchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
-    return parsed.success ? (parsed.data as StageRecord) : undefined;
+    return parseRecord(await readFile(path, 'utf8'));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-const fileName = (node: string): string => node.replaceAll(/[^a-zA-Z0-9._-]/g, '_');
+/** The hex digits of a reference's hash. @throws EdgeloomError `bad-reference` */
+export function hexOf(ref: Pick<ArtifactRef, 'sha256'>): string {
+  const hex = /^sha256:([0-9a-f]{64})$/.exec(ref.sha256)?.[1];
+  if (hex) return hex;
+  throw new EdgeloomError({
+    code: 'bad-reference',
+    what: 'An artifact reference has no valid hash',
+    where: ref.sha256,
+  });
+}
+
+const MISSING_FIX = 'run the pipeline again: the stage that makes it will run';
 
 export class FolderStore implements Store {
   readonly root: string;
@@ -52,30 +50,26 @@ export class FolderStore implements Store {
     this.root = root;
   }
 
-  #object(ref: Pick<ArtifactRef, 'sha256'>): string {
-    const hex = /^sha256:([0-9a-f]{64})$/.exec(ref.sha256)?.[1];
-    if (!hex) {
-      throw new EdgeloomError({
-        code: 'bad-reference',
-        what: 'An artifact reference has no valid hash',
-        where: ref.sha256,
-      });
-    }
-    return join(this.root, 'objects', hex);
+  /** Where an artifact is, or would be. */
+  path(ref: Pick<ArtifactRef, 'sha256'>): string {
+    return join(this.root, 'objects', hexOf(ref));
+  }
+
+  /** Whether something lies there, whole or not. */
+  async has(ref: Pick<ArtifactRef, 'sha256'>): Promise<boolean> {
+    return (await statIfThere(this.path(ref))) !== undefined;
   }
 
   async open(ref: ArtifactRef): Promise<string> {
-    const path = this.#object(ref);
-    const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (!found) {
+    const path = this.path(ref);
+    if (!(await this.has(ref))) {
       throw new EdgeloomError({
         code: 'artifact-missing',
         what: 'An artifact that a stage needs is not in the store',
         where: path,
-        fix: 'run the pipeline again: the stage that makes it will run',
+        fix: ref.uri.startsWith('s3:')
+          ? `it was put into ${ref.uri}: start every worker and command with the same --store`
+          : MISSING_FIX,
       });
     }
     // The time of last use, for a later clean-up.
@@ -83,11 +77,12 @@ export class FolderStore implements Store {
     return path;
   }
 
-  async verify(ref: ArtifactRef): Promise<boolean> {
-    const path = this.#object(ref);
+  async verify(ref: Pick<ArtifactRef, 'sha256'>, options: RunOptions = {}): Promise<boolean> {
+    const path = this.path(ref);
     try {
-      return (await hashFolder(path)).sha256 === ref.sha256;
+      return (await hashFolder(path, options.signal)).sha256 === ref.sha256;
     } catch {
+      options.signal?.throwIfAborted();
       // Missing, a file in place of a folder, a link inside, unreadable: not what was put here.
       return false;
     }
@@ -108,22 +103,39 @@ export class FolderStore implements Store {
     return join(folder, `${process.pid}-${randomBytes(6).toString('hex')}`);
   }
 
-  async put(staging: string, rows: number): Promise<ArtifactRef> {
-    const { sha256: hash, bytes } = await hashFolder(staging);
-    const path = this.#object({ sha256: hash });
+  /** Takes a staging folder over; tells its files. */
+  async take(staging: string, options: RunOptions = {}): Promise<HashedFile[]> {
+    const files = await hashFiles(staging, options.signal);
+    const hash = hashOfFiles(files);
+    const path = this.path(hash);
     await mkdir(join(this.root, 'objects'), { recursive: true });
-    const ref: ArtifactRef = { uri: path, sha256: hash, rows, bytes };
-    if (!(await this.verify(ref))) {
-      await rm(path, { recursive: true, force: true });
-      await rename(staging, path);
-      for (const file of await listFiles(path)) {
-        const { mode } = await stat(join(path, file));
-        await chmod(join(path, file), mode & 0o555);
+    for (;;) {
+      if (await this.has(hash)) {
+        if (await this.verify(hash, options)) {
+          await rm(staging, { recursive: true, force: true });
+          return files;
+        }
+        await rm(path, { recursive: true, force: true });
       }
-    } else {
-      await rm(staging, { recursive: true, force: true });
+      try {
+        await rename(staging, path);
+        break;
+      } catch (error) {
+        // Another writer of the same artifact was faster: its bytes are looked at like any.
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+      }
     }
-    return ref;
+    for (const file of files) {
+      const { mode } = await stat(join(path, file.path));
+      await chmod(join(path, file.path), mode & 0o555);
+    }
+    return files;
+  }
+
+  async put(staging: string, rows: number, options: RunOptions = {}): Promise<ArtifactRef> {
+    const { sha256, bytes } = hashOfFiles(await this.take(staging, options));
+    return { uri: this.path({ sha256 }), sha256, rows, bytes };
   }
 
   async readRecord(key: string): Promise<StageRecord | undefined> {
@@ -131,7 +143,7 @@ export class FolderStore implements Store {
   }
 
   async writeRecord(node: string, record: StageRecord): Promise<void> {
-    const text = `${JSON.stringify(record, null, 2)}\n`;
+    const text = recordText(record);
     await writeFileAtomic(join(this.root, 'records', `${fileName(record.key)}.json`), text);
     await writeFileAtomic(join(this.root, 'latest', `${fileName(node)}.json`), text);
   }
@@ -144,6 +156,14 @@ export class FolderStore implements Store {
     const path = join(this.root, 'scratch', fileName(key));
     await mkdir(path, { recursive: true });
     return path;
+  }
+
+  async saveScratch(): Promise<void> {
+    // Whoever shares the folder sees the checkpoints as they are written.
+  }
+
+  async restoreScratch(): Promise<void> {
+    // They are there.
   }
 
   async dropScratch(key: string): Promise<void> {

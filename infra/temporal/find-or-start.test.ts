@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { freePort } from '../shared/ports.ts';
 import { rejection, scratchFolder, writeProgram } from '../shared/test-support.ts';
 import { isNewEnough } from './connect.ts';
 import { findOrStartTemporal } from './find-or-start.ts';
-import { freePort } from './ports.ts';
 
 const scratch = scratchFolder(afterAll);
 let count = 0;

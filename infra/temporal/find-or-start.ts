@@ -6,11 +6,11 @@ import { EdgeloomError } from '../../lib/errors.ts';
 import { withLock } from '../../lib/lock.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import type { Environment } from '../shared/cache.ts';
+import { freePort } from '../shared/ports.ts';
 import { terminate } from '../shared/processes.ts';
 import { type BinaryOptions, type BinarySource, findTemporalBinary } from './binary.ts';
 import { probeServer } from './connect.ts';
 import { spawnDevServer, waitUntilServing } from './dev-server.ts';
-import { freePort } from './ports.ts';
 import {
   isRunning,
   otherUsers,

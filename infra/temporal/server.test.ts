@@ -11,10 +11,10 @@ import {
 } from '@temporalio/common';
 import { afterAll, describe, expect, test } from 'vitest';
 import { isAlive } from '../../lib/alive.ts';
+import { freePort } from '../shared/ports.ts';
 import { scratchFolder } from '../shared/test-support.ts';
 import { findInstalledTemporal } from './binary.ts';
 import { findOrStartTemporal, type TemporalServer } from './find-or-start.ts';
-import { freePort } from './ports.ts';
 import { SEARCH_ATTRIBUTES } from './search-attributes.ts';
 
 const scratch = scratchFolder(afterAll);

@@ -8,9 +8,9 @@ import { simulate } from '../../simulator/simulate.ts';
 export const SMALL_RUN = join(projectRoot, 'test', 'fixtures', 'small-run.json');
 
 /** A week of few users: enough for every branch of the pipeline. */
-export async function smallLogs(out: string): Promise<string> {
+export async function smallLogs(out: string, users = 200): Promise<string> {
   await simulate({
-    params: worldParams.parse({ seed: 11, users: { count: 200 } }),
+    params: worldParams.parse({ seed: 11, users: { count: users } }),
     out,
     truth: null,
   });
