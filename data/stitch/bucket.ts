@@ -23,6 +23,7 @@ import { dictionaryKind, sequenceOf } from './sample-schema.ts';
 import { SampleTable } from './sample-table.ts';
 import { SlateReader } from './slates.ts';
 import { writeUserDays } from './user-days.ts';
+import { type VideoLengths, VideoRows } from './video-rows.ts';
 
 /** Numbers of items are begun anew above this: they take some 200 bytes each. */
 const MOST_ITEMS = 1 << 20;
@@ -39,14 +40,14 @@ export interface WorkFolders {
 export interface BucketSettings {
   rerank: RerankLengths;
   decision: DecisionLengths;
+  video: VideoLengths;
   /** Of the business day. */
   utcOffsetMs: number;
   eventsPerPart: number;
+  /** Of a user with more events, the latest so many count. */
+  maxUserEvents: number;
   /** DuckDB types of the columns to write. */
-  columns: {
-    rerank: Readonly<Record<string, string>>;
-    decisions: Readonly<Record<string, string>>;
-  };
+  columns: Record<'rerank' | 'decisions' | 'video', Readonly<Record<string, string>>>;
 }
 
 /** `copy` of a query that has a total order: equal rows, equal bytes. */
@@ -81,15 +82,19 @@ interface UserRange {
   last: string;
 }
 
-/** Views `part_<type>` of some users. */
-async function viewPart(db: DuckDb, { first, last }: UserRange): Promise<void> {
+/** Views `part_<type>` of some users; of capped users only their latest events. */
+async function viewPart(db: DuckDb, { first, last }: UserRange, capped: boolean): Promise<void> {
   const users = `user_key between ${sqlText(first)} and ${sqlText(last)}`;
-  for (const name of [...STITCHED_TYPES, 'history']) {
-    const source = name === 'history' ? 'lake_history' : `file_${name}`;
-    await db.run(
-      `create or replace temp view part_${name} as select * from ${source} where ${users}`,
-    );
+  for (const type of STITCHED_TYPES) {
+    const latest = capped
+      ? `select e.* from file_${type} e left join capped_user c using (user_key)
+         where ${users} and (c.first_ts is null or e.ts >= c.first_ts)`
+      : `select * from file_${type} where ${users}`;
+    await db.run(`create or replace temp view part_${type} as ${latest}`);
   }
+  await db.run(
+    `create or replace temp view part_history as select * from lake_history where ${users}`,
+  );
 }
 
 /** What stitching a bucket needs; plain data, so that it can be sent to a thread. */
@@ -129,15 +134,24 @@ export class BucketStitcher {
     const { files, facts, folders, settings } = this.#job;
     const own = files.filter((file) => file.bucket === bucket);
     await viewTypes(this.#db, own, 'file');
-    await makeTable(this.#db, 'user_part', { events: settings.eventsPerPart });
+    await makeTable(this.#db, 'bucket_user');
+    await makeTable(this.#db, 'capped_user', { most: settings.maxUserEvents });
+    await makeTable(this.#db, 'user_part', {
+      events: settings.eventsPerPart,
+      most: settings.maxUserEvents,
+    });
     const ranges = await this.#db.rows<UserRange>(
       'select first, last from user_part order by part',
     );
-    const { rerank, decisions } = settings.columns;
-    const loads = loadsFor([...Object.keys(rerank), ...Object.keys(decisions)]);
+    const loads = loadsFor(Object.values(settings.columns).flatMap(Object.keys));
     const counts = emptyCounts();
+    const { users, events } = await this.#db.row<{ users: number; events: number }>(
+      'select count(*) as users, coalesce(sum(dropped), 0)::bigint as events from capped_user',
+    );
+    counts.usersCapped = users;
+    counts.eventsCapped = events;
     for (const [number, range] of ranges.entries()) {
-      await viewPart(this.#db, range);
+      await viewPart(this.#db, range, users > 0);
       if (this.#items.size > MOST_ITEMS) this.#items = new Codes();
       const known = this.#items.size;
       const part = await readPart(this.#db, facts, loads, this.#items);
@@ -191,14 +205,18 @@ class PartWriter {
 
   async #writeUsers(counts: StitchCounts): Promise<void> {
     const part = this.#part;
-    const { rerank, decision, utcOffsetMs, columns } = this.#settings;
+    const { rerank, decision, video, utcOffsetMs, columns } = this.#settings;
     const slateReader = new SlateReader(part);
     const outcomeReader = new OutcomeReader(part);
     const blocks = hasBlocks(part) ? blockColumns(part) : undefined;
-    const rerankRows = new RerankRows(part, rerank, blocks, utcOffsetMs);
+    const hasIntents = Object.keys(columns.rerank).some((name) => /^(cart|ord)_/.test(name));
+    const rerankRows = new RerankRows(part, rerank, blocks, utcOffsetMs, hasIntents);
+    const videoRows = new VideoRows(part, video, utcOffsetMs);
     const decisionRows = new DecisionRows(part, decision, blocks, utcOffsetMs);
+    const writesVideo = Object.keys(columns.video).length > 0;
     const days = this.#joined('user-days', USER_DAY_COLUMNS);
     const rerankOf = this.#daily('rerank', columns.rerank);
+    const videoOf = this.#daily('video', columns.video);
     const decisionsOf = this.#daily('decisions', columns.decisions);
     for (const user of part.users) {
       const slates = slateReader.read(user);
@@ -206,8 +224,12 @@ class PartWriter {
       const pageViews = outcomeReader.pageViews(user);
       const lanes = new Lanes(exposures, pageViews);
       const rows = { user, slates, exposures, pageViews, lanes };
-      const full = rerankRows.write(rows, lanes.known(slates), rerankOf, counts);
-      for (const table of decisionRows.write(rows, decisionsOf, counts)) full.add(table);
+      const known = lanes.known(slates);
+      const full = [
+        ...rerankRows.write(rows, known, rerankOf, counts),
+        ...(writesVideo ? videoRows.write(rows, known, videoOf, counts) : []),
+        ...decisionRows.write(rows, decisionsOf, counts),
+      ];
       writeUserDays(part, rows, utcOffsetMs, days);
       counts.exposures += exposures.count;
       counts.exposuresUnfinished += exposures.count - exposures.byEnd.length;

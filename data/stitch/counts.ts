@@ -24,6 +24,11 @@ export interface StitchCounts {
   /** Exposures followed by a page view. */
   clicks: number;
   clicksLabelled: number;
+  /** Users with more events than are stitched, and the oldest events of theirs, which were left out. */
+  usersCapped: number;
+  eventsCapped: number;
+  /** Exposures with a play of their own: rows of video/. */
+  swipes: number;
   decisions: number;
   /** With an arm and a propensity strictly between 0 and 1. */
   randomisedDecisions: number;
@@ -44,6 +49,9 @@ export const emptyCounts = (): StitchCounts => ({
   exposuresLabelled: 0,
   clicks: 0,
   clicksLabelled: 0,
+  usersCapped: 0,
+  eventsCapped: 0,
+  swipes: 0,
   decisions: 0,
   randomisedDecisions: 0,
   maturedDecisions: 0,

@@ -85,7 +85,7 @@ export class DecisionRows {
   ): Set<SampleTable> {
     const full = new Set<SampleTable>();
     const events = this.#part.tables.decision;
-    const rows = events.order.subarray(events.from[user.user]!, events.from[user.user + 1]!);
+    const rows = events.of(user.user);
     if (rows.length === 0) return full;
     const moments: MomentList = {
       count: rows.length,

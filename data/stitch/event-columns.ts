@@ -1,5 +1,5 @@
 /** What stitching reads of each event type. A column that nobody asks for is not read. */
-import { PAGE_BLOCKS } from '../contracts/device-log.ts';
+import { FEEDBACK_KINDS, PAGE_BLOCKS } from '../contracts/device-log.ts';
 import { sqlText } from '../duckdb.ts';
 import type { Load } from './event-table.ts';
 import { STITCHED_TYPES, type StitchedType } from './lake-schema.ts';
@@ -78,6 +78,8 @@ const EVENT_LOADS: Record<StitchedType, Record<string, Load>> = {
   play: {
     ...envelope,
     ...onItem,
+    watch_ms: float('watch_ms'),
+    duration_ms: float('duration_ms'),
     // Watched for 18 seconds, or to the end.
     long: int(
       '(watch_ms >= 18000 or coalesce(duration_ms > 0 and watch_ms >= duration_ms, false))::integer',
@@ -86,11 +88,17 @@ const EVENT_LOADS: Record<StitchedType, Record<string, Load>> = {
   feedback: {
     ...envelope,
     ...onItem,
+    kind: int(`list_position([${FEEDBACK_KINDS.map(sqlText).join(', ')}], kind) - 1`),
     like: int("(kind = 'like')::integer"),
     removal: int("(kind in ('delete', 'hate'))::integer"),
     reason: code('word', "coalesce(reason, 'unspecified')"),
   },
-  order: { ...envelope, ...onItem },
+  order: { ...onDevice, ...onItem },
+  client_state: {
+    ...onDevice,
+    network_kbps: float('network_kbps'),
+    buffered_ms: float('buffered_ms'),
+  },
   decision: {
     ...onDevice,
     event_id: { kind: 'text', sql: 'event_id' },
@@ -114,12 +122,13 @@ const NEEDED_BY: Partial<Record<StitchedType, Record<string, RegExp>>> = {
     scroll_duration_ms: /exp_scroll_duration_ms$/,
     scroll_count: /exp_scroll_count$/,
   },
+  play: { watch_ms: /^label_watch_ms$/, duration_ms: /^label_watch_ms$/ },
   page_view: { source: /_source$/, ...needActions() },
 };
 
 /** Actions are needed for clicks and dwell of page blocks. */
 function needActions(): Record<string, RegExp> {
-  const blocks = new RegExp(`_(${PAGE_BLOCKS.join('|')})(_dwell_ms)?$`);
+  const blocks = new RegExp(`_(${PAGE_BLOCKS.join('|')})(_dwell_ms)?$|^cart_`);
   const names = ['has_actions', 'action_block', 'action_clicks', 'action_dwell'];
   return Object.fromEntries(names.map((name) => [name, blocks]));
 }

@@ -86,6 +86,7 @@ export class EventTable {
   readonly #floats = new Map<string, Floats>();
   readonly #texts = new Map<string, string[]>();
   readonly #lists = new Map<string, ListStore>();
+  readonly #views = new Map<string, Int32Array | Float64Array>();
   /** Rows of user u, oldest first: `order[from[u]] … order[from[u + 1] − 1]`. */
   order = new Int32Array(0);
   from = new Int32Array(1);
@@ -178,8 +179,13 @@ export class EventTable {
     for (let u = 0; u < users; u++) sortBy(order.subarray(from[u]!, from[u + 1]!), ts);
   }
 
+  /** Rows of a user, oldest first; after `index`. */
+  of(user: number): Int32Array {
+    return this.order.subarray(this.from[user]!, this.from[user + 1]!);
+  }
+
   ints(name: string): Int32Array {
-    return this.#ints.get(name)!.view();
+    return this.#view(name, this.#ints) as Int32Array;
   }
 
   /** Of the named columns those that were read. */
@@ -198,7 +204,19 @@ export class EventTable {
   }
 
   floats(name: string): Float64Array {
-    return this.#floats.get(name)!.view();
+    return this.#view(name, this.#floats) as Float64Array;
+  }
+
+  /** Made once: the table does not grow any more when it is asked. */
+  #view(name: string, columns: ReadonlyMap<string, Ints | Floats>): Int32Array | Float64Array {
+    let view = this.#views.get(name);
+    if (!view) {
+      const column = columns.get(name);
+      if (!column) throw new RangeError(`the column ${name} was not read`);
+      view = column.view();
+      this.#views.set(name, view);
+    }
+    return view;
   }
 
   texts(name: string): readonly string[] {

@@ -71,6 +71,7 @@ const TYPES: Record<string, Record<string, string>> = {
   play: { request_id: 'VARCHAR', item_id: 'VARCHAR', watch_ms: 'DOUBLE', duration_ms: 'DOUBLE' },
   feedback: { request_id: 'VARCHAR', item_id: 'VARCHAR', kind: 'VARCHAR', reason: 'VARCHAR' },
   order: { request_id: 'VARCHAR', item_id: 'VARCHAR', order_id: 'VARCHAR' },
+  client_state: { network_kbps: 'DOUBLE', buffered_ms: 'DOUBLE' },
   decision: {
     decision_id: 'VARCHAR',
     request_id: 'VARCHAR',

@@ -68,6 +68,7 @@ export const EVENT_COLUMNS = {
     reason: 'VARCHAR',
   },
   order: { ...envelope, request_id: 'VARCHAR', item_id: 'VARCHAR' },
+  client_state: { ...envelope, network_kbps: 'DOUBLE', buffered_ms: 'DOUBLE' },
   decision: {
     ...envelope,
     decision_id: 'VARCHAR',

@@ -23,6 +23,7 @@ export interface NaiveOptions {
   sessionClicksK: number;
   unexposedK: number;
   matureMs: number;
+  labelWindowMs: number;
 }
 
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
@@ -105,22 +106,22 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
           byText(a.event.event_id, b.event.event_id),
       )
       .at(-1);
+  const inTime = (time: number, e: Of<'exposure'>) =>
+    time >= e.started && time <= e.started + options.labelWindowMs;
   const labelsOf = (e: Of<'exposure'>) => ({
-    click: pageViews.length
-      ? pageViews.some((v) => same(v, e) && v.started >= e.started)
-      : undefined,
+    click: pageViews.length ? pageViews.some((v) => same(v, e) && inTime(v.started, e)) : undefined,
     long: plays.length
       ? plays.some(
           (p) =>
             same(p, e) &&
-            p.ts >= e.started &&
+            inTime(p.ts, e) &&
             (p.watch_ms >= 18_000 || (!!p.duration_ms && p.watch_ms >= p.duration_ms)),
         )
       : undefined,
     like: feedbacks.length
-      ? feedbacks.some((f) => f.kind === 'like' && same(f, e) && f.ts >= e.started)
+      ? feedbacks.some((f) => f.kind === 'like' && same(f, e) && inTime(f.ts, e))
       : undefined,
-    order: orders.length ? orders.some((o) => same(o, e) && o.ts >= e.started) : undefined,
+    order: orders.length ? orders.some((o) => same(o, e) && inTime(o.ts, e)) : undefined,
   });
   const flag = (values: (boolean | undefined)[]) =>
     values.length === 0 || values[0] === undefined ? null : Number(values.some(Boolean));
@@ -254,7 +255,7 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
     return rows;
   });
 
-  const logEnd = Math.max(...all.filter((e) => e.type !== 'client_state').map((e) => e.ts));
+  const logEnd = Math.max(...all.map((e) => e.ts));
   const decisions = of('decision').map((event): SampleRow => {
     const era = Math.max(
       0,

@@ -145,6 +145,7 @@ it('agrees with a plain restatement of the rules on random logs', async () => {
     sessionClicksK: 2,
     unexposedK: 2,
     matureMs: 10_000,
+    labelWindowMs: 20_000,
   };
   await fc.assert(
     fc.asyncProperty(lakes, async (random) => {

@@ -1,6 +1,6 @@
 /** What became of the exposures of one user: which slate showed them, and what the user did with them. */
-import { type EventTable, sortBy } from './event-table.ts';
-import { Pairs } from './pairs.ts';
+import { sortBy } from './event-table.ts';
+import { followersOf } from './followers.ts';
 import type { Part } from './part.ts';
 import type { Slates } from './slates.ts';
 
@@ -17,7 +17,10 @@ export interface Exposures {
   ended: Float64Array;
   /** The slate that showed it: the latest decision of its request at or before its start; −1: none. */
   slate: Int32Array;
-  /** 1 when it happened at or after the start, by the same user with the same request and item. */
+  /**
+   * 1 when it happened at or after the start and within the label window, by the same user with the
+   * same request and item.
+   */
   click: Uint8Array;
   long: Uint8Array;
   like: Uint8Array;
@@ -48,9 +51,6 @@ export interface PageViews {
   byEnd: Int32Array;
 }
 
-const rowsOf = (table: EventTable, user: number): Int32Array =>
-  table.order.subarray(table.from[user]!, table.from[user + 1]!);
-
 const pick = (source: Float64Array, rows: Int32Array): Float64Array => {
   const out = new Float64Array(rows.length);
   for (let i = 0; i < rows.length; i++) out[i] = source[rows[i]!]!;
@@ -75,7 +75,6 @@ function sortedPlaces(n: number, first: Float64Array, second: Float64Array): Int
 /** Reads the exposures and page views of user after user, with scratch made once for a part. */
 export class OutcomeReader {
   readonly #part: Part;
-  readonly #pairs = new Pairs();
   /** By request code: the latest slate with that id so far; −1 between users. */
   readonly #slateOf: Int32Array;
   /** By item code: first of the user's orders of it that are still ahead; −1 between users. */
@@ -89,7 +88,7 @@ export class OutcomeReader {
 
   exposures(user: number, slates: Slates): Exposures {
     const table = this.#part.tables.exposure;
-    const row = rowsOf(table, user);
+    const row = table.of(user);
     const n = row.length;
     const started = pick(table.floats('started'), row);
     const ended = pick(table.floats('ended'), row);
@@ -130,89 +129,49 @@ export class OutcomeReader {
   }
 
   #label(user: number, exposures: Exposures, request: Int32Array): void {
-    const { page_view, play, feedback, order } = this.#part.tables;
-    const followers = [page_view, play, feedback, order].map((table) => rowsOf(table, user));
-    const [views, plays, feedbacks, orders] = followers as [
-      Int32Array,
-      Int32Array,
-      Int32Array,
-      Int32Array,
-    ];
-    const total = followers.reduce((sum, rows) => sum + rows.length, 0);
-    if (total === 0) return;
-    const pairs = this.#pairs;
-    pairs.reset(total);
-    const pairOf = (table: EventTable, row: number): number => {
-      const code = table.ints('request')[row]!;
-      return code < 0 ? -1 : pairs.add(code, table.ints('item')[row]!);
-    };
-    const pairsOf = (table: EventTable, rows: Int32Array): Int32Array =>
-      rows.map((row) => pairOf(table, row));
-    const [viewPair, playPair, feedbackPair, orderPair] = [
-      pairsOf(page_view, views),
-      pairsOf(play, plays),
-      pairsOf(feedback, feedbacks),
-      pairsOf(order, orders),
-    ];
-
-    // Of plays, likes and orders the last one of a pair decides: it is at or after the start, or none is.
-    const latest = (table: EventTable, rows: Int32Array, of: Int32Array, counts?: Int32Array) => {
-      const last = new Float64Array(pairs.size).fill(Number.NEGATIVE_INFINITY);
-      const ts = table.floats('ts');
-      rows.forEach((row, i) => {
-        if (of[i]! >= 0 && (!counts || counts[row] === 1)) {
-          last[of[i]!] = Math.max(last[of[i]!]!, ts[row]!);
-        }
-      });
-      return last;
-    };
-    const lastLong = latest(play, plays, playPair, play.ints('long'));
-    const lastLike = latest(feedback, feedbacks, feedbackPair, feedback.ints('like'));
-    const lastOrder = latest(order, orders, orderPair);
-
-    // Of page views and deletions the first one at or after the start is wanted. Exposures come in the
-    // order of their start, so what lies behind one of a pair lies behind the next as well.
-    const clicks = chains(pairs.size, views, viewPair, page_view.floats('started'));
-    const isRemoval = feedback.ints('removal');
-    const removals = chains(
-      pairs.size,
-      feedbacks.filter((row) => isRemoval[row] === 1),
-      feedbackPair.filter((_, i) => isRemoval[feedbacks[i]!] === 1),
-      feedback.floats('ts'),
-    );
-    const heard = page_view.floats('heard');
-    const reason = feedback.ints('reason');
-    const { dictionary } = this.#part.codes.word;
+    const { tables, codes, facts } = this.#part;
+    const { pair: pairOf, chain } = followersOf(this.#part, user);
+    const heard = tables.page_view.floats('heard');
+    const clickTs = tables.page_view.floats('started');
+    const feedbackTs = tables.feedback.floats('ts');
+    const reason = tables.feedback.ints('reason');
+    const times = [
+      ['long', tables.play.floats('ts')],
+      ['like', feedbackTs],
+      ['order', tables.order.floats('ts')],
+    ] as const;
     for (const e of exposures.byStart) {
-      if (request[e]! < 0) continue;
-      const pair = pairs.find(request[e]!, exposures.item[e]!);
+      const pair = pairOf(request[e]!, exposures.item[e]!);
       if (pair < 0) continue;
       const started = exposures.started[e]!;
-      if (lastLong[pair]! >= started) exposures.long[e] = 1;
-      if (lastLike[pair]! >= started) exposures.like[e] = 1;
-      if (lastOrder[pair]! >= started) exposures.order[e] = 1;
-      for (const at of clicks.first(pair, started)) {
+      const end = started + facts.labelWindowMs;
+      for (const [name, ts] of times) {
+        const row = chain[name].first(pair, started);
+        if (row >= 0 && ts[row]! <= end) exposures[name][e] = 1;
+      }
+      const click = chain.click.first(pair, started);
+      if (click >= 0 && clickTs[click]! <= end) {
         exposures.click[e] = 1;
-        const time = heard[views[at]!]!;
-        exposures.clickHeard[e] = Number.isNaN(exposures.clickHeard[e]!)
-          ? time
-          : Math.min(exposures.clickHeard[e]!, time);
+        let earliest = heard[click]!;
+        for (const row of chain.click.together(pair)) earliest = Math.min(earliest, heard[row]!);
+        exposures.clickHeard[e] = earliest;
       }
-      for (const at of removals.first(pair, started)) {
-        const row = removals.rows[at]!;
-        exposures.removedTs[e] = feedback.floats('ts')[row]!;
-        const known = exposures.removedReason[e]!;
-        // Of several at one moment the reason that sorts first.
-        if (known < 0 || dictionary.text(reason[row]!) < dictionary.text(known)) {
-          exposures.removedReason[e] = reason[row]!;
-        }
+      const removal = chain.removal.first(pair, started);
+      if (removal < 0) continue;
+      exposures.removedTs[e] = feedbackTs[removal]!;
+      // Of several at one moment the reason that sorts first.
+      let first = reason[removal]!;
+      for (const row of chain.removal.together(pair)) {
+        const { dictionary } = codes.word;
+        if (dictionary.text(reason[row]!) < dictionary.text(first)) first = reason[row]!;
       }
+      exposures.removedReason[e] = first;
     }
   }
 
   pageViews(user: number): PageViews {
     const { page_view: table, order } = this.#part.tables;
-    const row = rowsOf(table, user);
+    const row = table.of(user);
     const started = pick(table.floats('started'), row);
     const ended = pick(table.floats('ended'), row);
     const views: PageViews = {
@@ -226,7 +185,7 @@ export class OutcomeReader {
       boughtTs: new Float64Array(row.length).fill(Number.POSITIVE_INFINITY),
       byEnd: sortedPlaces(row.length, ended, started),
     };
-    this.#findOrders(views, rowsOf(order, user));
+    this.#findOrders(views, order.of(user));
     return views;
   }
 
@@ -250,31 +209,4 @@ export class OutcomeReader {
     }
     for (const row of orders) this.#orderOf[item[row]!] = -1;
   }
-}
-
-/** Rows by pair in the order of `time`, walked through once with rising start times. */
-function chains(pairs: number, rows: Int32Array, pairOf: Int32Array, time: Float64Array) {
-  const head = new Int32Array(pairs).fill(-1);
-  const next = new Int32Array(rows.length).fill(-1);
-  const places = sortedPlaces(rows.length, pick(time, rows), pick(time, rows));
-  for (let i = places.length - 1; i >= 0; i--) {
-    const at = places[i]!;
-    const pair = pairOf[at]!;
-    if (pair < 0) continue;
-    next[at] = head[pair]!;
-    head[pair] = at;
-  }
-  const found: number[] = [];
-  /** Places of the earliest rows of the pair at or after `start`: several when they have one time. */
-  const first = (pair: number, start: number): readonly number[] => {
-    let at = head[pair]!;
-    while (at >= 0 && time[rows[at]!]! < start) at = next[at]!;
-    head[pair] = at;
-    found.length = 0;
-    if (at < 0) return found;
-    const earliest = time[rows[at]!]!;
-    for (; at >= 0 && time[rows[at]!] === earliest; at = next[at]!) found.push(at);
-    return found;
-  };
-  return { first, rows };
 }

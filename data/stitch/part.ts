@@ -14,6 +14,8 @@ export interface LogFacts {
   namedBlocks: ReadonlySet<number>;
   /** Last device time of the log, ms. */
   logEnd: number;
+  /** What an exposure leads to counts for this long after its start, ms. */
+  labelWindowMs: number;
 }
 
 /** Items that a user met before `asOf`, oldest first, of unknown time. */

@@ -2,6 +2,7 @@
 import { NULL_INT } from '../parquet/column.ts';
 import type { StitchCounts } from './counts.ts';
 import type { Ints } from './growing.ts';
+import { Intents } from './intents.ts';
 import type { Known, Lanes } from './moments.ts';
 import type { Exposures, PageViews } from './outcomes.ts';
 import type { BlockColumns } from './page-blocks.ts';
@@ -14,6 +15,8 @@ export interface RerankLengths {
   candidates: number;
   exposures: number;
   pageViews: number;
+  carts: number;
+  orders: number;
 }
 
 const NONE = new Int32Array(0);
@@ -73,6 +76,8 @@ export class RerankRows {
   readonly #blocks: BlockColumns | undefined;
   readonly #outcomes: Outcomes;
   readonly #offsetMs: number;
+  /** Whether the tables have columns of carts or orders. */
+  readonly #hasIntents: boolean;
   readonly #columns = new Map<SampleTable, [ExposureColumns, PageViewColumns]>();
 
   constructor(
@@ -80,7 +85,9 @@ export class RerankRows {
     lengths: RerankLengths,
     blocks: BlockColumns | undefined,
     offsetMs: number,
+    hasIntents: boolean,
   ) {
+    this.#hasIntents = hasIntents;
     this.#part = part;
     this.#lengths = lengths;
     this.#blocks = blocks;
@@ -109,6 +116,7 @@ export class RerankRows {
       next[e] = head[s]!;
       head[s] = e;
     }
+    const intents = this.#hasIntents && new Intents(this.#part, user, this.#blocks);
     for (let s = 0; s < slates.count; s++) {
       this.#outcomes.next();
       for (let e = head[s]!; e >= 0; e = next[e]!) {
@@ -116,7 +124,7 @@ export class RerankRows {
       }
       const day = Math.floor((slates.ts[s]! + this.#offsetMs) / 86_400_000);
       const table = tableOf(day);
-      if (this.#writeSlate(user, s, known, table, day, counts)) full.add(table);
+      if (this.#writeSlate(user, s, known, intents, table, day, counts)) full.add(table);
     }
     return full;
   }
@@ -138,6 +146,7 @@ export class RerankRows {
     user: UserRows,
     s: number,
     known: Known,
+    intents: Intents | false,
     table: SampleTable,
     day: number,
     counts: StitchCounts,
@@ -166,6 +175,7 @@ export class RerankRows {
       this.#writeMoment(user, s, part, known, table, day);
       this.#writeCandidates(slates, first, end, table, counts);
       this.#writeSequences(user, s, known, table);
+      if (intents) intents.write(slates.device[s]!, slates.ts[s]!, this.#lengths, table);
       full = table.endRow() || full;
     }
     return full;
@@ -203,6 +213,8 @@ export class RerankRows {
       known.sessionExposures[s]! < 0 ? NULL_INT : known.sessionExposures[s]!,
     );
     table.set('session_clicks', known.sessionClicks[s]! < 0 ? NULL_INT : known.sessionClicks[s]!);
+    const { logEnd, labelWindowMs } = this.#part.facts;
+    table.set('matured', Number(slates.ts[s]! + labelWindowMs <= logEnd));
     table.set('hour', Math.floor((slates.ts[s]! + this.#offsetMs) / 3_600_000) % 24);
   }
 

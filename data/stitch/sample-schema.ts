@@ -1,5 +1,5 @@
 /** Columns of the samples that stitching writes. */
-import { PAGE_BLOCKS } from '../contracts/device-log.ts';
+import { FEEDBACK_KINDS, PAGE_BLOCKS } from '../contracts/device-log.ts';
 import type { Coded } from './event-table.ts';
 
 type Columns = Record<string, string>;
@@ -61,6 +61,11 @@ export const RERANK_COLUMNS: Columns = {
   label_order: 'UTINYINT[]',
   ...exposures('exp'),
   ...pageViews('pv'),
+  cart_item: 'VARCHAR[]',
+  cart_ended: 'BIGINT[]',
+  ord_item: 'VARCHAR[]',
+  ord_ts: 'BIGINT[]',
+  matured: 'UTINYINT',
 };
 
 /** `samples/decisions/`: one row per request decision. */
@@ -83,6 +88,40 @@ export const DECISION_COLUMNS: Columns = {
   matured: 'UTINYINT',
 };
 
+/** `samples/video/`: one row per swipe, an exposure with a play of its own. */
+export const VIDEO_COLUMNS: Columns = {
+  sample_id: 'VARCHAR',
+  slate_id: 'VARCHAR',
+  user_key: 'VARCHAR',
+  device_id: 'VARCHAR',
+  session_id: 'VARCHAR',
+  date: 'DATE',
+  decision_ts: 'BIGINT',
+  scene: 'VARCHAR',
+  hour: 'INTEGER',
+  target_item: 'VARCHAR',
+  target_position: 'INTEGER',
+  target_score: 'DOUBLE',
+  target_started: 'BIGINT',
+  label_has_next: 'UTINYINT',
+  label_effective_view: 'UTINYINT',
+  label_like: 'UTINYINT',
+  label_watch_ms: 'DOUBLE',
+  watched_item: 'VARCHAR[]',
+  watched_started: 'BIGINT[]',
+  watched_ended: 'BIGINT[]',
+  watched_position: 'INTEGER[]',
+  watched_score: 'DOUBLE[]',
+  watched_watch_ms: 'DOUBLE[]',
+  watched_duration_ms: 'DOUBLE[]',
+  ...Object.fromEntries(FEEDBACK_KINDS.map((kind) => [`watched_${kind}`, 'UTINYINT[]'])),
+  ordered_item: 'VARCHAR[]',
+  ordered_position: 'INTEGER[]',
+  ordered_score: 'DOUBLE[]',
+  network_kbps: 'DOUBLE',
+  buffered_ms: 'DOUBLE',
+};
+
 const CODED_COLUMNS: Record<string, Coded> = {
   user_key: 'user',
   device_id: 'device',
@@ -99,7 +138,18 @@ export function dictionaryKind(column: string): Coded | undefined {
   return CODED_COLUMNS[column];
 }
 
-const SEQUENCES = ['since_exp', 'sclk', 'clk', 'exp', 'pv', 'unexposed'];
+const SEQUENCES = [
+  'since_exp',
+  'sclk',
+  'clk',
+  'exp',
+  'pv',
+  'cart',
+  'ord',
+  'unexposed',
+  'watched',
+  'ordered',
+];
 
 /** The sequence that a list column is of; candidates and their labels are one. */
 export const sequenceOf = (column: string): string =>

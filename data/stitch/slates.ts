@@ -55,8 +55,8 @@ export class SlateReader {
 
   read(user: number): Slates {
     const { request, rerank } = this.#part.tables;
-    const requests = request.order.subarray(request.from[user]!, request.from[user + 1]!);
-    const reranks = rerank.order.subarray(rerank.from[user]!, rerank.from[user + 1]!);
+    const requests = request.of(user);
+    const reranks = rerank.of(user);
     const slates = new Slates();
     const count = requests.length + reranks.length;
     slates.count = count;

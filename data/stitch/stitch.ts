@@ -19,7 +19,7 @@ import type { StitchCounts } from './counts.ts';
 import { type Lake, openLake } from './lake.ts';
 import { STITCHED_TYPES, TABLE_COLUMNS, USER_DAY_COLUMNS, viewSql } from './lake-schema.ts';
 import type { LogFacts } from './part.ts';
-import { DECISION_COLUMNS, RERANK_COLUMNS } from './sample-schema.ts';
+import { DECISION_COLUMNS, RERANK_COLUMNS, VIDEO_COLUMNS } from './sample-schema.ts';
 
 export interface StitchOptions extends RunOptions {
   /** Folder that ingest made. */
@@ -30,6 +30,9 @@ export interface StitchOptions extends RunOptions {
   exposuresK?: number;
   /** Page views before a slate decision, at most. @default 16 */
   pageViewsK?: number;
+  /** Items put into the cart, and ordered, before a slate decision, at most. @default 8 */
+  cartsK?: number;
+  ordersK?: number;
   /** Candidates in one sample; longer slates are cut into parts. @default 50 */
   candidatesN?: number;
   /** Exposures since the last request before a request decision, at most. @default 16 */
@@ -40,12 +43,22 @@ export interface StitchOptions extends RunOptions {
   clicksK?: number;
   /** Unexposed candidates of a request decision, at most. @default 16 */
   unexposedK?: number;
+  /** Videos watched before a swipe's slate decision, at most. @default 20 */
+  watchedK?: number;
+  /** Videos that the same order put before a swipe, at most. @default 10 */
+  orderedK?: number;
+  /** Watched so long, or to the end, a view is effective, ms. @default 7,000 */
+  effectiveViewMs?: number;
+  /** What an exposure leads to counts for this long after its start, ms. @default 24 h */
+  labelWindowMs?: number;
+  /** Of a user with more events, the latest so many count. @default 200,000 */
+  maxUserEvents?: number;
   /** How long the log must go on after a request decision for its labels to count, ms. @default 1 h */
   matureMs?: number;
   /** Users are stitched in parts of about this many events: memory grows with it. @default 200,000 */
   eventsPerPart?: number;
   /** Columns of the samples to write. @default all of `sample-schema.ts` */
-  columns?: { rerank?: readonly string[]; decisions?: readonly string[] };
+  columns?: Partial<Record<'rerank' | 'decisions' | 'video', readonly string[]>>;
   /** DuckDB's memory limit; above it, work spills to disk. @default 1000 */
   memoryLimitMb?: number;
   /** Buckets that are stitched at a time. @default 2 */
@@ -65,11 +78,15 @@ export interface StitchSummary extends StitchCounts {
     candidates: number;
     exposures: number;
     pageViews: number;
+    carts: number;
+    orders: number;
     since: number;
     sessionClicks: number;
     clicks: number;
     unexposed: number;
   };
+  /** What an exposure led to counts for this long after its start. */
+  labelWindowMs: number;
   /** What a reader of results on these samples must know. */
   notes: string[];
 }
@@ -103,6 +120,8 @@ function settingsOf(options: StitchOptions): Omit<BucketSettings, 'utcOffsetMs'>
     candidates: options.candidatesN ?? 50,
     exposures: options.exposuresK ?? 32,
     pageViews: options.pageViewsK ?? 16,
+    carts: options.cartsK ?? 8,
+    orders: options.ordersK ?? 8,
   };
   const decision = {
     since: options.sinceK ?? 16,
@@ -110,7 +129,8 @@ function settingsOf(options: StitchOptions): Omit<BucketSettings, 'utcOffsetMs'>
     clicks: options.clicksK ?? 16,
     unexposed: options.unexposedK ?? 16,
   };
-  for (const [name, value] of Object.entries({ ...rerank, ...decision })) {
+  const video = { watched: options.watchedK ?? 20, ordered: options.orderedK ?? 10 };
+  for (const [name, value] of Object.entries({ ...rerank, ...decision, ...video })) {
     if (Number.isInteger(value) && value >= 1 && value <= 10_000) continue;
     throw new EdgeloomError({
       code: 'bad-config',
@@ -121,10 +141,13 @@ function settingsOf(options: StitchOptions): Omit<BucketSettings, 'utcOffsetMs'>
   return {
     rerank,
     decision: { ...decision, matureMs: options.matureMs ?? 3_600_000 },
+    video: { ...video, effectiveViewMs: options.effectiveViewMs ?? 7000 },
     eventsPerPart: options.eventsPerPart ?? 200_000,
+    maxUserEvents: options.maxUserEvents ?? 200_000,
     columns: {
       rerank: chosen(RERANK_COLUMNS, options.columns?.rerank),
       decisions: chosen(DECISION_COLUMNS, options.columns?.decisions),
+      video: chosen(VIDEO_COLUMNS, options.columns?.video),
     },
   };
 }
@@ -156,7 +179,7 @@ async function fill(
     await db.run(viewSql(`lake_${name}`, TABLE_COLUMNS[name], lake.table(name)));
   }
   const settings = { ...given, utcOffsetMs: lake.dataset.utc_offset_minutes * 60_000 };
-  const { facts, events } = await logFacts(db, lake);
+  const { facts, events } = await logFacts(db, lake, options.labelWindowMs ?? 86_400_000);
   const history = lake.table('history');
   const counts = await stitchBuckets(
     { files: lake.files, history, facts, folders, settings },
@@ -174,11 +197,15 @@ async function fill(
         }),
     },
   );
-  return finish(db, lake, folders, settings, counts);
+  return finish(db, lake, folders, settings, facts.labelWindowMs, counts);
 }
 
 /** What holds for the whole log: which types and page blocks it has, and its last device time. */
-async function logFacts(db: DuckDb, lake: Lake): Promise<{ facts: LogFacts; events: number }> {
+async function logFacts(
+  db: DuckDb,
+  lake: Lake,
+  labelWindowMs: number,
+): Promise<{ facts: LogFacts; events: number }> {
   await viewTypes(db, lake.files);
   const rows: Record<string, number> = {};
   let logEnd = 0;
@@ -200,6 +227,7 @@ async function logFacts(db: DuckDb, lake: Lake): Promise<{ facts: LogFacts; even
     hasFeedback: rows.feedback! > 0,
     hasOrder: rows.order! > 0,
     logEnd,
+    labelWindowMs,
   };
   return { facts, events: Object.values(rows).reduce((sum, n) => sum + n, 0) };
 }
@@ -210,6 +238,7 @@ async function finish(
   lake: Lake,
   { out }: WorkFolders,
   { rerank, decision }: BucketSettings,
+  labelWindowMs: number,
   counts: StitchCounts,
 ): Promise<StitchSummary> {
   const written = await listFiles(out);
@@ -253,6 +282,7 @@ async function finish(
       unexposed: decision.unexposed,
     },
     ...counts,
+    labelWindowMs,
     notes: lake.dataset.notes,
   };
   await writeFileAtomic(join(out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
