@@ -84,6 +84,13 @@ export class Random {
     return [this.#a, this.#b, this.#c, this.#counter];
   }
 
+  /** A copy that draws the same numbers from here on. */
+  clone(): Random {
+    const copy = new Random([this.#a, this.#b, this.#c, this.#counter]);
+    copy.#spareNormal = this.#spareNormal;
+    return copy;
+  }
+
   static fromState(state: readonly [number, number, number, number]): Random {
     return new Random(state);
   }

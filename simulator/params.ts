@@ -88,6 +88,13 @@ const detail = z.strictObject({
   dwellNoise: strength.default(0.3),
   pageView: strength.default(1.6).describe('depth of a page view per unit of intent · item'),
   pageViewNoise: strength.default(0.4),
+  focusMs: z.number().min(10).max(600_000).default(900).describe('time on an item at fit 0'),
+  viewMs: z
+    .number()
+    .min(100)
+    .max(3_600_000)
+    .default(7000)
+    .describe('length of a page view at depth 0'),
 });
 
 const session = z.strictObject({
@@ -102,6 +109,22 @@ const session = z.strictObject({
     .default(0.95)
     .describe('probability that an intent survives until the next session'),
   searchShare: share.default(0.35).describe('sessions in the scene search-feed'),
+  nextPage: share.default(0.85).describe('probability of asking for more at the end of a page'),
+  hasteDeviation: strength
+    .default(0)
+    .describe("deviation of the log of a user's factor on exit; its mean is 1"),
+  hours: z
+    .array(z.number().min(0))
+    .length(24)
+    .default([5, 3, 2, 1, 1, 2, 3, 5, 6, 7, 7, 8, 9, 8, 8, 8, 8, 9, 9, 10, 11, 11, 11, 8])
+    .describe('weight of each local hour in the starts of sessions'),
+});
+
+const searchFeed = z.strictObject({
+  bias: z.number().min(-10).max(5).default(0.15).describe('click logits more than in home'),
+  intent: strength.default(1.25).describe('times the weight of the intent in home'),
+  order: z.number().min(-5).max(5).default(0.4).describe('order logits more than in home'),
+  attention: z.number().min(0.01).max(100).default(1.4).describe('times the attention scale'),
 });
 
 const order = z.strictObject({
@@ -116,6 +139,23 @@ const ranker = z.strictObject({
   favourites: share.default(0.3).describe("share of the pool from the user's favourite categories"),
   noise: strength.default(0.55).describe('deviation of the score, logits'),
   tasteError: strength.default(0.5).describe("relative error of the ranker's picture of a taste"),
+  popularity: z
+    .number()
+    .min(1)
+    .max(20)
+    .default(1)
+    .describe('recall draws the first share s of the items with probability s^(1/popularity)'),
+});
+
+const rollout = z.strictObject({
+  share: share.default(0).describe('probability of the arm challenger; 0: there are no arms'),
+  unit: z.enum(['user', 'session']).default('user').describe('what the arm is drawn for'),
+  loss: z
+    .number()
+    .min(-1)
+    .max(2)
+    .default(0)
+    .describe("part of the signal that the challenger's ranker lacks: 1 is noise, 2 upside down"),
 });
 
 const insert = z.strictObject({
@@ -178,9 +218,11 @@ export const worldParams = z.strictObject({
   slate: slate.prefault({}),
   detail: detail.prefault({}),
   session: session.prefault({}),
+  searchFeed: searchFeed.prefault({}),
   order: order.prefault({}),
   ranker: ranker.prefault({}),
   insert: insert.prefault({}),
+  rollout: rollout.prefault({}),
   log: log.prefault({}),
 });
 export type WorldParams = z.infer<typeof worldParams>;

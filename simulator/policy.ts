@@ -7,12 +7,15 @@ export type MomentTrigger = 'click' | 'delete' | 'exposures';
 
 /** What a phone knows at a moment inside a page. Nothing hidden is in it. */
 export interface Moment {
-  trigger: MomentTrigger;
+  /** `other` when nothing has happened, such as before the first slot of a page. */
+  trigger: MomentTrigger | 'other';
   /** Device time, ms. */
   now: number;
   userId: string;
   sessionId: string;
   requestId: string;
+  /** Arm of a rollout that the phone is in; null while there is none. */
+  modelVersion: string | null;
   scene: string;
   pageNo: number;
   /** Items of the page not yet seen, top first. */

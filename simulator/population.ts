@@ -27,6 +27,8 @@ export class Population {
   readonly believedTastes: Float64Array;
   /** Click logit of a user within the cohort. */
   readonly bias: Float64Array;
+  /** Factor of a user on the probability of leaving. */
+  readonly haste: Float64Array;
   readonly cohortBias: Float64Array;
   /** [cohorts, SIZE] */
   readonly cohortTastes: Float64Array;
@@ -49,6 +51,7 @@ export class Population {
     this.#marks = new Int32Array(catalogue.count);
     this.#favourites = new Uint8Array(3 * count);
     this.sessionsPerDay = activity(params);
+    this.haste = hastes(params);
     const cohorts = params.users.cohortBias.length;
     this.cohortBias = Float64Array.from(params.users.cohortBias);
     this.cohortTastes = new Float64Array(cohorts * SIZE);
@@ -188,4 +191,13 @@ function activity(params: WorldParams): Float64Array {
   }
   const dealt = Random.of(params.seed, 'activity').shuffle([...raw]);
   return Float64Array.from(dealt, (x) => Math.min(maxSessionsPerDay, x * high));
+}
+
+/** Log-normal with mean 1. */
+function hastes({ seed, users, session }: WorldParams): Float64Array {
+  const random = Random.of(seed, 'haste');
+  const deviation = session.hasteDeviation;
+  return new Float64Array(users.count).map(() =>
+    Math.exp(random.normal(-(deviation ** 2) / 2, deviation)),
+  );
 }

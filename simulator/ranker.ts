@@ -19,6 +19,7 @@ export interface Page {
  *
  * @param estimate the session's intent as far as an inserted request knows it, [1, SIZE]; absent
  *   for an ordinary one
+ * @param loss part of the signal that this ranker lacks, of `rollout.loss`
  * @param seen items of the session, never recalled again while others are left
  */
 export function answerRequest(
@@ -26,10 +27,12 @@ export function answerRequest(
   user: number,
   random: Random,
   seen: ReadonlySet<number>,
+  loss: number,
   estimate?: Float64Array,
 ): Page {
   const { params, catalogue } = population;
-  const { page, pool, favourites, noise } = params.ranker;
+  const { page, pool, favourites, noise, popularity } = params.ranker;
+  const kept = 1 - loss;
   const wanted = Math.min(pool, catalogue.count);
   const favoured = population.favourites(user);
   const fit = params.insert.fit * params.insert.effect;
@@ -43,17 +46,17 @@ export function answerRequest(
     let item: number;
     if (random.chance(favourites)) {
       const members = catalogue.itemsOfCategory[favoured[random.below(favoured.length)]!]!;
-      item = members[random.below(members.length)]!;
-    } else item = random.below(catalogue.count);
+      item = members[Math.floor(random.uniform() ** popularity * members.length)]!;
+    } else item = Math.floor(random.uniform() ** popularity * catalogue.count);
     if (recalled.marks[item] === recalled.mark) continue;
     if (seen.has(item) && attempt < wanted * 3) continue;
     recalled.marks[item] = recalled.mark;
-    let score =
+    const appeal =
       params.click.taste * dot(population.believedTastes, user, catalogue.vectors, item) +
       catalogue.quality[item]! +
-      catalogue.curiosity[item]! +
-      random.normal(0, noise);
-    if (estimate) score += fit * dot(estimate, 0, catalogue.vectors, item);
+      catalogue.curiosity[item]!;
+    let score = kept * appeal + random.normal(0, noise);
+    if (estimate) score += kept * fit * dot(estimate, 0, catalogue.vectors, item);
     found++;
     // The page is kept sorted, the best first; of equal scores the one recalled first.
     if (length < items.length) length++;

@@ -5,6 +5,7 @@
  */
 import type { Random } from '../lib/random.ts';
 import { dot, normalise, pick, SIZE, sigmoid } from './maths.ts';
+import type { WorldParams } from './params.ts';
 import type { Population } from './population.ts';
 import type { Page } from './ranker.ts';
 
@@ -12,10 +13,7 @@ export const SCENES = ['home', 'search-feed'] as const;
 export type SceneName = (typeof SCENES)[number];
 
 /** How the scenes differ: in a search feed one knows better what one wants. */
-const SCENE = [
-  { bias: 0, intent: 1, order: 0, attention: 1 },
-  { bias: 0.15, intent: 1.25, order: 0.4, attention: 1.4 },
-] as const;
+const HOME = { bias: 0, intent: 1, order: 0, attention: 1 } as const;
 
 export type Trigger = 'open' | 'page' | 'refresh' | 'insert';
 
@@ -51,6 +49,8 @@ export class Session {
   readonly scene: number;
   readonly slow: boolean;
   random: Random;
+  /** Part of the signal that the ranker of the session's arm lacks. */
+  loss = 0;
   /** [1, SIZE], length 1: what the user is after at the moment. Nobody else sees it. */
   readonly intent = new Float64Array(SIZE);
   page: Page = { items: new Int32Array(0), scores: new Float64Array(0) };
@@ -66,6 +66,7 @@ export class Session {
   /** Click logits lost to a wait. */
   annoyance = 0;
   readonly seen: Set<number>;
+  readonly #scene: WorldParams['searchFeed'];
   /** Click logit of each candidate, but for intent, fatigue and slate. */
   #fixed = new Float64Array(0);
   /** `#fixed` of the pages as they came, shared with copies: futures see the same pages again and again. */
@@ -93,6 +94,7 @@ export class Session {
     this.slow = slow;
     this.random = random;
     this.seen = seen;
+    this.#scene = scene === 0 ? HOME : population.params.searchFeed;
   }
 
   get sceneName(): SceneName {
@@ -141,10 +143,7 @@ export class Session {
   #fixedLogits(page: Page): Float64Array<ArrayBuffer> {
     const { params, catalogue, bias, cohort, cohortBias } = this.population;
     const base =
-      params.click.bias +
-      SCENE[this.scene]!.bias +
-      bias[this.user]! +
-      cohortBias[cohort[this.user]!]!;
+      params.click.bias + this.#scene.bias + bias[this.user]! + cohortBias[cohort[this.user]!]!;
     const interest = this.population.interest(this.user);
     const fixed = new Float64Array(page.items.length);
     for (let k = 0; k < fixed.length; k++) {
@@ -192,7 +191,7 @@ export class Session {
     const { vectors, category } = catalogue;
     const k = this.next;
     const item = this.page.items[k]!;
-    const scene = SCENE[this.scene]!;
+    const scene = this.#scene;
     const weight = params.click.intent * scene.intent;
     const intent = dot(this.intent, 0, vectors, item);
     const own = this.#fixed[k]! + weight * intent;
@@ -255,7 +254,7 @@ export class Session {
 
   /** Lets the slot pass with what happened in it, and says what follows. */
   settle(look: Look, clicked: boolean, satisfied: boolean): Outcome {
-    const { params, catalogue } = this.population;
+    const { params, catalogue, haste } = this.population;
     this.#recent[this.exposures % MEMORY] = catalogue.category[look.item]!;
     this.#above2 = this.#above;
     this.#above2Fixed = this.#aboveFixed;
@@ -275,9 +274,11 @@ export class Session {
     // Who has found a phone looks for its case.
     if (satisfied) this.#intend(catalogue.complement[catalogue.category[look.item]!]!);
     else if (this.random.chance(params.session.intentSwitch)) this.drawIntent();
-    const exit = params.session.exit * Math.exp(-0.7 * look.intent) * (clicked ? 0.5 : 1);
+    const exit =
+      params.session.exit * Math.exp(-0.7 * look.intent) * (clicked ? 0.5 : 1) * haste[this.user]!;
     if (this.random.chance(Math.min(1, exit))) return this.#leave();
-    if (this.next >= this.page.items.length) return this.random.chance(0.85) ? 'page' : 'end';
+    if (this.next >= this.page.items.length)
+      return this.random.chance(params.session.nextPage) ? 'page' : 'end';
     return 'continue';
   }
 
@@ -311,10 +312,24 @@ export class Session {
     return this.#trace.map((x) => x * scale);
   }
 
-  /** A copy that goes its own way. Pages are shared: nobody writes into one. */
+  /** A future: a copy that goes its own way, without the trace, which no future asks for. */
   fork(random: Random): Session {
-    const copy = new Session(this.population, this.user, this.scene, this.slow, random, this.seen);
+    return this.#copy(random, this.seen);
+  }
+
+  /** A whole copy, which does not disturb this one. */
+  clone(random: Random): Session {
+    const copy = this.#copy(random, new Set(this.seen));
+    copy.#trace.set(this.#trace);
+    copy.#traceWeight = this.#traceWeight;
+    return copy;
+  }
+
+  /** Pages are shared: nobody writes into one. */
+  #copy(random: Random, seen: Set<number>): Session {
+    const copy = new Session(this.population, this.user, this.scene, this.slow, random, seen);
     copy.intent.set(this.intent);
+    copy.loss = this.loss;
     copy.page = this.page;
     copy.next = this.next;
     copy.depth = this.depth;
