@@ -1,6 +1,7 @@
 /**
- * Every number of the simulated world, with its meaning. The defaults are frozen: models are judged
- * on the world that these give. `simulator/README.md` states the formula that uses each.
+ * Every number of the simulated world, with its meaning. The defaults are those of the world
+ * `default`; `worlds/` holds the frozen sets on which models are judged. `simulator/README.md` states
+ * the formula that uses each.
  */
 import { z } from 'zod';
 
@@ -228,12 +229,49 @@ export const worldParams = z.strictObject({
 export type WorldParams = z.infer<typeof worldParams>;
 export type WorldParamsInput = z.input<typeof worldParams>;
 
-/** Worlds in which one planted effect is gone, so that a gain claimed from it must vanish. */
+/** What takes one planted effect away, so that a gain claimed from it must vanish. */
 export const NULL_WORLDS = {
   'no-slate-effect': { slate: { effect: 0 } },
   'no-uplift': { insert: { effect: 0 } },
   'no-drift': { users: { drift: 0, cohortChange: 0 } },
   'no-detail-signal': { detail: { signal: 0 } },
   'no-position-bias': { click: { positionBias: 0 } },
-} as const satisfies Record<string, WorldParamsInput>;
+  'no-cohorts': {
+    users: { cohortBias: [0, 0, 0, 0], biasDeviation: 0, cohortTaste: 0, cohortDrift: 0 },
+  },
+  'no-worse-model': { rollout: { loss: 0 } },
+} as const satisfies Record<string, WorldParamsChange>;
 export type NullWorld = keyof typeof NULL_WORLDS;
+
+/** Some of the parameters, by group. */
+export type WorldParamsChange = { [G in keyof WorldParamsInput]?: WorldParamsInput[G] };
+
+/**
+ * Parameters with some replaced, group by group.
+ * @throws ZodError when a value is out of range or its name unknown
+ */
+export function changeWorld(params: WorldParams, change: WorldParamsChange): WorldParams {
+  const groups: Record<string, unknown> = { ...params };
+  for (const [group, value] of Object.entries(change)) {
+    const before = groups[group];
+    groups[group] = isGroup(before) && isGroup(value) ? { ...before, ...value } : value;
+  }
+  return worldParams.parse(groups);
+}
+
+/** Names of the parameters in which two worlds differ, such as `users.count`. */
+export function changedNames(before: WorldParams, after: WorldParams): string[] {
+  const flat = (params: object, prefix = ''): [string, string][] =>
+    Object.entries(params).flatMap(([name, value]): [string, string][] =>
+      isGroup(value)
+        ? flat(value, `${prefix}${name}.`)
+        : [[`${prefix}${name}`, JSON.stringify(value)]],
+    );
+  const known = new Map(flat(before));
+  return flat(after)
+    .filter(([name, value]) => known.get(name) !== value)
+    .map(([name]) => name);
+}
+
+const isGroup = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
