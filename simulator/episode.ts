@@ -102,8 +102,9 @@ export class Episode {
   /** What the phone knows now, as a policy sees it. */
   moment(): Moment {
     const session = this.#session;
+    const { page, next } = session;
     const { ids } = this.#world.catalogue;
-    const scores = session.page.scores.subarray(session.next);
+    let unexposed: Moment['unexposed'] | undefined;
     return {
       trigger: this.#trigger ?? 'other',
       now: this.#log.now,
@@ -113,10 +114,15 @@ export class Episode {
       modelVersion: this.#log.phone.rollout?.arm ?? null,
       scene: session.sceneName,
       pageNo: this.#log.pageNo,
-      unexposed: Array.from(session.unexposed(), (item, k) => ({
-        itemId: ids[item]!,
-        score: scores[k]!,
-      })),
+      unexposedCount: page.items.length - next,
+      // Most policies let most moments pass without a look at the items.
+      get unexposed() {
+        unexposed ??= Array.from(page.items.subarray(next), (item, k) => ({
+          itemId: ids[item]!,
+          score: page.scores[next + k]!,
+        }));
+        return unexposed;
+      },
       depth: this.#pageDepth,
       sessionExposures: session.exposures,
       sessionClicks: session.clicks,

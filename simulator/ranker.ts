@@ -33,6 +33,8 @@ export function answerRequest(
   const { params, catalogue } = population;
   const { page, pool, favourites, noise, popularity } = params.ranker;
   const kept = 1 - loss;
+  const share = (x: number): number => (popularity === 1 ? x : x ** popularity);
+  const appeals = population.appealsTo(user);
   const wanted = Math.min(pool, catalogue.count);
   const favoured = population.favourites(user);
   const fit = params.insert.fit * params.insert.effect;
@@ -46,15 +48,19 @@ export function answerRequest(
     let item: number;
     if (random.chance(favourites)) {
       const members = catalogue.itemsOfCategory[favoured[random.below(favoured.length)]!]!;
-      item = members[Math.floor(random.uniform() ** popularity * members.length)]!;
-    } else item = Math.floor(random.uniform() ** popularity * catalogue.count);
+      item = members[Math.floor(share(random.uniform()) * members.length)]!;
+    } else item = Math.floor(share(random.uniform()) * catalogue.count);
     if (recalled.marks[item] === recalled.mark) continue;
     if (seen.has(item) && attempt < wanted * 3) continue;
     recalled.marks[item] = recalled.mark;
-    const appeal =
-      params.click.taste * dot(population.believedTastes, user, catalogue.vectors, item) +
-      catalogue.quality[item]! +
-      catalogue.curiosity[item]!;
+    let appeal = appeals[item]!;
+    if (appeal === 0) {
+      appeal =
+        params.click.taste * dot(population.believedTastes, user, catalogue.vectors, item) +
+        catalogue.quality[item]! +
+        catalogue.curiosity[item]!;
+      appeals[item] = appeal;
+    }
     let score = kept * appeal + random.normal(0, noise);
     if (estimate) score += kept * fit * dot(estimate, 0, catalogue.vectors, item);
     found++;

@@ -154,7 +154,7 @@ export class World {
     // A wish fades: three days later it is e times less likely to be alive.
     const alive = intentCarry * Math.exp((this.#busyUntil[user]! - start) / (3 * DAY_MS));
     const carried = random.chance(alive) && left.some((x) => x !== 0);
-    if (carried) session.intent.set(left);
+    if (carried) session.intent = left.slice();
     else session.drawIntent();
     return { session, start };
   }
