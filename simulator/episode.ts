@@ -242,7 +242,7 @@ export class Episode {
     if (arm === 'control' && !told) return;
     const inserted = world.answer(session, 'insert', this.#stream('insert', number));
     if (told) {
-      const truth = this.#decisionTruth(inserted, number);
+      const truth = this.#decisionTruth(inserted, number, world.params.insert.rollouts);
       this.#truth.decisionTruth?.({ decision_id, arm, propensity, horizons: HORIZONS, truth });
     }
     if (arm === 'control') return;
@@ -250,22 +250,33 @@ export class Episode {
     this.#page('insert', inserted);
   }
 
-  #decisionTruth(inserted: Page, number: number): DecisionTruth {
+  /**
+   * Both arms of a decision taken now, for evaluators: no phone may see it.
+   * @param salt another one is another, independent, set of futures
+   */
+  effect(rollouts: number, salt: number): DecisionTruth {
+    const number = this.#decisions;
+    const inserted = this.#world.answer(this.#session, 'insert', this.#stream('insert', number));
+    return this.#decisionTruth(inserted, number, rollouts, salt);
+  }
+
+  #decisionTruth(
+    inserted: Page,
+    number: number,
+    rollouts: number,
+    ...salt: number[]
+  ): DecisionTruth {
     const world = this.#world;
     const later: Page[] = [];
-    return decisionTruth(
-      this.#session,
-      inserted,
-      (ordinal) => {
-        later[ordinal] ??= world.answer(
-          this.#session,
-          'refresh',
-          this.#stream('later', number, ordinal),
-        );
-        return later[ordinal];
-      },
-      world.params.insert.rollouts,
-      this.#stream('future', number).uint32(),
-    );
+    const nextPage = (ordinal: number): Page => {
+      later[ordinal] ??= world.answer(
+        this.#session,
+        'refresh',
+        this.#stream('later', number, ordinal),
+      );
+      return later[ordinal];
+    };
+    const seed = this.#stream('future', number, ...salt).uint32();
+    return decisionTruth(this.#session, inserted, nextPage, rollouts, seed);
   }
 }

@@ -1,12 +1,14 @@
 /** Plays one session under a policy: the policy answers each step, the sink takes the events. */
 import type { DeviceEvent } from '../data/contracts/device-log.ts';
-import type { Action, Observation } from './episode.ts';
+import type { Action, Episode, Observation } from './episode.ts';
 import type { Policy } from './policy.ts';
 import type { TruthSink } from './session-log.ts';
 import type { PlannedSession, World } from './world.ts';
 
 export interface Sink extends TruthSink {
   event(event: DeviceEvent): void;
+  /** Sees each step before it is taken: what evaluators look at besides. */
+  watch?(episode: Episode, seen: Observation, next: Action): void;
 }
 
 /** Plays one planned session of the world's current day. */
@@ -32,6 +34,8 @@ export function playSession(
   for (;;) {
     for (const event of seen.events) sink.event(event);
     if (seen.wants === 'nothing') return;
-    seen = world.step(episode, answer(seen));
+    const next = answer(seen);
+    sink.watch?.(episode, seen, next);
+    seen = world.step(episode, next);
   }
 }

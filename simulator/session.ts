@@ -58,7 +58,7 @@ const UNSEEN: Look = {
 /** Slots by which repetition is judged. */
 const MEMORY = 8;
 /** Deviation of an intent from its category's direction, in each of its numbers. */
-const INTENT_NOISE = 0.1;
+export const INTENT_NOISE = 0.1;
 
 export class Session {
   readonly population: Population;
@@ -119,17 +119,27 @@ export class Session {
 
   /** Draws a new intent: half of the time among what the user likes anyway. */
   drawIntent(): void {
+    let category = this.random.below(this.population.catalogue.categories);
+    if (this.random.chance(0.5)) category = pick(this.random, this.#likings());
+    this.#intend(category);
+  }
+
+  /** Weight of each category in what the user likes anyway. */
+  #likings(): Float64Array {
     const { categories, categoryVectors } = this.population.catalogue;
     const { tastes } = this.population;
-    let category = this.random.below(categories);
-    if (this.random.chance(0.5)) {
-      const weights = new Float64Array(categories);
-      for (let c = 0; c < categories; c++) {
-        weights[c] = Math.exp(3 * dot(tastes, this.user, categoryVectors, c));
-      }
-      category = pick(this.random, weights);
+    const weights = new Float64Array(categories);
+    for (let c = 0; c < categories; c++) {
+      weights[c] = Math.exp(3 * dot(tastes, this.user, categoryVectors, c));
     }
-    this.#intend(category);
+    return weights;
+  }
+
+  /** Probability that a new intent is near each category, [categories]. */
+  intentChances(): Float64Array {
+    const likings = this.#likings();
+    const total = likings.reduce((sum, x) => sum + x, 0);
+    return likings.map((x) => 0.5 / likings.length + (0.5 * x) / total);
   }
 
   #intend(category: number): void {
@@ -197,6 +207,12 @@ export class Session {
     const { fixed } = this.#memo;
     const moved = fixed.map((_, k) => fixed[at(k)]!);
     this.#memo = new PageMemo(moved, this.intent);
+  }
+
+  /** Shows the page of another fork in its order, to the user's wish here. */
+  rerankLike(other: Session): void {
+    this.page = other.page;
+    this.#memo = new PageMemo(other.#memo.fixed, this.intent);
   }
 
   /** The wait for an inserted request annoys: little when the page is a failure, much in the flow. */
@@ -302,9 +318,9 @@ export class Session {
     return attention * (slip + (1 - slip) * sigmoid(utility));
   }
 
-  /** Lets the slot pass with what happened in it, and says what follows. */
-  settle(look: Look, clicked: boolean, satisfied: boolean): Outcome {
-    const { params, catalogue, haste } = this.population;
+  /** Lets the slot pass, whatever happened in it: the part of `settle` without chance. */
+  pass(look: Look): void {
+    const { params, catalogue } = this.population;
     this.#recent[this.exposures % MEMORY] = catalogue.category[look.item]!;
     this.#above2 = this.#above;
     this.#above2Fixed = this.#aboveFixed;
@@ -316,6 +332,21 @@ export class Session {
     this.exposures++;
     this.quiet++;
     this.sinceClick++;
+  }
+
+  /** Probability of leaving the page after a slot. */
+  leaves(look: Look, clicked: boolean): number {
+    const { params, haste } = this.population;
+    return Math.min(
+      1,
+      params.session.exit * Math.exp(-0.7 * look.intent) * (clicked ? 0.5 : 1) * haste[this.user]!,
+    );
+  }
+
+  /** Lets the slot pass with what happened in it, and says what follows. */
+  settle(look: Look, clicked: boolean, satisfied: boolean): Outcome {
+    const { params, catalogue } = this.population;
+    this.pass(look);
     if (clicked) {
       this.clicks++;
       this.sinceClick = 0;
@@ -324,9 +355,7 @@ export class Session {
     // Who has found a phone looks for its case.
     if (satisfied) this.#intend(catalogue.complement[catalogue.category[look.item]!]!);
     else if (this.random.chance(params.session.intentSwitch)) this.drawIntent();
-    const exit =
-      params.session.exit * Math.exp(-0.7 * look.intent) * (clicked ? 0.5 : 1) * haste[this.user]!;
-    if (this.random.chance(Math.min(1, exit))) return this.#leave();
+    if (this.random.chance(this.leaves(look, clicked))) return this.#leave();
     if (this.next >= this.page.items.length)
       return this.random.chance(params.session.nextPage) ? 'page' : 'end';
     return 'continue';
