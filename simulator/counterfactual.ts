@@ -1,7 +1,8 @@
 /** What would have happened: the chance of an order within the next slots with and without a request. */
 import { Random } from '../lib/random.ts';
 import type { Page } from './ranker.ts';
-import type { Look, Outcome, Session } from './session.ts';
+import type { Session } from './session.ts';
+import type { Look, Outcome } from './slot.ts';
 
 /** Slots for which the truth is told. */
 export const HORIZONS = [5, 10, 15, 20] as const;

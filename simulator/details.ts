@@ -7,7 +7,7 @@ import type { EventOf } from '../data/contracts/device-log.ts';
 import type { Random } from '../lib/random.ts';
 import { clamp, poisson, sigmoid } from './maths.ts';
 import type { WorldParams } from './params.ts';
-import type { Look } from './session.ts';
+import type { Look } from './slot.ts';
 
 export type BlockActions = NonNullable<EventOf<'page_view'>['actions']>;
 

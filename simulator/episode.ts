@@ -8,8 +8,9 @@ import type { Random } from '../lib/random.ts';
 import { type DecisionTruth, decisionTruth, HORIZONS } from './counterfactual.ts';
 import type { InsertAnswer, Moment, MomentTrigger, RerankAnswer } from './policy.ts';
 import type { Page } from './ranker.ts';
-import type { Session, Trigger } from './session.ts';
+import type { Session } from './session.ts';
 import { SessionLog, type TruthSink } from './session-log.ts';
+import type { Trigger } from './slot.ts';
 import type { PlannedSession, World } from './world.ts';
 
 /** What the phone may do next. */

@@ -7,7 +7,8 @@ import { fourDigits as digits } from './maths.ts';
 import { Phone } from './phone.ts';
 import type { InsertAnswer, MomentTrigger } from './policy.ts';
 import type { Page } from './ranker.ts';
-import type { Look, Outcome, Session, Trigger } from './session.ts';
+import type { Session } from './session.ts';
+import type { Look, Outcome, Trigger } from './slot.ts';
 import type { PlannedSession, World } from './world.ts';
 
 /** What the pipeline never reads: the world's own numbers of an exposure. */

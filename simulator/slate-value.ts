@@ -9,7 +9,8 @@
  */
 import { Random } from '../lib/random.ts';
 import { normalise, SIZE } from './maths.ts';
-import { INTENT_NOISE, type Look, type Session } from './session.ts';
+import { INTENT_NOISE, type Session } from './session.ts';
+import type { Look } from './slot.ts';
 
 /** Length of the mean of the intents that are drawn around one direction, to the first order. */
 const MEAN_LENGTH = 1 / Math.sqrt(1 + (SIZE - 1) * INTENT_NOISE ** 2);
