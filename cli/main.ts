@@ -6,6 +6,7 @@ import { EdgeloomError } from '../lib/errors.ts';
 import { registerPipeline } from './commands.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerImport } from './import.ts';
+import { registerOracle } from './oracle.ts';
 import { registerPull } from './pull.ts';
 import { registerSimulate } from './simulate.ts';
 import { projectRoot } from './workspace.ts';
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     );
   registerPipeline(program);
   registerSimulate(program);
+  registerOracle(program);
   registerImport(program);
   registerPull(program);
   registerDoctor(program);

@@ -1,7 +1,8 @@
 /** What would have happened: the chance of an order within the next slots with and without a request. */
 import { Random } from '../lib/random.ts';
 import type { Page } from './ranker.ts';
-import type { Outcome, Session } from './session.ts';
+import type { Session } from './session.ts';
+import type { Look, Outcome } from './slot.ts';
 
 /** Slots for which the truth is told. */
 export const HORIZONS = [5, 10, 15, 20] as const;
@@ -39,10 +40,11 @@ export function decisionTruth(
 ): DecisionTruth {
   // Deriving a stream costs as much as some slots: once for both arms.
   const streams = Array.from({ length: rollouts }, (_, r) => Random.of(seed, 'future', r).state());
+  const future = session.fork(Random.of(seed));
   const arm = (treated: boolean): ArmTruth => {
     const total: ArmTruth = { order: HORIZONS.map(() => 0), clicks: HORIZONS.map(() => 0) };
     for (const stream of streams) {
-      const future = session.fork(Random.fromState(stream));
+      future.restart(session, Random.fromState(stream));
       if (treated) {
         future.waitForInsert();
         future.show(inserted, 'insert');
@@ -64,10 +66,11 @@ function play(future: Session, nextPage: (ordinal: number) => Page, total: ArmTr
   let clicks = 0;
   let pages = 0;
   let horizon = 0;
+  let look: Look | undefined;
   for (let slot = 1; slot <= last; slot++) {
     if (outcome === 'end') break;
     if (outcome !== 'continue') future.show(nextPage(pages++), outcome);
-    const look = future.look();
+    look = future.look(look);
     const both = look.clickProbability * look.orderProbability;
     none *= 1 - both;
     clicks += look.clickProbability;

@@ -7,7 +7,7 @@ import type { EventOf } from '../data/contracts/device-log.ts';
 import type { Random } from '../lib/random.ts';
 import { clamp, poisson, sigmoid } from './maths.ts';
 import type { WorldParams } from './params.ts';
-import type { Look } from './session.ts';
+import type { Look } from './slot.ts';
 
 export type BlockActions = NonNullable<EventOf<'page_view'>['actions']>;
 
@@ -53,7 +53,7 @@ export function exposureDetails(
     else deleteReason = random.chance(0.75) ? 'not_interested' : 'poor_quality';
   }
   return {
-    focusMs: Math.round(clamp(900 * Math.exp(seconds), 150, 60_000)),
+    focusMs: Math.round(clamp(detail.focusMs * Math.exp(seconds), 150, 60_000)),
     tailMs: Math.round(200 + 500 * random.uniform()),
     count: 1 + poisson(random, 0.15 * Math.exp(interest)),
     scrollSpeed: Math.round(1400 * Math.exp(random.normal(-1.1 * interest, 0.5))),
@@ -95,7 +95,8 @@ export function pageViewDetails(
   const interest = shown(look, random, detail.signal);
   const depth = random.normal(detail.pageView * interest + 0.5 * quality, detail.pageViewNoise);
   const durationMs = Math.round(
-    clamp(7000 * Math.exp(random.normal(0.9 * depth, 0.3)), 600, 300_000) + (ordered ? 15_000 : 0),
+    clamp(detail.viewMs * Math.exp(random.normal(0.9 * depth, 0.3)), 600, 300_000) +
+      (ordered ? 15_000 : 0),
   );
   const actions: BlockActions = [];
   // The cart is where a wish ends. Without signal it fills as often, for no reason.

@@ -1,6 +1,7 @@
 /**
- * Every number of the simulated world, with its meaning. The defaults are frozen: models are judged
- * on the world that these give. `simulator/README.md` states the formula that uses each.
+ * Every number of the simulated world, with its meaning. The defaults are those of the world
+ * `default`; `worlds/` holds the frozen sets on which models are judged. `simulator/README.md` states
+ * the formula that uses each.
  */
 import { z } from 'zod';
 
@@ -88,6 +89,13 @@ const detail = z.strictObject({
   dwellNoise: strength.default(0.3),
   pageView: strength.default(1.6).describe('depth of a page view per unit of intent · item'),
   pageViewNoise: strength.default(0.4),
+  focusMs: z.number().min(10).max(600_000).default(900).describe('time on an item at fit 0'),
+  viewMs: z
+    .number()
+    .min(100)
+    .max(3_600_000)
+    .default(7000)
+    .describe('length of a page view at depth 0'),
 });
 
 const session = z.strictObject({
@@ -102,6 +110,22 @@ const session = z.strictObject({
     .default(0.95)
     .describe('probability that an intent survives until the next session'),
   searchShare: share.default(0.35).describe('sessions in the scene search-feed'),
+  nextPage: share.default(0.85).describe('probability of asking for more at the end of a page'),
+  hasteDeviation: strength
+    .default(0)
+    .describe("deviation of the log of a user's factor on exit; its mean is 1"),
+  hours: z
+    .array(z.number().min(0))
+    .length(24)
+    .default([5, 3, 2, 1, 1, 2, 3, 5, 6, 7, 7, 8, 9, 8, 8, 8, 8, 9, 9, 10, 11, 11, 11, 8])
+    .describe('weight of each local hour in the starts of sessions'),
+});
+
+const searchFeed = z.strictObject({
+  bias: z.number().min(-10).max(5).default(0.15).describe('click logits more than in home'),
+  intent: strength.default(1.25).describe('times the weight of the intent in home'),
+  order: z.number().min(-5).max(5).default(0.4).describe('order logits more than in home'),
+  attention: z.number().min(0.01).max(100).default(1.4).describe('times the attention scale'),
 });
 
 const order = z.strictObject({
@@ -116,6 +140,23 @@ const ranker = z.strictObject({
   favourites: share.default(0.3).describe("share of the pool from the user's favourite categories"),
   noise: strength.default(0.55).describe('deviation of the score, logits'),
   tasteError: strength.default(0.5).describe("relative error of the ranker's picture of a taste"),
+  popularity: z
+    .number()
+    .min(1)
+    .max(20)
+    .default(1)
+    .describe('recall draws the first share s of the items with probability s^(1/popularity)'),
+});
+
+const rollout = z.strictObject({
+  share: share.default(0).describe('probability of the arm challenger; 0: there are no arms'),
+  unit: z.enum(['user', 'session']).default('user').describe('what the arm is drawn for'),
+  loss: z
+    .number()
+    .min(-1)
+    .max(2)
+    .default(0)
+    .describe("part of the signal that the challenger's ranker lacks: 1 is noise, 2 upside down"),
 });
 
 const insert = z.strictObject({
@@ -178,20 +219,59 @@ export const worldParams = z.strictObject({
   slate: slate.prefault({}),
   detail: detail.prefault({}),
   session: session.prefault({}),
+  searchFeed: searchFeed.prefault({}),
   order: order.prefault({}),
   ranker: ranker.prefault({}),
   insert: insert.prefault({}),
+  rollout: rollout.prefault({}),
   log: log.prefault({}),
 });
 export type WorldParams = z.infer<typeof worldParams>;
 export type WorldParamsInput = z.input<typeof worldParams>;
 
-/** Worlds in which one planted effect is gone, so that a gain claimed from it must vanish. */
+/** What takes one planted effect away, so that a gain claimed from it must vanish. */
 export const NULL_WORLDS = {
   'no-slate-effect': { slate: { effect: 0 } },
   'no-uplift': { insert: { effect: 0 } },
   'no-drift': { users: { drift: 0, cohortChange: 0 } },
   'no-detail-signal': { detail: { signal: 0 } },
   'no-position-bias': { click: { positionBias: 0 } },
-} as const satisfies Record<string, WorldParamsInput>;
+  'no-cohorts': {
+    users: { cohortBias: [0, 0, 0, 0], biasDeviation: 0, cohortTaste: 0, cohortDrift: 0 },
+  },
+  'no-worse-model': { rollout: { loss: 0 } },
+} as const satisfies Record<string, WorldParamsChange>;
 export type NullWorld = keyof typeof NULL_WORLDS;
+
+/** Some of the parameters, by group. */
+export type WorldParamsChange = { [G in keyof WorldParamsInput]?: WorldParamsInput[G] };
+
+/**
+ * Parameters with some replaced, group by group.
+ * @throws ZodError when a value is out of range or its name unknown
+ */
+export function changeWorld(params: WorldParams, change: WorldParamsChange): WorldParams {
+  const groups: Record<string, unknown> = { ...params };
+  for (const [group, value] of Object.entries(change)) {
+    const before = groups[group];
+    groups[group] = isGroup(before) && isGroup(value) ? { ...before, ...value } : value;
+  }
+  return worldParams.parse(groups);
+}
+
+/** Names of the parameters in which two worlds differ, such as `users.count`. */
+export function changedNames(before: WorldParams, after: WorldParams): string[] {
+  const flat = (params: object, prefix = ''): [string, string][] =>
+    Object.entries(params).flatMap(([name, value]): [string, string][] =>
+      isGroup(value)
+        ? flat(value, `${prefix}${name}.`)
+        : [[`${prefix}${name}`, JSON.stringify(value)]],
+    );
+  const known = new Map(flat(before));
+  return flat(after)
+    .filter(([name, value]) => known.get(name) !== value)
+    .map(([name]) => name);
+}
+
+const isGroup = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -23,10 +23,18 @@ export interface PhoneOptions {
   userId: string;
   deviceId: string;
   appVersion: string;
+  /** Arm of a rollout, which stands in every event as `model_version`. */
+  rollout: RolloutArm | null;
   random: Random;
   /** Added to when the cloud receives the session: hours for a phone that was offline. */
   uploadDelayMs: number;
   emit: (event: DeviceEvent) => void;
+}
+
+/** What a phone was drawn to run, and with which probability. */
+export interface RolloutArm {
+  arm: 'champion' | 'challenger';
+  propensity: number;
 }
 
 /** One phone during one session. Ids are random and say nothing of the user. */
@@ -36,11 +44,21 @@ export class Phone {
   readonly userId: string;
   readonly #options: PhoneOptions;
 
-  constructor(options: PhoneOptions) {
+  constructor(options: PhoneOptions, sessionId?: string) {
     this.#options = options;
     this.userId = options.userId;
     this.deviceId = options.deviceId;
-    this.sessionId = this.newId('s');
+    this.sessionId = sessionId ?? this.newId('s');
+  }
+
+  get rollout(): RolloutArm | null {
+    return this.#options.rollout;
+  }
+
+  /** The same phone in the same session, with ids and listeners of its own. */
+  clone(ids: (random: Random) => Random, emit: (event: DeviceEvent) => void): Phone {
+    const random = ids(this.#options.random);
+    return new Phone({ ...this.#options, random, emit }, this.sessionId);
   }
 
   newId(prefix: string): string {
@@ -52,7 +70,12 @@ export class Phone {
    * Logs one event and returns its id.
    * @param ts device time; phones upload what they have every ten seconds
    */
-  log<T extends EventType>(type: T, ts: number, fields: Fields<T>, modelVersion?: string): string {
+  log<T extends EventType>(
+    type: T,
+    ts: number,
+    fields: Fields<T>,
+    modelVersion: string | undefined = this.#options.rollout?.arm,
+  ): string {
     const { random, uploadDelayMs, appVersion, emit } = this.#options;
     const batch = Math.ceil((ts + 1) / 10_000) * 10_000;
     const event_id = this.newId('e');

@@ -7,15 +7,19 @@ export type MomentTrigger = 'click' | 'delete' | 'exposures';
 
 /** What a phone knows at a moment inside a page. Nothing hidden is in it. */
 export interface Moment {
-  trigger: MomentTrigger;
+  /** `other` when nothing has happened, such as before the first slot of a page. */
+  trigger: MomentTrigger | 'other';
   /** Device time, ms. */
   now: number;
   userId: string;
   sessionId: string;
   requestId: string;
+  /** Arm of a rollout that the phone is in; null while there is none. */
+  modelVersion: string | null;
   scene: string;
   pageNo: number;
-  /** Items of the page not yet seen, top first. */
+  unexposedCount: number;
+  /** Items of the page not yet seen, top first; put together when first read. */
   unexposed: readonly { itemId: string; score: number }[];
   /** Exposures since the last request. */
   depth: number;
@@ -58,17 +62,17 @@ const SHUFFLED = 12;
 export function loggingPolicy(params: WorldParams): Policy {
   const { takeAfterClick, takeQuiet, spacing, propensity } = params.insert;
   return {
-    rerank({ trigger, unexposed }, random) {
-      if (trigger === 'exposures' || unexposed.length < 2) return null;
+    rerank({ trigger, unexposedCount }, random) {
+      if (trigger === 'exposures' || unexposedCount < 2) return null;
       if (!random.chance(params.log.explore)) return null;
-      const order = unexposed.map((_, index) => index);
+      const order = Array.from({ length: unexposedCount }, (_, index) => index);
       if (random.chance(0.5)) return { order, arm: 'initial' };
       const top = random.shuffle(order.slice(0, SHUFFLED));
       return { order: [...top, ...order.slice(SHUFFLED)], arm: 'random' };
     },
-    insert({ trigger, sinceDecision, unexposed }, random) {
+    insert({ trigger, sinceDecision, unexposedCount }, random) {
       const take = trigger === 'exposures' ? takeQuiet : takeAfterClick;
-      if (sinceDecision < spacing || unexposed.length === 0 || !random.chance(take)) return null;
+      if (sinceDecision < spacing || unexposedCount === 0 || !random.chance(take)) return null;
       return { arm: random.chance(propensity) ? 'treatment' : 'control', propensity };
     },
   };

@@ -4,6 +4,7 @@ import { Random } from '../lib/random.ts';
 import type { Catalogue } from './catalogue.ts';
 import { dot, normalise, pick, randomUnit, SIZE } from './maths.ts';
 import type { WorldParams } from './params.ts';
+import { Tables } from './tables.ts';
 
 const hex = (random: Random): string => random.uint32().toString(16).padStart(8, '0');
 
@@ -15,6 +16,7 @@ export class Population {
   readonly params: WorldParams;
   readonly catalogue: Catalogue;
   readonly count: number;
+  readonly tables: Tables;
   readonly ids: string[] = [];
   /** One or two phones a user. */
   readonly devices: string[][] = [];
@@ -27,6 +29,8 @@ export class Population {
   readonly believedTastes: Float64Array;
   /** Click logit of a user within the cohort. */
   readonly bias: Float64Array;
+  /** Factor of a user on the probability of leaving. */
+  readonly haste: Float64Array;
   readonly cohortBias: Float64Array;
   /** [cohorts, SIZE] */
   readonly cohortTastes: Float64Array;
@@ -35,6 +39,9 @@ export class Population {
   day = 0;
   readonly #favourites: Uint8Array;
   readonly #marks: Int32Array;
+  /** Of `#appealsTo`; 0 where not yet known. */
+  readonly #appeals: Float64Array;
+  #appealsTo = -1;
   #mark = 0;
 
   constructor(params: WorldParams, catalogue: Catalogue) {
@@ -42,13 +49,16 @@ export class Population {
     this.catalogue = catalogue;
     const { count, cohortShares, biasDeviation } = params.users;
     this.count = count;
+    this.tables = new Tables(params);
     this.cohort = new Uint8Array(count);
     this.tastes = new Float64Array(count * SIZE);
     this.believedTastes = new Float64Array(count * SIZE);
     this.bias = new Float64Array(count);
     this.#marks = new Int32Array(catalogue.count);
+    this.#appeals = new Float64Array(catalogue.count);
     this.#favourites = new Uint8Array(3 * count);
     this.sessionsPerDay = activity(params);
+    this.haste = hastes(params);
     const cohorts = params.users.cohortBias.length;
     this.cohortBias = Float64Array.from(params.users.cohortBias);
     this.cohortTastes = new Float64Array(cohorts * SIZE);
@@ -127,9 +137,12 @@ export class Population {
     const own = user * SIZE;
     const shared = this.cohort[user]! * SIZE;
     const { cohortTaste } = this.params.users;
-    return this.trend.map(
-      (today, d) => today + this.tastes[own + d]! + cohortTaste * this.cohortTastes[shared + d]!,
-    );
+    const interest = new Float64Array(SIZE);
+    for (let d = 0; d < SIZE; d++) {
+      interest[d] =
+        this.trend[d]! + this.tastes[own + d]! + cohortTaste * this.cohortTastes[shared + d]!;
+    }
+    return interest;
   }
 
   /** The three categories nearest to the ranker's picture of a user. */
@@ -141,6 +154,18 @@ export class Population {
   freshMarks(): { marks: Int32Array; mark: number } {
     this.#mark = (this.#mark + 1) & 0x7fffffff;
     return { marks: this.#marks, mark: this.#mark };
+  }
+
+  /**
+   * What the cloud thinks of each item for a user, which never changes: a table for the last user
+   * asked for, that the ranker fills in. 0 where not yet known.
+   */
+  appealsTo(user: number): Float64Array {
+    if (user !== this.#appealsTo) {
+      this.#appealsTo = user;
+      this.#appeals.fill(0);
+    }
+    return this.#appeals;
   }
 
   #findFavourites(user: number): void {
@@ -188,4 +213,13 @@ function activity(params: WorldParams): Float64Array {
   }
   const dealt = Random.of(params.seed, 'activity').shuffle([...raw]);
   return Float64Array.from(dealt, (x) => Math.min(maxSessionsPerDay, x * high));
+}
+
+/** Log-normal with mean 1. */
+function hastes({ seed, users, session }: WorldParams): Float64Array {
+  const random = Random.of(seed, 'haste');
+  const deviation = session.hasteDeviation;
+  return new Float64Array(users.count).map(() =>
+    Math.exp(random.normal(-(deviation ** 2) / 2, deviation)),
+  );
 }

@@ -19,6 +19,7 @@ export interface Page {
  *
  * @param estimate the session's intent as far as an inserted request knows it, [1, SIZE]; absent
  *   for an ordinary one
+ * @param loss part of the signal that this ranker lacks, of `rollout.loss`
  * @param seen items of the session, never recalled again while others are left
  */
 export function answerRequest(
@@ -26,10 +27,14 @@ export function answerRequest(
   user: number,
   random: Random,
   seen: ReadonlySet<number>,
+  loss: number,
   estimate?: Float64Array,
 ): Page {
   const { params, catalogue } = population;
-  const { page, pool, favourites, noise } = params.ranker;
+  const { page, pool, favourites, noise, popularity } = params.ranker;
+  const kept = 1 - loss;
+  const share = (x: number): number => (popularity === 1 ? x : x ** popularity);
+  const appeals = population.appealsTo(user);
   const wanted = Math.min(pool, catalogue.count);
   const favoured = population.favourites(user);
   const fit = params.insert.fit * params.insert.effect;
@@ -43,17 +48,21 @@ export function answerRequest(
     let item: number;
     if (random.chance(favourites)) {
       const members = catalogue.itemsOfCategory[favoured[random.below(favoured.length)]!]!;
-      item = members[random.below(members.length)]!;
-    } else item = random.below(catalogue.count);
+      item = members[Math.floor(share(random.uniform()) * members.length)]!;
+    } else item = Math.floor(share(random.uniform()) * catalogue.count);
     if (recalled.marks[item] === recalled.mark) continue;
     if (seen.has(item) && attempt < wanted * 3) continue;
     recalled.marks[item] = recalled.mark;
-    let score =
-      params.click.taste * dot(population.believedTastes, user, catalogue.vectors, item) +
-      catalogue.quality[item]! +
-      catalogue.curiosity[item]! +
-      random.normal(0, noise);
-    if (estimate) score += fit * dot(estimate, 0, catalogue.vectors, item);
+    let appeal = appeals[item]!;
+    if (appeal === 0) {
+      appeal =
+        params.click.taste * dot(population.believedTastes, user, catalogue.vectors, item) +
+        catalogue.quality[item]! +
+        catalogue.curiosity[item]!;
+      appeals[item] = appeal;
+    }
+    let score = kept * appeal + random.normal(0, noise);
+    if (estimate) score += kept * fit * dot(estimate, 0, catalogue.vectors, item);
     found++;
     // The page is kept sorted, the best first; of equal scores the one recalled first.
     if (length < items.length) length++;

@@ -5,45 +5,24 @@
  */
 import type { Random } from '../lib/random.ts';
 import { dot, normalise, pick, SIZE, sigmoid } from './maths.ts';
+import { PageMemo } from './page-memo.ts';
+import type { WorldParams } from './params.ts';
 import type { Population } from './population.ts';
 import type { Page } from './ranker.ts';
+import {
+  HOME,
+  type Look,
+  type Outcome,
+  SCENES,
+  type SceneName,
+  type Trigger,
+  UNSEEN,
+} from './slot.ts';
 
-export const SCENES = ['home', 'search-feed'] as const;
-export type SceneName = (typeof SCENES)[number];
-
-/** How the scenes differ: in a search feed one knows better what one wants. */
-const SCENE = [
-  { bias: 0, intent: 1, order: 0, attention: 1 },
-  { bias: 0.15, intent: 1.25, order: 0.4, attention: 1.4 },
-] as const;
-
-export type Trigger = 'open' | 'page' | 'refresh' | 'insert';
-
-/** What follows an exposure: the next slot, another page (pulled or scrolled to), or the end. */
-export type Outcome = 'continue' | 'refresh' | 'page' | 'end';
-
-/** The slot about to be seen, with the probabilities that the world, and nobody else, knows. */
-export interface Look {
-  item: number;
-  /** Index in the page. */
-  position: number;
-  /** Slots seen since the top of the feed. */
-  depth: number;
-  attention: number;
-  /** Session intent · item, -1 … 1. */
-  intent: number;
-  /** Click logit without the slate's part. */
-  utility: number;
-  /** The slate's part of the click logit. */
-  slate: number;
-  clickProbability: number;
-  /** Probability of an order, given the click. */
-  orderProbability: number;
-  /** Probability that a click meets the wish, so that the user turns to another. */
-  satisfiedProbability: number;
-}
-
+/** Slots by which repetition is judged. */
 const MEMORY = 8;
+/** Deviation of an intent from its category's direction, in each of its numbers. */
+export const INTENT_NOISE = 0.1;
 
 export class Session {
   readonly population: Population;
@@ -51,8 +30,10 @@ export class Session {
   readonly scene: number;
   readonly slow: boolean;
   random: Random;
+  /** Part of the signal that the ranker of the session's arm lacks. */
+  loss = 0;
   /** [1, SIZE], length 1: what the user is after at the moment. Nobody else sees it. */
-  readonly intent = new Float64Array(SIZE);
+  intent: Float64Array = new Float64Array(SIZE);
   page: Page = { items: new Int32Array(0), scores: new Float64Array(0) };
   /** Index in the page of the slot seen next. */
   next = 0;
@@ -66,10 +47,10 @@ export class Session {
   /** Click logits lost to a wait. */
   annoyance = 0;
   readonly seen: Set<number>;
-  /** Click logit of each candidate, but for intent, fatigue and slate. */
-  #fixed = new Float64Array(0);
-  /** `#fixed` of the pages as they came, shared with copies: futures see the same pages again and again. */
-  #fixedOf = new Map<Page, Float64Array<ArrayBuffer>>();
+  readonly #scene: WorldParams['searchFeed'];
+  #memo = new PageMemo(new Float64Array(0), this.intent);
+  /** Of the pages as they came, shared with copies. */
+  #memos = new Map<Page, PageMemo>();
   #recent = new Int32Array(MEMORY).fill(-1);
   #above = -1;
   #aboveFixed = 0;
@@ -93,6 +74,7 @@ export class Session {
     this.slow = slow;
     this.random = random;
     this.seen = seen;
+    this.#scene = scene === 0 ? HOME : population.params.searchFeed;
   }
 
   get sceneName(): SceneName {
@@ -101,25 +83,37 @@ export class Session {
 
   /** Draws a new intent: half of the time among what the user likes anyway. */
   drawIntent(): void {
+    let category = this.random.below(this.population.catalogue.categories);
+    if (this.random.chance(0.5)) category = pick(this.random, this.#likings());
+    this.#intend(category);
+  }
+
+  /** Weight of each category in what the user likes anyway. */
+  #likings(): Float64Array {
     const { categories, categoryVectors } = this.population.catalogue;
     const { tastes } = this.population;
-    let category = this.random.below(categories);
-    if (this.random.chance(0.5)) {
-      const weights = new Float64Array(categories);
-      for (let c = 0; c < categories; c++) {
-        weights[c] = Math.exp(3 * dot(tastes, this.user, categoryVectors, c));
-      }
-      category = pick(this.random, weights);
+    const weights = new Float64Array(categories);
+    for (let c = 0; c < categories; c++) {
+      weights[c] = Math.exp(3 * dot(tastes, this.user, categoryVectors, c));
     }
-    this.#intend(category);
+    return weights;
+  }
+
+  /** Probability that a new intent is near each category, [categories]. */
+  intentChances(): Float64Array {
+    const likings = this.#likings();
+    const total = likings.reduce((sum, x) => sum + x, 0);
+    return likings.map((x) => 0.5 / likings.length + (0.5 * x) / total);
   }
 
   #intend(category: number): void {
     const { categoryVectors } = this.population.catalogue;
+    const intent = new Float64Array(SIZE);
     for (let d = 0; d < SIZE; d++) {
-      this.intent[d] = categoryVectors[category * SIZE + d]! + 0.1 * this.random.normal();
+      intent[d] = categoryVectors[category * SIZE + d]! + INTENT_NOISE * this.random.normal();
     }
-    normalise(this.intent, 0);
+    normalise(intent, 0);
+    this.intent = intent;
   }
 
   /** Puts a page before the user. An inserted one continues the feed where the user is. */
@@ -132,19 +126,18 @@ export class Session {
       this.#above = -1;
       this.#above2 = -1;
     }
-    const known = this.#fixedOf.get(page);
-    const fixed = known ?? this.#fixedLogits(page);
-    if (!known) this.#fixedOf.set(page, fixed);
-    this.#fixed = fixed;
+    const known = this.#memos.get(page);
+    if (known?.intent === this.intent) this.#memo = known;
+    else {
+      this.#memo = new PageMemo(known?.fixed ?? this.#fixedLogits(page), this.intent);
+      if (!known) this.#memos.set(page, this.#memo);
+    }
   }
 
-  #fixedLogits(page: Page): Float64Array<ArrayBuffer> {
+  #fixedLogits(page: Page): Float64Array {
     const { params, catalogue, bias, cohort, cohortBias } = this.population;
     const base =
-      params.click.bias +
-      SCENE[this.scene]!.bias +
-      bias[this.user]! +
-      cohortBias[cohort[this.user]!]!;
+      params.click.bias + this.#scene.bias + bias[this.user]! + cohortBias[cohort[this.user]!]!;
     const interest = this.population.interest(this.user);
     const fixed = new Float64Array(page.items.length);
     for (let k = 0; k < fixed.length; k++) {
@@ -175,8 +168,15 @@ export class Session {
       items: items.map((_, k) => items[at(k)]!),
       scores: scores.map((_, k) => scores[at(k)]!),
     };
-    const fixed = this.#fixed;
-    this.#fixed = fixed.map((_, k) => fixed[at(k)]!);
+    const { fixed } = this.#memo;
+    const moved = fixed.map((_, k) => fixed[at(k)]!);
+    this.#memo = new PageMemo(moved, this.intent);
+  }
+
+  /** Shows the page of another fork in its order, to the user's wish here. */
+  rerankLike(other: Session): void {
+    this.page = other.page;
+    this.#memo = new PageMemo(other.#memo.fixed, this.intent);
   }
 
   /** The wait for an inserted request annoys: little when the page is a failure, much in the flow. */
@@ -186,25 +186,76 @@ export class Session {
     this.annoyance += loss * Math.min(1, effect);
   }
 
-  /** What the user would do in the next slot. Changes nothing. */
-  look(): Look {
+  /**
+   * What the user would do in the next slot. Changes nothing.
+   * @param look takes the answer, for callers that ask again and again
+   */
+  look(look: Look = { ...UNSEEN }): Look {
     const { params, catalogue } = this.population;
-    const { vectors, category } = catalogue;
     const k = this.next;
     const item = this.page.items[k]!;
-    const scene = SCENE[this.scene]!;
-    const weight = params.click.intent * scene.intent;
-    const intent = dot(this.intent, 0, vectors, item);
-    const own = this.#fixed[k]! + weight * intent;
-
+    const memo = this.#memoOfIntent();
+    const fit = this.#fit(memo, k);
+    const own = memo.fixed[k]! + params.click.intent * this.#scene.intent * fit;
+    const category = catalogue.category[item]!;
+    const recent = this.#recent;
     let alike = 0;
-    for (let m = 0; m < MEMORY; m++) if (this.#recent[m] === category[item]) alike++;
+    for (let m = 0; m < MEMORY; m++) if (recent[m] === category) alike++;
     const utility =
       own -
       this.annoyance -
-      params.click.fatigue * Math.log1p(this.exposures / 20) -
+      params.click.fatigue * this.population.tables.fatigue(this.exposures) -
       params.click.repetition * alike;
+    const size = memo.fixed.length;
+    let slate = memo.numbers[size + k]!;
+    if (slate === 0) {
+      slate = this.#slate(memo, k, own);
+      // Further up the neighbours may be of another page.
+      if (k >= 2) memo.numbers[size + k] = slate;
+    }
+    let ordered = memo.numbers[2 * size + k]!;
+    if (ordered === 0) {
+      const { bias, intent, quality } = params.order;
+      const logit = bias + this.#scene.order + intent * fit + quality * catalogue.quality[item]!;
+      ordered = sigmoid(logit);
+      memo.numbers[2 * size + k] = ordered;
+    }
+    const attention = this.population.tables.attention(this.scene, this.depth);
+    const { slip } = params.click;
+    look.item = item;
+    look.position = k;
+    look.depth = this.depth;
+    look.attention = attention;
+    look.intent = fit;
+    look.utility = utility;
+    look.slate = slate;
+    look.clickProbability = attention * (slip + (1 - slip) * sigmoid(utility + slate));
+    look.satisfiedProbability = fit > 0.5 ? params.session.satisfied : 0;
+    look.orderProbability = ordered;
+    return look;
+  }
 
+  /** The page's memo, or a new one when the wish is another than when the page came. */
+  #memoOfIntent(): PageMemo {
+    if (this.#memo.intent !== this.intent) this.#memo = new PageMemo(this.#memo.fixed, this.intent);
+    return this.#memo;
+  }
+
+  #fit(memo: PageMemo, k: number): number {
+    let fit = memo.numbers[k]!;
+    if (fit === 0) {
+      fit = dot(this.intent, 0, this.population.catalogue.vectors, this.page.items[k]!);
+      memo.numbers[k] = fit;
+    }
+    return fit;
+  }
+
+  /** The slate's part of the click logit of slot `k`. */
+  #slate(memo: PageMemo, k: number, own: number): number {
+    const { params, catalogue } = this.population;
+    const { vectors, category } = catalogue;
+    const item = this.page.items[k]!;
+    const weight = params.click.intent * this.#scene.intent;
     let slate = 0;
     if (this.#above >= 0) {
       const above = this.#above;
@@ -219,32 +270,10 @@ export class Session {
       slate -= params.slate.contrast * 0.25 * Math.tanh(rival - own);
     }
     if (k + 1 < this.page.items.length) {
-      const below = this.page.items[k + 1]!;
-      const rival = this.#fixed[k + 1]! + weight * dot(this.intent, 0, vectors, below);
+      const rival = memo.fixed[k + 1]! + weight * this.#fit(memo, k + 1);
       slate -= params.slate.contrast * 0.25 * Math.tanh(rival - own);
     }
-    slate *= params.slate.effect;
-
-    // Halves every `attentionScale` slots, and falls a little from the first to the fourth on a screen.
-    const halvings = this.depth / (params.click.attentionScale * scene.attention);
-    const falling = 2 ** -halvings * (1 - 0.06 * (this.depth % 4));
-    const attention = 1 - params.click.positionBias * (1 - falling);
-    const { order } = params;
-    const { slip } = params.click;
-    return {
-      item,
-      position: k,
-      depth: this.depth,
-      attention,
-      intent,
-      utility,
-      slate,
-      clickProbability: attention * (slip + (1 - slip) * sigmoid(utility + slate)),
-      satisfiedProbability: intent > 0.5 ? params.session.satisfied : 0,
-      orderProbability: sigmoid(
-        order.bias + scene.order + order.intent * intent + order.quality * catalogue.quality[item]!,
-      ),
-    };
+    return slate * params.slate.effect;
   }
 
   /** Click probability of a look with the neighbours' effect taken away. */
@@ -253,20 +282,35 @@ export class Session {
     return attention * (slip + (1 - slip) * sigmoid(utility));
   }
 
-  /** Lets the slot pass with what happened in it, and says what follows. */
-  settle(look: Look, clicked: boolean, satisfied: boolean): Outcome {
+  /** Lets the slot pass, whatever happened in it: the part of `settle` without chance. */
+  pass(look: Look): void {
     const { params, catalogue } = this.population;
     this.#recent[this.exposures % MEMORY] = catalogue.category[look.item]!;
     this.#above2 = this.#above;
     this.#above2Fixed = this.#aboveFixed;
     this.#above = look.item;
-    this.#aboveFixed = this.#fixed[look.position]!;
+    this.#aboveFixed = this.#memo.fixed[look.position]!;
     this.annoyance *= params.insert.recovery;
     this.next++;
     this.depth++;
     this.exposures++;
     this.quiet++;
     this.sinceClick++;
+  }
+
+  /** Probability of leaving the page after a slot. */
+  leaves(look: Look, clicked: boolean): number {
+    const { params, haste } = this.population;
+    return Math.min(
+      1,
+      params.session.exit * Math.exp(-0.7 * look.intent) * (clicked ? 0.5 : 1) * haste[this.user]!,
+    );
+  }
+
+  /** Lets the slot pass with what happened in it, and says what follows. */
+  settle(look: Look, clicked: boolean, satisfied: boolean): Outcome {
+    const { params, catalogue } = this.population;
+    this.pass(look);
     if (clicked) {
       this.clicks++;
       this.sinceClick = 0;
@@ -275,9 +319,9 @@ export class Session {
     // Who has found a phone looks for its case.
     if (satisfied) this.#intend(catalogue.complement[catalogue.category[look.item]!]!);
     else if (this.random.chance(params.session.intentSwitch)) this.drawIntent();
-    const exit = params.session.exit * Math.exp(-0.7 * look.intent) * (clicked ? 0.5 : 1);
-    if (this.random.chance(Math.min(1, exit))) return this.#leave();
-    if (this.next >= this.page.items.length) return this.random.chance(0.85) ? 'page' : 'end';
+    if (this.random.chance(this.leaves(look, clicked))) return this.#leave();
+    if (this.next >= this.page.items.length)
+      return this.random.chance(params.session.nextPage) ? 'page' : 'end';
     return 'continue';
   }
 
@@ -311,25 +355,43 @@ export class Session {
     return this.#trace.map((x) => x * scale);
   }
 
-  /** A copy that goes its own way. Pages are shared: nobody writes into one. */
+  /** A future: a copy that goes its own way, without the trace, which no future asks for. */
   fork(random: Random): Session {
-    const copy = new Session(this.population, this.user, this.scene, this.slow, random, this.seen);
-    copy.intent.set(this.intent);
-    copy.page = this.page;
-    copy.next = this.next;
-    copy.depth = this.depth;
-    copy.exposures = this.exposures;
-    copy.clicks = this.clicks;
-    copy.sinceClick = this.sinceClick;
-    copy.annoyance = this.annoyance;
-    copy.quiet = this.quiet;
-    copy.#fixed = this.#fixed;
-    copy.#fixedOf = this.#fixedOf;
-    copy.#recent = this.#recent.slice();
-    copy.#above = this.#above;
-    copy.#aboveFixed = this.#aboveFixed;
-    copy.#above2 = this.#above2;
-    copy.#above2Fixed = this.#above2Fixed;
+    const { population, user, scene, slow, seen } = this;
+    const copy = new Session(population, user, scene, slow, random, seen);
+    copy.restart(this, random);
     return copy;
+  }
+
+  /** A whole copy, which does not disturb this one. */
+  clone(random: Random): Session {
+    const { population, user, scene, slow, seen } = this;
+    const copy = new Session(population, user, scene, slow, random, new Set(seen));
+    copy.restart(this, random);
+    copy.#trace.set(this.#trace);
+    copy.#traceWeight = this.#traceWeight;
+    return copy;
+  }
+
+  /** Makes a fork stand where `from` does, of which it was forked. Pages are shared: nobody writes into one. */
+  restart(from: Session, random: Random): void {
+    this.random = random;
+    this.intent = from.intent;
+    this.loss = from.loss;
+    this.page = from.page;
+    this.next = from.next;
+    this.depth = from.depth;
+    this.exposures = from.exposures;
+    this.clicks = from.clicks;
+    this.sinceClick = from.sinceClick;
+    this.annoyance = from.annoyance;
+    this.quiet = from.quiet;
+    this.#memo = from.#memo;
+    this.#memos = from.#memos;
+    this.#recent.set(from.#recent);
+    this.#above = from.#above;
+    this.#aboveFixed = from.#aboveFixed;
+    this.#above2 = from.#above2;
+    this.#above2Fixed = from.#above2Fixed;
   }
 }

@@ -12,6 +12,7 @@ import { GzipLines } from './log-folder.ts';
 import type { WorldParams } from './params.ts';
 import type { Policy } from './policy.ts';
 import { World } from './world.ts';
+import type { WorldOrigin } from './worlds.ts';
 
 export interface SimulationSummary {
   /** Lines written, duplicates included. */
@@ -28,6 +29,8 @@ export interface SimulationSummary {
 
 export interface SimulateInput {
   params: WorldParams;
+  /** Where the parameters come from; log and truth tell it. */
+  origin?: WorldOrigin;
   /** New folder for the logs. */
   out: string;
   /** New folder for the truth; null: it is neither worked out nor written. */
@@ -58,14 +61,14 @@ export async function simulate(
 }
 
 async function run(
-  { params, policy, lanes = lanesFor(params) }: SimulateInput,
+  { params, origin, policy, lanes = lanesFor(params) }: SimulateInput,
   logs: string,
   truth: string | null,
   options: RunOptions,
 ): Promise<SimulationSummary> {
   const open = openLanes(params, policy ? 1 : lanes, truth !== null, policy);
   try {
-    return await write(params, open, logs, truth, options);
+    return await write({ params, ...(origin && { origin }) }, open, logs, truth, options);
   } finally {
     await Promise.all(open.map((lane) => lane.close()));
   }
@@ -73,7 +76,7 @@ async function run(
 
 /** Takes the sessions back from their lanes in the order of the plan, and writes them down. */
 async function write(
-  params: WorldParams,
+  { params, origin }: Pick<SimulateInput, 'params' | 'origin'>,
   lanes: Lane[],
   logs: string,
   truth: string | null,
@@ -154,8 +157,8 @@ async function write(
     await file.close();
     summary.lines += file.lines;
   }
-  if (truth) await writeWorldTruth(world, truth, summary);
-  await writeDescription(logs, summary, params);
+  if (truth) await writeWorldTruth(world, truth, summary, origin);
+  await writeDescription(logs, summary, params, origin);
   onProgress?.({ message: `${summary.lines} lines`, fraction: 1 });
   return summary;
 }
@@ -201,6 +204,7 @@ async function writeDescription(
   logs: string,
   summary: SimulationSummary,
   params: WorldParams,
+  origin: WorldOrigin | undefined,
 ): Promise<void> {
   const description: DatasetDescription = {
     name: 'simulated',
@@ -208,6 +212,7 @@ async function writeDescription(
     notes: [
       'Made by the simulator of this project: no person, item or purchase in it is real.',
       'Rates of clicks and orders and all effects are larger than in a real shop, so that a week of a thousand users suffices to learn them.',
+      ...(origin ? [describeOrigin(origin)] : []),
       `Parameters sha256:${summary.paramsSha256}`,
     ],
     license: 'Apache-2.0',
@@ -216,6 +221,11 @@ async function writeDescription(
     last_date: summary.lastDate,
   };
   await writeFileAtomic(join(logs, 'dataset.json'), `${JSON.stringify(description, null, 2)}\n`);
+}
+
+function describeOrigin({ name, sha256, changed }: WorldOrigin): string {
+  const but = changed.length === 0 ? '' : `, but for ${changed.join(', ')}`;
+  return `World ${name}, file sha256:${sha256}${but}`;
 }
 
 const rounded = (values: Iterable<number>): number[] =>
@@ -244,6 +254,7 @@ async function writeWorldTruth(
   { params, catalogue }: World,
   truth: string,
   summary: SimulationSummary,
+  origin: WorldOrigin | undefined,
 ): Promise<void> {
   const size = catalogue.vectors.length / catalogue.count;
   const items = catalogue.ids.map((item_id, item) => ({
@@ -254,6 +265,7 @@ async function writeWorldTruth(
   }));
   await writeLines(join(truth, 'items.ndjson.gz'), items);
   const world = {
+    ...(origin && { origin }),
     params,
     params_sha256: summary.paramsSha256,
     complement: [...catalogue.complement],

@@ -1,8 +1,9 @@
 /** A small world for tests, played in memory. */
 import type { DeviceEvent, EventOf } from '../data/contracts/device-log.ts';
 import { type WorldParamsInput, worldParams } from './params.ts';
-import { type DecisionRecord, type ExposureTruth, playSession } from './play-session.ts';
+import { playSession } from './play-session.ts';
 import { loggingPolicy, type Policy } from './policy.ts';
+import type { DecisionRecord, ExposureTruth } from './session-log.ts';
 import { World } from './world.ts';
 
 export interface Played {
