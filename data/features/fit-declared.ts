@@ -19,7 +19,7 @@ import { featuresSql } from './open-samples.ts';
 /** A phone keeps the tables that expressions look up in memory. */
 const MAX_TABLE = 10_000;
 /** Samples that boundaries are taken from, about; candidates times exposures are many values each. */
-const SAMPLES = { lists: 4000, pairs: 250 };
+const SAMPLES = { lists: 2000, pairs: 100 };
 
 interface Fitting {
   actions: Record<'exposure' | 'page_view', GroupFeature[]>;

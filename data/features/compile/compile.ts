@@ -86,10 +86,11 @@ class Compiler {
       }
       case 'relative':
         return relative(of(expression.of));
-      case 'difference':
-        return of(expression.of)
-          .combine(of(expression.minus), (a, b) => `(${a}) - (${b})`)
-          .map(orNull);
+      case 'difference': {
+        const { minus } = expression;
+        const found = of(expression.of).combine(of(minus), (a, b) => `(${a}) - (${b})`);
+        return this.#isInteger(expression.of) && this.#isInteger(minus) ? found : found.map(orNull);
+      }
       case 'ratio': {
         const smoothing = sqlNumber(expression.smoothing);
         return of(expression.of)
@@ -138,6 +139,11 @@ class Compiler {
     const { axis } = this.#declared.sources[name]!;
     const { sql, finite } = this.#binding(name);
     return { values: new Values(this.#names, axis ? [axis] : [], sql), finite };
+  }
+
+  /** Whether it is a column of integers, differences of which cannot overflow a DOUBLE. */
+  #isInteger(expression: Expression): boolean {
+    return expression.op === 'source' && this.#binding(expression.name).finite;
   }
 
   /** A raw number need not be made finite first: the last bucket is for all that is not. */

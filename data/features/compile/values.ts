@@ -4,8 +4,8 @@ import type { Axis } from '../../../device/features/spec.ts';
 /** A float64 exactly, as a DOUBLE literal. @param value finite */
 export const sqlNumber = (value: number): string => `(${(value + 0).toExponential()})`;
 
-/** A name, or a place in a struct or pair: cheap to repeat. */
-const isSimple = (sql: string): boolean => /^[\w."]+(\[\d\])?$/.test(sql);
+/** A name, a place in a struct or pair, or a number of another type: cheap to repeat. */
+const isSimple = (sql: string): boolean => /^[\w."]+(\[\d\]|::double)?$/.test(sql);
 
 /** Gives every lambda of a statement its own parameter. */
 export class Names {
