@@ -35,8 +35,13 @@ module.exports = {
       ['lib/', 'compiler/trace/(composite|raw-op)\\.ts$', 'compiler/tensorflow/index\\.ts$'],
       'a model is pure functions of tensors; of the compiler it knows operations and training',
     ),
-    only('data', ['lib/'], 'beside models'),
-    only('simulator', ['lib/', 'data/contracts/'], 'writes device logs, knows no pipeline'),
+    only('device', [], 'what a phone runs: it interprets a bundle and knows nobody'),
+    only('data', ['lib/', 'device/features/'], 'beside models; one meaning of a feature'),
+    only(
+      'simulator',
+      ['lib/', 'data/contracts/', 'device/'],
+      'writes device logs, knows no pipeline; its phones may be the device runtime',
+    ),
     only(
       'export',
       ['lib/', 'compiler/', 'models/', 'data/contracts/'],

@@ -1,187 +1,158 @@
 /**
- * FeatureSpec, version 1: how raw events, items and moments become the model's inputs.
+ * FeatureSpec, version 2: how raw events, items and moments become the model's inputs.
  *
- * Fitted on training dates, written as `features.json` beside the tensors and shipped in the
- * bundle. Training and phones interpret the same file; the rules of interpretation are
- *
- *   bucket   index = number of boundaries ≤ value (0 … boundaries.length); null → boundaries.length + 1
- *   onehot   index = place in `values`; another value → values.length; null → values.length + 1
- *   a feature's index in the multi-hot vector of its group = offset + index, vector length = the group's size
- *   dense    y = (transform(x) − [mean of transform(x) over the slate's candidates where known]) − mean) / std,
- *            computed in float64 and stored as float32; null → `missing`
+ * Fitted on training dates, written as `features.json` beside the tensors and shipped in the bundle.
+ * `data/features/compile` makes DuckDB expressions of it, `device/features` interprets it; the meaning
+ * of every operator, null and rounding is in `device/features/spec.ts`, whose types this schema has.
  *
  * An action vector of a behaviour whose actions are unknown (seed history) is all zeros.
  */
 import { z } from 'zod';
+import { checkSpec } from '../../device/features/check-spec.ts';
+import type { Expression } from '../../device/features/spec.ts';
 
-const offset = z
-  .int()
-  .min(0)
-  .describe('index of the first bucket in the multi-hot vector of the group');
-const size = z
-  .int()
-  .min(1)
-  .describe('number of buckets, the ones for other values and for null included');
+const of: z.ZodType<Expression> = z.lazy(() => expression);
+const text = z.string().min(1);
+const finite = z.number();
+const boundaries = z
+  .array(finite)
+  .describe('strictly ascending; a value on one belongs above it; may be empty');
+const op = <O extends Expression['op']>(name: O) => z.literal(name);
 
-export const bucketFeature = z.strictObject({
-  name: z.string().min(1),
-  kind: z.literal('bucket'),
-  source: z.string().min(1).describe('the raw quantity, see SOURCES'),
-  boundaries: z
-    .array(z.number())
-    .describe('strictly ascending; may be empty: then only known and null differ'),
-  offset,
-  size,
-});
-
-export const onehotFeature = z.strictObject({
-  name: z.string().min(1),
-  kind: z.literal('onehot'),
-  source: z.string().min(1).describe('the raw quantity, see SOURCES'),
-  values: z.array(z.string()).describe('known values, sorted'),
-  offset,
-  size,
-});
-
-/** One feature of a multi-hot group. */
-export const categoricalFeature = z.discriminatedUnion('kind', [bucketFeature, onehotFeature]);
-export type CategoricalFeature = z.infer<typeof categoricalFeature>;
-
-export const decayFeature = z.strictObject({
-  boundariesMs: z
-    .array(z.number())
-    .describe('of (moment of the decision − end of the behaviour), device clock, milliseconds'),
-  size: z.int().min(2).describe('boundariesMs.length + 2: buckets, then null'),
-});
-export type DecayFeature = z.infer<typeof decayFeature>;
-
-export const denseFeature = z.strictObject({
-  name: z.string().min(1),
-  source: z
-    .enum(['score', 'duration_ms', 'price_level'])
-    .describe('score: of the cloud ranker for the candidate; others: attributes of the item'),
-  transform: z
-    .enum(['identity', 'log1p', 'logit', 'known'])
-    .describe(
-      'logit: ln(p / (1 − p)) with p clipped to [1e-6, 1 − 1e-6]; known: 1 when not null, else 0',
-    ),
-  relative: z
-    .boolean()
-    .describe(
-      "whether the mean of the transformed value over the slate's candidates is subtracted first",
-    ),
-  mean: z.number(),
-  std: z.number().positive(),
-  missing: z.number().describe('the value after standardisation where the source is null'),
-});
-export type DenseFeature = z.infer<typeof denseFeature>;
-
-const group = z.array(categoricalFeature);
-
-/**
- * What each `source` of a categorical feature is, in terms of the device log. A null anywhere in
- * the expression makes the quantity null unless told otherwise.
- */
-export const SOURCES = {
-  exposure: {
-    duration_ms: 'exposure.ended − exposure.started',
-    count: 'exposure.count',
-    scroll_speed: 'exposure.scroll_speed',
-    scroll_duration_ms: 'exposure.scroll_duration_ms',
-    scroll_count: 'exposure.scroll_count',
-    delete_reason:
-      'reason of the first feedback delete or hate of the same user, request and item with ts ≥ exposure.started and ts < now; "unspecified" when it has no reason; null when there is none',
-  },
-  page_view: {
-    duration_ms: 'page_view.ended − page_view.started',
-    source: 'page_view.source',
-    cart: 'sum of clicks over page_view.actions of this block; 0 when actions are known but hold no such block; a block entry with null clicks was used at least once and counts 1; null when actions is null, or when no page view of the log names the block',
-    buy: 'as cart',
-    favorite: 'as cart',
-    comment: 'as cart',
-    sku: 'as cart',
-    ask: 'as cart',
-    service: 'as cart',
-    detail: 'as cart',
-    shop: 'as cart',
-    recommendation: 'as cart',
-    bought:
-      '1 when an order of the same user and item has page_view.started ≤ ts < now, else 0; null when the log has no orders',
-  },
-  context: {
-    hour: 'hour of the day of now, in utcOffsetMinutes',
-    session_exposures: 'exposures of this session ended before now; null without a session id',
-    session_clicks: 'page views of this session ended before now; null without a session id',
-    scene: 'request.scene',
-    page_no: 'request.page_no',
-    trigger: 'trigger of the request or rerank',
-    depth: 'decision.depth',
-    unexposed_count: 'length of decision.unexposed',
-  },
-} as const;
-
-export const featureSpec = z.strictObject({
-  version: z.literal(1),
-  inputs: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .describe(
-      'SHA-256 of the fitted statistics, dates and configuration: equal specs have equal inputs',
-    ),
-  trainDates: z
-    .array(z.iso.date())
-    .min(1)
-    .describe('every statistic was fitted on these dates only'),
-  utcOffsetMinutes: z
-    .int()
-    .describe('minutes east of UTC of the business day; `hour` is in this offset'),
-  items: z
+/** One operator with its operands, nested as deep as a feature needs. */
+export const expression = z.discriminatedUnion('op', [
+  z.strictObject({ op: op('source'), name: text }).describe('a raw value, see `sources`'),
+  z.strictObject({ op: op('log1p'), of }).describe('ln(1 + x), negative x as 0'),
+  z.strictObject({ op: op('logit'), of }).describe('ln(p / (1 − p)), p within [1e-6, 1 − 1e-6]'),
+  z.strictObject({ op: op('known'), of }).describe('1, or 0 for null'),
+  z.strictObject({ op: op('relative'), of }).describe('minus the mean over the slate’s candidates'),
+  z.strictObject({ op: op('clip'), of, low: finite, high: finite }).describe('within [low, high]'),
+  z
     .strictObject({
-      fields: z
-        .array(z.strictObject({ name: z.enum(['item', 'category', 'brand', 'creator']), size }))
-        .describe(
-          'id tables of an item, in the order of the embedding row; size counts row 0 = unknown',
+      op: op('standardise'),
+      of,
+      mean: finite,
+      std: z.number().positive(),
+      missing: finite.describe('the result where the operand is null'),
+    })
+    .describe('(x − mean) / std'),
+  z
+    .strictObject({ op: op('difference'), of, minus: of })
+    .describe('such as candidate minus watched: of score, impression time, impression position'),
+  z
+    .strictObject({ op: op('ratio'), of, by: of, smoothing: finite })
+    .describe('of / (by + smoothing)'),
+  z.strictObject({ op: op('bucketise'), of, boundaries }).describe('number of boundaries ≤ x'),
+  z
+    .strictObject({ op: op('decay'), ended: of, boundaries })
+    .describe('bucket of now − ended, at the moment of attention, never in the encoder state'),
+  z
+    .strictObject({ op: op('one_hot'), of, values: z.array(z.string()) })
+    .describe('place in `values`; then others, then null'),
+  z.strictObject({ op: op('id'), of, table: text }).describe('row of an id table; 0 = unknown'),
+  z
+    .strictObject({ op: op('hash'), of, values: z.array(z.string()), buckets: z.int().min(1) })
+    .describe('place in `values`; then FNV-1a 32 mod buckets, then null'),
+  z.strictObject({ op: op('cross'), left: of, right: of }).describe('left · size(right) + right'),
+]);
+
+const size = z.int().min(1);
+const feature = z.strictObject({ name: text, expression: of });
+const group = z.array(
+  feature.extend({
+    offset: z.int().min(0).describe('index of the first category in the multi-hot vector'),
+    size: size.describe('number of categories, those for other values and for null included'),
+  }),
+);
+const sized = z.strictObject({ expression: of, size: z.int().min(2) });
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const featureSpec = z
+  .strictObject({
+    version: z.literal(2),
+    statistics: z
+      .strictObject({
+        version: size.describe('of the rules of fitting'),
+        config: z.record(z.string(), finite).describe('the knobs of fitting'),
+        vocabulary: sha256.describe('SHA-256 of vocabulary.json'),
+        sha256: sha256.describe(
+          'of all else in this file as canonical JSON: equal statistics have equal hashes',
         ),
-      minCount: z
-        .int()
-        .min(1)
-        .describe('appearances in training dates that give an item a row of its own'),
-    })
-    .describe('item ids and attributes as rows of embedding tables'),
-  actions: z
-    .strictObject({ exposure: group, page_view: group })
-    .describe('what the user did with an item, one multi-hot group per kind of behaviour'),
-  decay: z
-    .strictObject({ exposure: decayFeature, page_view: decayFeature })
-    .describe('time since a behaviour ended; enters at the attention, never in the encoder state'),
-  dense: z
-    .array(denseFeature)
-    .describe('per candidate, in the order of the last axis of cand_dense'),
-  context: group.describe('the moment of a rerank decision'),
-  decisionContext: group.describe('the moment of a request decision (uplift)'),
-  sizes: z
-    .strictObject({
-      candidates: z.int().min(1),
-      exposures: z.int().min(1),
-      pageViews: z.int().min(1),
-      since: z.int().min(1),
-      sessionClicks: z.int().min(1),
-      unexposed: z.int().min(1),
-      exposureAction: z.int().min(1),
-      pageViewAction: z.int().min(1),
-      exposureDecay: z.int().min(2),
-      pageViewDecay: z.int().min(2),
-      dense: z.int().min(1),
-      context: z.int().min(1),
-      decisionContext: z.int().min(1),
-    })
-    .describe('lengths of lists and vectors: what shapes of the model follow from'),
-  sources: z
-    .record(z.string(), z.record(z.string(), z.string()))
-    .describe('by family, what each source is in terms of the device log'),
-  scenes: z.array(z.string()).describe('scene names by scene index − 1; index 0 = unknown scene'),
-  absent: z
-    .array(z.strictObject({ name: z.string(), why: z.string() }))
-    .describe('features of the design that this source does not have, and why'),
-});
-export type FeatureSpec = z.infer<typeof featureSpec>;
+      })
+      .describe('what was fitted, told apart'),
+    trainDates: z
+      .array(z.iso.date())
+      .min(1)
+      .describe('every statistic was fitted on these dates only'),
+    utcOffsetMinutes: z
+      .int()
+      .describe('minutes east of UTC of the business day; `hour` is in this offset'),
+    items: z
+      .strictObject({
+        fields: z
+          .array(z.strictObject({ name: z.enum(['item', 'category', 'brand', 'creator']), size }))
+          .describe(
+            'id tables of an item, in the order of the embedding row; size counts row 0 = unknown',
+          ),
+        minCount: z
+          .int()
+          .min(1)
+          .describe('appearances in training dates that give an item a row of its own'),
+      })
+      .describe('item ids and attributes as rows of embedding tables'),
+    tables: z
+      .record(z.string(), z.array(z.string()))
+      .describe('texts of the id tables that expressions look up, by row − 1'),
+    sources: z
+      .record(
+        z.string(),
+        z.strictObject({
+          type: z.enum(['number', 'text', 'id']),
+          axis: z.enum(['candidate', 'exposure', 'page_view']).nullable(),
+          what: z.string().describe('in terms of the device log'),
+        }),
+      )
+      .describe('the raw values that the expressions name'),
+    actions: z
+      .strictObject({ exposure: group, page_view: group })
+      .describe('what the user did with an item, one multi-hot vector per kind of behaviour'),
+    decay: z
+      .strictObject({ exposure: sized, page_view: sized })
+      .describe(
+        'time since a behaviour ended; enters at the attention, never in the encoder state',
+      ),
+    dense: z.array(feature).describe('per candidate, in the order of the last axis of cand_dense'),
+    context: group.describe('the moment of a rerank decision'),
+    decisionContext: group.describe('the moment of a request decision (uplift)'),
+    declared: z
+      .array(feature)
+      .describe('fitted and interpreted as the others; no model of this bundle reads them'),
+    sizes: z
+      .strictObject({
+        candidates: size,
+        exposures: size,
+        pageViews: size,
+        since: size,
+        sessionClicks: size,
+        unexposed: size,
+        exposureAction: size,
+        pageViewAction: size,
+        exposureDecay: z.int().min(2),
+        pageViewDecay: z.int().min(2),
+        dense: size,
+        context: size,
+        decisionContext: size,
+      })
+      .describe('lengths of lists and vectors: what shapes of the model follow from'),
+    scenes: z.array(z.string()).describe('scene names by scene index − 1; index 0 = unknown scene'),
+    absent: z
+      .array(z.strictObject({ name: z.string(), why: z.string() }))
+      .describe('features of the design that this source does not have, and why'),
+  })
+  .superRefine((spec, context) => {
+    try {
+      checkSpec(spec);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  });

@@ -9,6 +9,7 @@ import { featureSpec } from '../contracts/feature-spec.ts';
 import { type FixtureEvent, type FixtureLake, NOON, writeLake } from '../stitch/lake-fixture.ts';
 import { stitch } from '../stitch/stitch.ts';
 import { buildFeatures, type FeaturesSummary } from './build-features.ts';
+import { bucketise, source } from './declare.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -164,11 +165,13 @@ describe('tensors of a small log', () => {
     expect(row(rerank.exp_mask, 1)).toEqual([1, 1, 0, 0]);
     const [duration, count] = spec.actions.exposure;
     // In training: durations 1000 and 4000, counts 1 and 4, each once.
-    expect(duration).toMatchObject({ name: 'duration_ms', boundaries: [4000], offset: 0, size: 3 });
-    expect(count).toMatchObject({ name: 'count', boundaries: [4], offset: 3, size: 3 });
+    expect(duration).toMatchObject({ name: 'duration_ms', offset: 0, size: 3 });
+    expect(duration!.expression).toEqual(bucketise(source('exposure.duration_ms'), [4000]));
+    expect(count).toMatchObject({ name: 'count', offset: 3, size: 3 });
+    expect(count!.expression).toEqual(bucketise(source('exposure.count'), [4]));
     expect(row(rerank.exp_action, 1)).toEqual([0, 3, 1, 4, -1, -1, -1, -1]);
     // 58 s and 55 s ago; each known once, so that the only boundary is the larger.
-    expect(spec.decay.exposure.boundariesMs).toEqual([58_000]);
+    expect(spec.decay.exposure.expression).toMatchObject({ op: 'decay', boundaries: [58_000] });
     expect(row(rerank.exp_decay, 1)).toEqual([1, 0, -1, -1]);
     expect(row(rerank.pv_item, 1)).toEqual([1, 0]);
     // The undated history of b: there, but its actions and its time are unknown.
@@ -300,9 +303,7 @@ it('works on a log that has requests and exposures only', async () => {
   expect(spec.actions.page_view).toEqual([
     {
       name: 'duration_ms',
-      kind: 'bucket',
-      source: 'duration_ms',
-      boundaries: [],
+      expression: bucketise(source('page_view.duration_ms'), []),
       offset: 0,
       size: 2,
     },

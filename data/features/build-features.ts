@@ -23,6 +23,7 @@ import { encodeDecisions } from './encode-decisions.ts';
 import { encodeRerank, type RerankAccount } from './encode-rerank.ts';
 import { type FittedFeatures, fitFeatures } from './fit.ts';
 import { openSamples, type Samples, viewDates } from './open-samples.ts';
+import { vocabularyText } from './statistics-hash.ts';
 import { STATISTICS, userStatisticsOf } from './user-statistics.ts';
 
 export interface BuildFeaturesOptions extends RunOptions {
@@ -100,10 +101,7 @@ export async function buildFeatures(options: BuildFeaturesOptions): Promise<Feat
 async function writeFitted(folder: string, fitted: FittedFeatures): Promise<void> {
   const { spec, vocabulary, catalogue, places, trainEnd } = fitted;
   await writeFileAtomic(join(folder, 'features.json'), `${JSON.stringify(spec, null, 2)}\n`);
-  await writeFileAtomic(
-    join(folder, 'vocabulary.json'),
-    `${JSON.stringify({ version: 1, ...vocabulary })}\n`,
-  );
+  await writeFileAtomic(join(folder, 'vocabulary.json'), vocabularyText(vocabulary));
   const column = (of: 'category' | 'brand' | 'creator') => ({
     shape: [places.length + 1],
     data: Int32Array.from([0, ...places.map((place) => catalogue.at(place, trainEnd - 1)[of])]),

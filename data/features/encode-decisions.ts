@@ -1,11 +1,13 @@
 /** Request decisions of a date as tensors. */
-import type { DuckDb } from '../duckdb.ts';
+import { type DuckDb, textList } from '../duckdb.ts';
+import { withFeatures } from './compile/compile.ts';
 import type { DayRows } from './day-rows.ts';
 import {
   copyNumbers,
   element,
   encodeContext,
   encodeSequence,
+  featureColumns,
   idColumns,
   idEncoder,
   type SequenceSpec,
@@ -13,7 +15,6 @@ import {
 } from './encode-parts.ts';
 import { BATCH_ROWS } from './encode-rerank.ts';
 import type { FittedFeatures } from './fit.ts';
-import { knownTexts } from './known-texts.ts';
 import { featuresSql } from './open-samples.ts';
 import { type ColumnSpec, TensorFile } from './tensor-file.ts';
 
@@ -24,14 +25,14 @@ const sequences = ({ spec }: FittedFeatures): SequenceSpec[] => [
   {
     prefix: 'since',
     length: spec.sizes.since,
+    behaviour: 'exposure',
     actions: spec.actions.exposure,
-    decay: spec.decay.exposure,
   },
   {
     prefix: 'sclk',
     length: spec.sizes.sessionClicks,
+    behaviour: 'page_view',
     actions: spec.actions.page_view,
-    decay: spec.decay.page_view,
   },
 ];
 
@@ -63,8 +64,10 @@ export async function encodeDecisions(
   const dayNumber = Date.parse(date) / 86_400_000;
   const length = fitted.spec.sizes.unexposed;
   try {
-    const parameters = { date, ...knownTexts(fitted.spec) };
-    for await (const batch of db.batches(await featuresSql('decision-rows'), parameters)) {
+    const { spec } = fitted;
+    const compiled = featureColumns(spec, 'decision', sequences(fitted), spec.decisionContext);
+    const statement = withFeatures(await featuresSql('decision-rows'), compiled);
+    for await (const batch of db.batches(statement, { date, scenes: textList(spec.scenes) })) {
       const { buffers } = file;
       const unexposed = batch.lists('unexposed_item');
       const time = batch.numbers('decision_ts');
@@ -84,7 +87,7 @@ export async function encodeDecisions(
       for (const sequence of sequences(fitted)) {
         encodeSequence(sequence, batch, buffers, fitted.catalogue);
       }
-      encodeContext(fitted.spec.decisionContext, batch, buffers.context!);
+      encodeContext(spec.decisionContext, batch, buffers.context!);
       await file.flush(batch.rows);
       onRows(batch.rows);
     }

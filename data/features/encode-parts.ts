@@ -1,8 +1,9 @@
 /** Parts of a row that rerank and decision tensors share. */
-import type { CategoricalFeature, DecayFeature } from '../contracts/feature-spec.ts';
+import type { Behaviour, FeatureSpec, GroupFeature } from '../../device/features/spec.ts';
 import type { Batch, ListColumn } from '../duckdb-columns.ts';
+import { bindingOf, type SampleKind } from './bindings.ts';
 import type { Catalogue } from './catalogue.ts';
-import { bucketOf, indexOf } from './interpret.ts';
+import { compileFeature } from './compile/compile.ts';
 import type { ColumnBuffer, ColumnSpec } from './tensor-file.ts';
 
 export type Buffers = Record<string, ColumnBuffer>;
@@ -32,12 +33,13 @@ export function idEncoder(
   };
 }
 
-/** A sequence of behaviours: how it is declared and how long it may be. */
+/** A sequence of behaviours: what it is made of and how long it may be. */
 export interface SequenceSpec {
   prefix: string;
   length: number;
-  actions: readonly CategoricalFeature[];
-  decay: DecayFeature;
+  behaviour: Behaviour;
+  /** Features of an action. */
+  actions: readonly GroupFeature[];
 }
 
 export const sequenceColumns = ({
@@ -53,19 +55,41 @@ export const sequenceColumns = ({
 });
 
 /**
+ * Compiled features as columns of a statement: the categories `<prefix>_action_0` …, `<prefix>_decay`
+ * per behaviour of each sequence, and `context_0` … of the moment.
+ */
+export function featureColumns(
+  spec: FeatureSpec,
+  kind: SampleKind,
+  sequences: readonly SequenceSpec[],
+  context: readonly GroupFeature[],
+): string {
+  const binding = bindingOf(kind);
+  const column = ({ expression }: Pick<GroupFeature, 'expression'>, name: string) =>
+    `${compileFeature(expression, spec, binding)} as ${name}`;
+  return [
+    ...sequences.flatMap(({ prefix, behaviour, actions }) => [
+      ...actions.map((feature, f) => column(feature, `${prefix}_action_${f}`)),
+      column(spec.decay[behaviour], `${prefix}_decay`),
+    ]),
+    ...context.map((feature, f) => column(feature, `context_${f}`)),
+  ].join(',\n    ');
+}
+
+/**
  * Encodes one sequence of every row of a batch, oldest first, padding at the end. Where there is no
  * behaviour, or none of its actions is known, action indexes are −1 (no one in the multi-hot vector).
  */
 export function encodeSequence(
-  { prefix, length, actions, decay }: SequenceSpec,
+  { prefix, length, actions }: SequenceSpec,
   batch: Batch,
   buffers: Buffers,
   catalogue: Catalogue,
 ): void {
   const items = batch.lists(`${prefix}_item`);
-  const ended = batch.lists(`${prefix}_ended`);
   const known = batch.lists(`${prefix}_known`);
-  const sources = actions.map((feature) => batch.lists(`${prefix}_${feature.source}`));
+  const decay = batch.lists(`${prefix}_decay`);
+  const categories = actions.map((_, f) => batch.lists(`${prefix}_action_${f}`));
   const time = batch.numbers('decision_ts');
   const mask = buffers[`${prefix}_mask`]!;
   const knownOut = buffers[`${prefix}_known`]!;
@@ -79,14 +103,13 @@ export function encodeSequence(
     const n = Math.min(length, items.length(row));
     for (let k = 0; k < n; k++) {
       const at = row * length + k;
-      const now = time[row]!;
-      encodeIds(at, element(items, row, k), now);
+      encodeIds(at, element(items, row, k), time[row]!);
       mask[at] = 1;
-      decayOut[at] = bucketOf(decay.boundariesMs, now - element(ended, row, k));
+      decayOut[at] = element(decay, row, k);
       if (element(known, row, k) !== 1) continue;
       knownOut[at] = 1;
       for (let f = 0; f < width; f++) {
-        actionOut[at * width + f] = indexOf(actions[f]!, element(sources[f]!, row, k));
+        actionOut[at * width + f] = actions[f]!.offset + element(categories[f]!, row, k);
       }
     }
   }
@@ -97,16 +120,14 @@ export const element = (column: ListColumn, row: number, k: number): number =>
 
 /** Encodes the context of every row of a batch. */
 export function encodeContext(
-  features: readonly CategoricalFeature[],
+  features: readonly GroupFeature[],
   batch: Batch,
   context: ColumnBuffer,
 ): void {
   const width = features.length;
-  features.forEach((feature, f) => {
-    const source = batch.numbers(feature.source);
-    for (let row = 0; row < batch.rows; row++) {
-      context[row * width + f] = indexOf(feature, source[row]!);
-    }
+  features.forEach(({ offset }, f) => {
+    const categories = batch.numbers(`context_${f}`);
+    for (let row = 0; row < batch.rows; row++) context[row * width + f] = offset + categories[row]!;
   });
 }
 

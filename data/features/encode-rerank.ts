@@ -1,6 +1,7 @@
 /** Rerank samples of a date as tensors. */
-import type { DuckDb } from '../duckdb.ts';
+import { type DuckDb, textList } from '../duckdb.ts';
 import type { Batch } from '../duckdb-columns.ts';
+import { withFeatures } from './compile/compile.ts';
 import type { DayRows } from './day-rows.ts';
 import {
   type Buffers,
@@ -8,6 +9,7 @@ import {
   element,
   encodeContext,
   encodeSequence,
+  featureColumns,
   idColumns,
   idEncoder,
   type SequenceSpec,
@@ -15,8 +17,6 @@ import {
 } from './encode-parts.ts';
 import type { FittedFeatures } from './fit.ts';
 import { rawCandidates } from './fit-dense.ts';
-import { denseColumn } from './interpret.ts';
-import { knownTexts } from './known-texts.ts';
 import { featuresSql } from './open-samples.ts';
 import { type ColumnSpec, TensorFile } from './tensor-file.ts';
 
@@ -35,14 +35,14 @@ const sequences = ({ spec }: FittedFeatures): SequenceSpec[] => [
   {
     prefix: 'exp',
     length: spec.sizes.exposures,
+    behaviour: 'exposure',
     actions: spec.actions.exposure,
-    decay: spec.decay.exposure,
   },
   {
     prefix: 'pv',
     length: spec.sizes.pageViews,
+    behaviour: 'page_view',
     actions: spec.actions.page_view,
-    decay: spec.decay.page_view,
   },
 ];
 
@@ -80,8 +80,10 @@ export async function encodeRerank(
   let next = firstSample;
   const dayNumber = Date.parse(date) / 86_400_000;
   try {
-    const parameters = { date, ...knownTexts(fitted.spec) };
-    for await (const batch of db.batches(await featuresSql('rerank-rows'), parameters)) {
+    const { spec } = fitted;
+    const compiled = featureColumns(spec, 'rerank', sequences(fitted), spec.context);
+    const statement = withFeatures(await featuresSql('rerank-rows'), compiled);
+    for await (const batch of db.batches(statement, { date, scenes: textList(spec.scenes) })) {
       const { buffers } = file;
       const slate = batch.numbers('slate');
       for (let row = 0; row < batch.rows; row++) {
@@ -95,7 +97,7 @@ export async function encodeRerank(
       for (const sequence of sequences(fitted)) {
         encodeSequence(sequence, batch, buffers, fitted.catalogue);
       }
-      encodeContext(fitted.spec.context, batch, buffers.context!);
+      encodeContext(spec.context, batch, buffers.context!);
       await file.flush(batch.rows);
       onRows(batch.rows);
     }
@@ -110,7 +112,7 @@ export async function encodeRerank(
 function encodeCandidates(
   batch: Batch,
   buffers: Buffers,
-  { spec, catalogue, popularity }: FittedFeatures,
+  { spec, catalogue, popularity, interpreter }: FittedFeatures,
   account: RerankAccount,
 ): void {
   const N = spec.sizes.candidates;
@@ -146,12 +148,8 @@ function encodeCandidates(
         account[total]++;
       }
     }
+    // Attributes of items are in the catalogue, not in the samples: this part is interpreted.
     const raw = rawCandidates(items, scores, row, time[row]!, catalogue);
-    spec.dense.forEach((feature, f) => {
-      const values = denseColumn(feature, raw[feature.source]);
-      for (let k = 0; k < n; k++) {
-        dense[(row * N + k) * width + f] = values[k]!;
-      }
-    });
+    dense.set(interpreter.dense(raw).subarray(0, n * width), row * N * width);
   }
 }

@@ -1,15 +1,20 @@
 /** Dense features of a candidate: their raw values, and fitting transform, mean and deviation. */
-import type { DenseFeature, FeatureSpec } from '../contracts/feature-spec.ts';
+import { Frame } from '../../device/features/columns.ts';
+import { evaluator } from '../../device/features/evaluate.ts';
+import type { Expression, Feature, FeatureSpec } from '../../device/features/spec.ts';
+import { SOURCES } from '../contracts/feature-sources.ts';
 import type { DuckDb } from '../duckdb.ts';
 import type { ListColumn } from '../duckdb-columns.ts';
 import type { Catalogue } from './catalogue.ts';
-import { transformedColumn } from './interpret.ts';
+import { source } from './declare.ts';
 import { featuresSql } from './open-samples.ts';
 
-type Source = DenseFeature['source'];
-export type RawCandidates = Record<Source, Float64Array>;
+/** Raw values of a row's candidates by source; NaN where unknown. */
+export type RawCandidates = Record<
+  'candidate.score' | 'candidate.duration_ms' | 'candidate.price_level',
+  Float64Array
+>;
 
-/** Raw values of a row's candidates; NaN where unknown. */
 export function rawCandidates(
   items: ListColumn,
   scores: ListColumn,
@@ -18,30 +23,47 @@ export function rawCandidates(
   catalogue: Catalogue,
 ): RawCandidates {
   const n = items.length(row);
-  const raw = {
-    score: new Float64Array(n),
-    duration_ms: new Float64Array(n),
-    price_level: new Float64Array(n),
-  };
+  const [score, duration, price] = [0, 1, 2].map(() => new Float64Array(n));
   for (let k = 0; k < n; k++) {
     const attributes = catalogue.at(items.values[items.start(row) + k]!, time);
-    raw.score[k] = scores.values[scores.start(row) + k]!;
-    raw.duration_ms[k] = attributes.durationMs;
-    raw.price_level[k] = attributes.priceLevel;
+    score![k] = scores.values[scores.start(row) + k]!;
+    duration![k] = attributes.durationMs;
+    price![k] = attributes.priceLevel;
   }
-  return raw;
+  return {
+    'candidate.score': score!,
+    'candidate.duration_ms': duration!,
+    'candidate.price_level': price!,
+  };
 }
 
-type Plan = Pick<DenseFeature, 'name' | 'source' | 'transform' | 'relative'>;
+interface Plan {
+  name: string;
+  /** Before standardisation. */
+  expression: Expression;
+  /** Its mean over a slate is 0 already. */
+  centred?: boolean;
+}
 
-const plans = (scoreTransform: 'identity' | 'logit'): Plan[] => [
-  { name: 'score', source: 'score', transform: scoreTransform, relative: false },
-  { name: 'score_relative', source: 'score', transform: scoreTransform, relative: true },
-  { name: 'score_known', source: 'score', transform: 'known', relative: false },
-  { name: 'duration', source: 'duration_ms', transform: 'log1p', relative: false },
-  { name: 'price_level', source: 'price_level', transform: 'identity', relative: false },
-  { name: 'price_relative', source: 'price_level', transform: 'identity', relative: true },
-];
+const score = source('candidate.score');
+const SCORE_KNOWN: Plan = { name: 'score_known', expression: { op: 'known', of: score } };
+
+function plans(probabilities: boolean): Plan[] {
+  const transformed: Expression = probabilities ? { op: 'logit', of: score } : score;
+  const price = source('candidate.price_level');
+  const relative = (of: Expression) => ({
+    expression: { op: 'relative', of } as const,
+    centred: true,
+  });
+  return [
+    { name: 'score', expression: transformed },
+    { name: 'score_relative', ...relative(transformed) },
+    SCORE_KNOWN,
+    { name: 'duration', expression: { op: 'log1p', of: source('candidate.duration_ms') } },
+    { name: 'price_level', expression: price },
+    { name: 'price_relative', ...relative(price) },
+  ];
+}
 
 /** Mean and deviation of a stream of numbers (Welford). */
 class Moments {
@@ -71,49 +93,50 @@ export async function fitDense(
   db: DuckDb,
   catalogue: Catalogue,
   absent: FeatureSpec['absent'],
-): Promise<DenseFeature[]> {
+): Promise<Feature[]> {
   const { low, high } = await db.row<{ low: number | null; high: number | null }>(
     'select list_min(list(list_min(cand_score))) as low, list_max(list(list_max(cand_score))) as high from train_rerank',
   );
-  const probabilities = low !== null && high !== null && low >= 0 && high <= 1;
-  const wanted = plans(probabilities ? 'logit' : 'identity');
-  const moments = wanted.map(() => new Moments());
+  const wanted = plans(low !== null && high !== null && low >= 0 && high <= 1);
+  const names = { sources: SOURCES, tables: {} };
+  const fits = wanted.map((plan) => ({
+    ...plan,
+    moments: new Moments(),
+    evaluate: evaluator(plan.expression, names),
+  }));
   for await (const batch of db.batches(await featuresSql('train-candidates'))) {
     const items = batch.lists('cand_item');
     const scores = batch.lists('cand_score');
     const time = batch.numbers('decision_ts');
     for (let row = 0; row < batch.rows; row++) {
-      const raw = rawCandidates(items, scores, row, time[row]!, catalogue);
-      wanted.forEach((plan, f) => {
-        const values = transformedColumn(plan, raw[plan.source]);
-        for (const value of values) if (!Number.isNaN(value)) moments[f]!.add(value);
-      });
+      const frame = new Frame(rawCandidates(items, scores, row, time[row]!, catalogue));
+      for (const { evaluate, moments } of fits) {
+        for (const value of evaluate(frame).values) if (!Number.isNaN(value)) moments.add(value);
+      }
     }
   }
-  const fitted: DenseFeature[] = [];
-  wanted.forEach((plan, f) => {
-    const { n, mean } = moments[f]!;
-    const known = plan.transform === 'known';
-    if (n === 0 || (known && mean === 0)) {
-      absent.push({
-        name: `dense.${plan.name}`,
-        why: 'null for every candidate of the training dates',
-      });
-      return;
+  const fitted: Feature[] = [];
+  for (const { name, expression, centred, moments } of fits) {
+    const known = expression.op === 'known';
+    if (moments.n === 0 || (known && moments.mean === 0)) {
+      absent.push({ name: `dense.${name}`, why: 'null for every candidate of the training dates' });
+      continue;
     }
-    const deviation = moments[f]!.deviation();
-    fitted.push(
-      known
-        ? { ...plan, mean: 0, std: 1, missing: 0 }
+    const deviation = moments.deviation();
+    fitted.push({
+      name,
+      expression: known
+        ? expression
         : {
-            ...plan,
-            mean: plan.relative ? 0 : mean,
+            op: 'standardise',
+            of: expression,
+            mean: centred ? 0 : moments.mean,
             // A constant stays a constant.
             std: deviation > 1e-9 ? deviation : 1,
             missing: 0,
           },
-    );
-  });
-  if (fitted.length === 0) fitted.push({ ...wanted[2]!, mean: 0, std: 1, missing: 0 });
+    });
+  }
+  if (fitted.length === 0) fitted.push(SCORE_KNOWN);
   return fitted;
 }

@@ -1,10 +1,12 @@
 /** Fitting a FeatureSpec, vocabulary and popularity on the training dates. */
 import { listValue } from '@duckdb/node-api';
-import { canonicalJson, sha256 } from '../../lib/hash.ts';
-import { type FeatureSpec, featureSpec, SOURCES } from '../contracts/feature-spec.ts';
+import { FeatureInterpreter } from '../../device/features/interpreter.ts';
+import type { FeatureSpec } from '../../device/features/spec.ts';
+import { featureSpec } from '../contracts/feature-spec.ts';
 import type { DuckDb } from '../duckdb.ts';
 import { Catalogue, type Vocabulary } from './catalogue.ts';
 import { type FeaturesConfig, QUANTILE_GRID } from './config.ts';
+import { fitDeclared } from './fit-declared.ts';
 import { fitDense } from './fit-dense.ts';
 import {
   fitDecay,
@@ -15,9 +17,12 @@ import {
   type TextStatistic,
 } from './groups.ts';
 import { featuresSql, type SamplesSummary } from './open-samples.ts';
+import { completeSpec } from './statistics-hash.ts';
 
 export interface FittedFeatures {
   spec: FeatureSpec;
+  /** Of `spec`. */
+  interpreter: FeatureInterpreter;
   vocabulary: Vocabulary;
   catalogue: Catalogue;
   /** Smoothed click rate in the training dates, by place in the catalogue. */
@@ -42,7 +47,8 @@ export async function fitFeatures(
 ): Promise<FittedFeatures> {
   const lastDate = [...trainDates].sort().at(-1)!;
   const trainEnd = Date.parse(lastDate) + DAY_MS - samples.utcOffsetMinutes * 60_000;
-  const statistics = await readStatistics(db, config);
+  const rows = await countRows(db);
+  const statistics = await readStatistics(db, rows, config);
   const { places, popularity } = await countItems(db, config);
   const vocabulary = await readVocabulary(db, places, trainEnd);
   const catalogue = await Catalogue.load(db, places, vocabulary);
@@ -70,8 +76,8 @@ export async function fitFeatures(
   };
   const dense = await fitDense(db, catalogue, absent);
   const scene = context.find((feature) => feature.name === 'scene');
+  const declared = await fitDeclared(db, { actions, vocabulary, rows, config }, absent);
   const fitted = {
-    version: 1 as const,
     trainDates: [...trainDates].sort(),
     utcOffsetMinutes: samples.utcOffsetMinutes,
     items: {
@@ -86,6 +92,7 @@ export async function fitFeatures(
     dense,
     context,
     decisionContext,
+    declared,
     sizes: {
       ...samples.lengths,
       exposureAction: groupSize(actions.exposure),
@@ -96,24 +103,31 @@ export async function fitFeatures(
       context: groupSize(context),
       decisionContext: groupSize(decisionContext),
     },
-    sources: SOURCES,
-    scenes: scene?.kind === 'onehot' ? scene.values : [],
+    scenes: scene?.expression.op === 'one_hot' ? scene.expression.values : [],
     absent,
   };
-  const inputs = sha256(canonicalJson({ fitted, vocabulary, config }));
-  const spec = featureSpec.parse({ ...fitted, inputs });
-  return { spec, vocabulary, catalogue, popularity, places, trainEnd };
+  const spec = featureSpec.parse(completeSpec(fitted, vocabulary, config));
+  const interpreter = FeatureInterpreter.open(spec);
+  return { spec, interpreter, vocabulary, catalogue, popularity, places, trainEnd };
 }
 
-async function readStatistics(db: DuckDb, config: FeaturesConfig): Promise<Statistics> {
+const countRows = async (db: DuckDb): Promise<number> => {
   const { n } = await db.row<{ n: number }>(
     'select greatest((select count(*) from train_rerank), (select count(*) from train_decision)) as n',
   );
+  return n;
+};
+
+async function readStatistics(
+  db: DuckDb,
+  rows: number,
+  { statisticsSample }: FeaturesConfig,
+): Promise<Statistics> {
   // DuckDB wants the quantiles as a constant; a parameter is not one to it, a variable is.
   const grid = Array.from({ length: QUANTILE_GRID - 1 }, (_, i) => (i + 1) / QUANTILE_GRID);
   await db.run('set variable quantiles = $grid', { grid: listValue(grid) });
   const numeric = await db.rows<NumericStatistic>(await featuresSql('numeric-statistics'), {
-    every: Math.max(1, Math.floor(n / config.statisticsSample)),
+    every: Math.max(1, Math.floor(rows / statisticsSample)),
   });
   const text = await db.rows<TextStatistic>(await featuresSql('text-statistics'));
   return { numeric, text };

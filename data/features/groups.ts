@@ -1,7 +1,15 @@
 /** The groups of categorical features, and fitting one of them. */
+import type {
+  Behaviour,
+  Expression,
+  FeatureSpec,
+  GroupFeature,
+  SizedExpression,
+} from '../../device/features/spec.ts';
 import { PAGE_BLOCKS } from '../contracts/device-log.ts';
-import type { CategoricalFeature, DecayFeature, FeatureSpec } from '../contracts/feature-spec.ts';
+import { SOURCES } from '../contracts/feature-sources.ts';
 import { QUANTILE_GRID } from './config.ts';
+import { bucketise, sizeOf, source } from './declare.ts';
 
 /** How buckets of a feature are found: at equal shares, at fixed boundaries, or as known texts. */
 type Plan =
@@ -77,7 +85,10 @@ export interface Statistics {
  * Boundaries at equal shares: strictly ascending, none at or below the lowest value (its bucket
  * would be empty). A feature with one value has none.
  */
-export function boundariesOf(statistic: NumericStatistic, buckets: number): number[] {
+export function boundariesOf(
+  statistic: Pick<NumericStatistic, 'lowest' | 'grid'>,
+  buckets: number,
+): number[] {
   const found: number[] = [];
   for (let k = 1; k < buckets; k++) {
     const at = Math.round((k * QUANTILE_GRID) / buckets) - 1;
@@ -86,6 +97,13 @@ export function boundariesOf(statistic: NumericStatistic, buckets: number): numb
   }
   return found;
 }
+
+/** Group features name sources only: no id tables. */
+const NAMES = { sources: SOURCES, tables: {} };
+
+/** The family's sources: both kinds of context are of the moment. */
+const sourceOf = (family: Family, name: string): Expression =>
+  source(`${family.endsWith('context') ? 'moment' : family}.${name}`);
 
 /**
  * Fits one group. A feature that no training row knows is left out and named in `absent`; a group
@@ -97,32 +115,30 @@ export function fitGroup(
   buckets: number,
   maxValues: number,
   absent: FeatureSpec['absent'],
-): CategoricalFeature[] {
-  const features: CategoricalFeature[] = [];
+): GroupFeature[] {
+  const features: GroupFeature[] = [];
   let offset = 0;
+  const add = (name: string, expression: Expression) => {
+    const size = sizeOf(expression, NAMES);
+    features.push({ name, expression, offset, size });
+    offset += size;
+  };
   const missing: FeatureSpec['absent'] = [];
   for (const plan of PLANS[family]) {
     const { name } = plan;
-    const fitted = fitOne(plan, family, statistics, buckets, maxValues);
-    if (!fitted) {
+    const expression = fitOne(plan, family, statistics, buckets, maxValues);
+    if (expression) add(name, expression);
+    else {
       missing.push({ name: `${family}.${name}`, why: 'null in every row of the training dates' });
-      continue;
     }
-    const feature: CategoricalFeature = { name, source: name, offset, ...fitted };
-    features.push(feature);
-    offset += feature.size;
   }
   if (features.length === 0) {
     const { name } = PLANS[family][0]!;
-    features.push({ name, source: name, kind: 'bucket', boundaries: [], offset: 0, size: 2 });
+    add(name, bucketise(sourceOf(family, name), []));
   }
   absent.push(...missing);
   return features;
 }
-
-type Fitted =
-  | { kind: 'bucket'; boundaries: number[]; size: number }
-  | { kind: 'onehot'; values: string[]; size: number };
 
 function fitOne(
   plan: Plan,
@@ -130,7 +146,8 @@ function fitOne(
   statistics: Statistics,
   buckets: number,
   maxValues: number,
-): Fitted | undefined {
+): Expression | undefined {
+  const of = sourceOf(family, plan.name);
   const numeric = statistics.numeric.find((s) => s.family === family && s.feature === plan.name);
   if (plan.by === 'values') {
     const values = statistics.text
@@ -138,28 +155,28 @@ function fitOne(
       .slice(0, maxValues)
       .map((s) => s.value)
       .sort();
-    return values.length > 0 ? { kind: 'onehot', values, size: values.length + 2 } : undefined;
+    return values.length > 0 ? { op: 'one_hot', of, values } : undefined;
   }
   if (plan.by === 'boundaries') {
-    if (plan.name !== 'hour' && !numeric) return undefined;
-    const { boundaries } = plan;
-    return { kind: 'bucket', boundaries, size: boundaries.length + 2 };
+    return plan.name === 'hour' || numeric ? bucketise(of, plan.boundaries) : undefined;
   }
-  if (!numeric) return undefined;
-  const boundaries = boundariesOf(numeric, buckets);
-  return { kind: 'bucket', boundaries, size: boundaries.length + 2 };
+  return numeric && bucketise(of, boundariesOf(numeric, buckets));
 }
 
 export function fitDecay(
-  family: 'exposure' | 'page_view',
+  family: Behaviour,
   statistics: Statistics,
   buckets: number,
-): DecayFeature {
+): SizedExpression {
   const numeric = statistics.numeric.find((s) => s.family === family && s.feature === 'decay');
-  const boundariesMs = numeric ? boundariesOf(numeric, buckets) : [];
-  return { boundariesMs, size: boundariesMs.length + 2 };
+  const expression: Expression = {
+    op: 'decay',
+    ended: source(`${family}.ended`),
+    boundaries: numeric ? boundariesOf(numeric, buckets) : [],
+  };
+  return { expression, size: sizeOf(expression, NAMES) };
 }
 
 /** Length of a group's multi-hot vector. */
-export const groupSize = (group: readonly CategoricalFeature[]): number =>
+export const groupSize = (group: readonly GroupFeature[]): number =>
   group.reduce((total, feature) => total + feature.size, 0);

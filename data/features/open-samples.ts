@@ -85,6 +85,7 @@ export async function viewDates(
   await db.run(viewSql('decision', DECISION_COLUMNS, filesOf(samples, 'decisions', dates)));
   await db.run(viewSql('user_day', USER_DAY_COLUMNS, [userDays(samples)]));
   await db.run(await featuresSql('macros'));
+  await db.run(await featuresSql('compiled'));
 }
 
 const userDays = ({ dir }: Samples): string => join(dir, 'user_days.parquet');

@@ -11,7 +11,7 @@ const size = z.int().min(1);
 const group = z.array(z.looseObject({ name: z.string(), offset: z.int(), size }));
 
 const features = z.looseObject({
-  version: z.literal(1),
+  version: z.literal(2),
   trainDates: z.array(z.string()).min(1),
   items: z.looseObject({ fields: z.array(z.looseObject({ name: z.string(), size })).min(1) }),
   actions: z.looseObject({ exposure: group, page_view: group }),
@@ -37,7 +37,7 @@ const features = z.looseObject({
 });
 export type Features = z.infer<typeof features>;
 
-/** @throws EdgeloomError `bad-features` when the file is missing or not a spec of version 1 */
+/** @throws EdgeloomError `bad-features` when the file is missing or not a spec of version 2 */
 export async function readFeatures(tensorsDir: string): Promise<Features> {
   const path = join(tensorsDir, 'features.json');
   try {
@@ -46,7 +46,7 @@ export async function readFeatures(tensorsDir: string): Promise<Features> {
     throw new EdgeloomError(
       {
         code: 'bad-features',
-        what: 'The tensors folder has no readable features.json of version 1',
+        what: 'The tensors folder has no readable features.json of version 2',
         where: path,
         fix: 'run the features stage again',
       },

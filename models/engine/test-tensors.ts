@@ -37,7 +37,7 @@ export async function writeTestTensors(
   const s = TEST_SIZES;
   const group = (name: string, size: number) => [{ name, offset: 0, size }];
   const features = {
-    version: 1,
+    version: 2,
     trainDates: TEST_DATES.slice(0, 1),
     items: {
       fields: [

@@ -19,7 +19,7 @@ export async function writeTestDecisions(
 ): Promise<void> {
   const group = (name: string, size: number) => [{ name, offset: 0, size }];
   const features = {
-    version: 1,
+    version: 2,
     trainDates: DATES.slice(0, 1),
     items: { fields: [{ name: 'item', size: 20 }] },
     actions: { exposure: group('duration_ms', 4), page_view: group('duration_ms', 4) },

@@ -13,10 +13,3 @@ create or replace temp macro statistic(feature, x) as {
 -- Ids as places in the catalogue, −1 for null.
 create or replace temp macro code_each(items) as
   list_transform(try_cast(coalesce(items, []) as item_code[]), lambda c: coalesce(enum_code(c)::integer, -1));
-
--- A text as its place (1 = first) among known values, 0 for another one, NaN for null.
-create or replace temp macro place_of(text, known_values) as
-  case when text is null then 'nan'::double
-    else coalesce(list_position(known_values, text), 0)::double end;
-create or replace temp macro place_each(texts, known_values) as
-  list_transform(coalesce(texts, []), lambda t: place_of(t, known_values));
