@@ -9,10 +9,12 @@ import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
 import { gunzip } from './gzip.ts';
 import { type Content, type Ending, Input, readChunks, whole } from './input.ts';
-import { type Line, LineSplitter } from './lines.ts';
+import { type Line, LineSplitter, type OnLines, wholeLine } from './lines.ts';
 import type { LogFile } from './log-folder.ts';
 import { parquetRowCount, parquetRows, withNumbers, withoutNulls } from './parquet-rows.ts';
+import { readAhead } from './read-ahead.ts';
 import { type RejectReason, type RejectWriter, rawText } from './rejects.ts';
+import { firstRowNo } from './staged-tables.ts';
 import { unzstd } from './zstd/frames.ts';
 
 export interface Defect {
@@ -23,12 +25,21 @@ export interface Defect {
 
 export interface RowSink {
   /** Takes a parsed row, or says what is wrong with it. */
-  take(row: unknown): Defect | undefined;
+  take(row: unknown, rowNo: number): Defect | undefined;
+  /**
+   * Takes the lines that it can read by itself, each of which ends with a newline; `onLine` hears of
+   * every other one, without its newline. Absent when rows can be taken one by one only.
+   * @returns how many were taken
+   */
+  takeLines?(
+    lines: Buffer,
+    rowNo: number,
+    onLine: (from: number, to: number, rowNo: number) => void,
+  ): number;
   /** Called between chunks: time to write out what has come together. */
   breathe(): Promise<void>;
-  /** Where the sink stands, and how to get back there. */
-  mark(): number;
-  rewind(mark: number): void;
+  /** Takes back the rows of the pass that begins with this row number. */
+  withdraw(rowNo: number): void;
 }
 
 export interface FileAccount {
@@ -40,6 +51,8 @@ export interface FileAccount {
 
 export interface ReadOptions {
   logsDir: string;
+  /** Position of the file among those that are numbered together. */
+  index: number;
   maxLineBytes: number;
   memoryLimitMb: number;
   /** For DuckDB when it reads Parquet. */
@@ -52,6 +65,9 @@ export interface ReadOptions {
 // Space, tab and carriage return: the white space of JSON without the newline.
 const isBlank = (text: string): boolean => /^[ \t\r]*$/.test(text);
 
+/** Pieces of content (256 KiB) that are read early. */
+const AHEAD = 6;
+
 const BYTE_ORDER_MARK = '\ufeff';
 
 /** One pass over a file. Rows that end after `trustedBytes` are rejected unread. */
@@ -59,13 +75,37 @@ class FilePass {
   readonly account: FileAccount;
   readonly #sink: RowSink;
   readonly #rejects: RejectWriter;
+  readonly #rowNo: number;
   readonly #distrust: Ending | undefined;
 
-  constructor(file: LogFile, sink: RowSink, rejects: RejectWriter, distrust?: Ending) {
+  /** @param rowNo row number of line 0 */
+  constructor(
+    file: LogFile,
+    sink: RowSink,
+    rejects: RejectWriter,
+    rowNo: number,
+    distrust?: Ending,
+  ) {
+    this.#rowNo = rowNo;
     this.account = { file: file.path, rowsIn: 0, rejected: 0, blankLines: 0 };
     this.#sink = sink;
     this.#rejects = rejects;
     this.#distrust = distrust;
+  }
+
+  /** The way for many lines at once; undefined when each must be looked at. */
+  linesOf(maxLineBytes: number): OnLines | undefined {
+    if (this.#distrust || !this.#sink.takeLines) return undefined;
+    return (lines, number, offset) => {
+      let others = 0;
+      const taken = this.#sink.takeLines!(lines, this.#rowNo + number, (from, to, rowNo) => {
+        others++;
+        const place = { number: rowNo - this.#rowNo, offset: offset + from };
+        this.line(wholeLine(lines.subarray(from, to), place, maxLineBytes));
+      });
+      this.account.rowsIn += taken;
+      return taken + others;
+    };
   }
 
   line(line: Line): void {
@@ -92,10 +132,10 @@ class FilePass {
       return { reason: 'invalid-utf8', detail: 'not valid UTF-8', userKey: null };
     }
     const marked = line.offset === 0 && text.startsWith(BYTE_ORDER_MARK);
-    return this.json(marked ? text.slice(1) : text, (value) => value);
+    return this.json(marked ? text.slice(1) : text, line.number, (value) => value);
   }
 
-  json(text: string, prepare: (value: unknown) => unknown): Defect | undefined {
+  json(text: string, line: number, prepare: (value: unknown) => unknown): Defect | undefined {
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -105,7 +145,7 @@ class FilePass {
       const detail = `not valid JSON${position ? ` ${position}` : ''}`;
       return { reason: 'not-json', detail, userKey: null };
     }
-    return this.#sink.take(prepare(value));
+    return this.#sink.take(prepare(value), this.#rowNo + line);
   }
 
   /** @param rows how many rows the reject stands for; null when nobody can tell, counted as one */
@@ -158,9 +198,11 @@ function contentOf(file: LogFile, chunks: AsyncGenerator<Buffer, void, void>): C
 }
 
 async function readLines(file: LogFile, pass: FilePass, options: ReadOptions): Promise<Ending> {
-  const lines = new LineSplitter(options.maxLineBytes, (line) => pass.line(line));
+  const { maxLineBytes } = options;
+  const onLines = pass.linesOf(maxLineBytes);
+  const lines = new LineSplitter(maxLineBytes, (line) => pass.line(line), onLines);
   const chunks = readChunks(join(options.logsDir, file.path), options.onRead);
-  const content = contentOf(file, chunks);
+  const content = readAhead(contentOf(file, chunks), AHEAD);
   try {
     for (;;) {
       options.signal?.throwIfAborted();
@@ -177,6 +219,7 @@ async function readLines(file: LogFile, pass: FilePass, options: ReadOptions): P
     }
   } finally {
     // Closes the file, also when reading stops before its end.
+    await content.return(whole);
     await chunks.return();
   }
 }
@@ -196,7 +239,7 @@ async function readParquet(
         pass.account.rowsIn++;
         const defect = distrust
           ? { ...damage(distrust), userKey: null }
-          : pass.json(withNumbers(text), withoutNulls);
+          : pass.json(withNumbers(text), number, withoutNulls);
         if (defect) pass.reject(place, defect);
       }
       await pass.breathe();
@@ -221,7 +264,7 @@ const isParquetError = (error: unknown): boolean =>
   error instanceof Error && !/^(Out of Memory|Interrupt|Permission|Fatal)/i.test(error.message);
 
 /**
- * Reads a file into the sink; nothing that is wrong with the file's content throws.
+ * Reads a file into the sink, its rejects into a writer of its own; nothing that is wrong with the file's content throws.
  * @returns the file's account; `rowsIn − rejected` rows were taken by the sink
  */
 export async function readFileRows(
@@ -230,19 +273,18 @@ export async function readFileRows(
   rejects: RejectWriter,
   options: ReadOptions,
 ): Promise<FileAccount> {
-  const sinkMark = sink.mark();
-  const rejectMark = await rejects.mark();
   const read = (pass: FilePass, distrust?: Ending): Promise<Ending> =>
     file.format === 'parquet'
       ? readParquet(file, pass, options, distrust)
       : readLines(file, pass, options);
-  const first = new FilePass(file, sink, rejects);
+  const rowNo = firstRowNo(options.index, 0);
+  const first = new FilePass(file, sink, rejects, rowNo);
   const ending = await read(first);
   if (ending.kind === 'whole' || ending.kind === 'truncated') return first.account;
   // Altered bytes: take back what was stored and read again, storing the verified part only.
-  sink.rewind(sinkMark);
-  await rejects.rewind(rejectMark);
-  const second = new FilePass(file, sink, rejects, ending);
+  sink.withdraw(rowNo);
+  await rejects.restart();
+  const second = new FilePass(file, sink, rejects, firstRowNo(options.index, 1), ending);
   await read(second, ending);
   return second.account;
 }
