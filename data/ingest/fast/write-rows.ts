@@ -1,15 +1,5 @@
 /** Code that reads lines one after another and puts each as a row behind the columns of its table. */
-import {
-  LEAF,
-  OBJECT,
-  RECORD,
-  SHAPE,
-  STATE,
-  STOP,
-  slotAt,
-  TABLE,
-  USER,
-} from './memory.ts';
+import { LEAF, OBJECT, RECORD, SHAPE, STATE, STOP, slotAt, TABLE, USER } from './memory.ts';
 import {
   block,
   br,
