@@ -2,10 +2,11 @@
 import { checkEvent } from '../contracts/check-event.ts';
 import type { DatasetDescription } from '../contracts/dataset.ts';
 import type { DeviceEvent } from '../contracts/device-log.ts';
-import { LineReader } from './fast/line-reader.ts';
+import { type Clocks, LineReader } from './fast/line-reader.ts';
+import { ParquetStager, type ParquetStagerOptions } from './fast/parquet-stager.ts';
 import type { Settings } from './options.ts';
 import type { RejectReason } from './rejects.ts';
-import type { Defect, RowSink } from './rows.ts';
+import type { Defect, ReadOptions, RowSink } from './rows.ts';
 import type { StagedRows } from './staged-rows.ts';
 import { eventTable, groupsOf } from './staged-tables.ts';
 import type { UserKeys } from './user-keys.ts';
@@ -22,6 +23,9 @@ export function userKeyIn(row: unknown, keys: UserKeys): string | null {
   return typeof id === 'string' && id.length <= 1024 ? keys.of(id).key : null;
 }
 
+/** What reading Parquet may take. */
+export type ParquetLimits = Pick<ParquetStagerOptions, 'workDir' | 'memoryLimitMb' | 'threads'>;
+
 export class EventSink implements RowSink {
   readonly #staged: StagedRows;
   readonly #keys: UserKeys;
@@ -30,14 +34,18 @@ export class EventSink implements RowSink {
   /** What `ts` may be where no receive time tells, by the days that the data set says it covers. */
   readonly #earliestTs: number;
   readonly #latestTs: number;
+  readonly #parquet: ParquetLimits;
   #reader: LineReader | undefined;
+  #stager: ParquetStager | undefined;
 
   constructor(
     staged: StagedRows,
     keys: UserKeys,
     limits: EventLimits,
     dataset: Pick<DatasetDescription, 'utc_offset_minutes' | 'first_date' | 'last_date'>,
+    parquet: ParquetLimits,
   ) {
+    this.#parquet = parquet;
     this.#staged = staged;
     this.#keys = keys;
     this.#limits = limits;
@@ -72,9 +80,30 @@ export class EventSink implements RowSink {
     return this.#reader.read(lines, rowNo, onLine);
   }
 
+  async takeParquet(
+    path: string,
+    rowNo: number,
+    { index, signal }: Pick<ReadOptions, 'index' | 'signal'>,
+  ): Promise<{ rows: number; others: string | undefined } | undefined> {
+    const groups = groupsOf(this.#limits.buckets);
+    this.#stager ??= await ParquetStager.open(
+      { ...this.#parquet, groups, keys: this.#keys, clocks: this.#clocks() },
+      signal,
+    );
+    const staged = await this.#stager.stage(path, `parquet-${index}`, rowNo);
+    for (const { type, group, file } of staged?.tables ?? []) {
+      this.#staged.addFile(eventTable(type, group), file);
+    }
+    return staged;
+  }
+
   /** Stages what the line reader holds. */
   finish(): void {
     this.#reader?.flush();
+  }
+
+  close(): void {
+    this.#stager?.close();
   }
 
   breathe(): Promise<void> {
@@ -85,14 +114,19 @@ export class EventSink implements RowSink {
     this.#staged.withdraw(rowNo);
   }
 
+  #clocks(): Clocks {
+    const { maxAheadMs, maxLateMs } = this.#limits;
+    return {
+      ...{ maxAheadMs, maxLateMs, offsetMs: this.#offsetMs },
+      ...{ earliestTs: this.#earliestTs, latestTs: this.#latestTs },
+    };
+  }
+
   #openReader(): LineReader {
-    const { buckets, maxAheadMs, maxLateMs, maxLineBytes } = this.#limits;
+    const { buckets, maxLineBytes } = this.#limits;
     return new LineReader({
       ...{ buckets, maxLineBytes, groups: groupsOf(buckets), keys: this.#keys },
-      clocks: {
-        ...{ maxAheadMs, maxLateMs, offsetMs: this.#offsetMs },
-        ...{ earliestTs: this.#earliestTs, latestTs: this.#latestTs },
-      },
+      clocks: this.#clocks(),
       onRows: ({ type, group }, schema, rows, columns) =>
         this.#staged.addColumns(eventTable(type, group), schema, rows, columns),
     });

@@ -88,7 +88,7 @@ class IngestRun {
     const limits = { buckets, maxAheadMs, maxLateMs, maxLineBytes };
     const { accounts, staged } = await readFiles(
       files,
-      { logsDir, workDir, userKey, limits, memoryLimitMb, dataset },
+      { logsDir, workDir, userKey, limits, memoryLimitMb, threads, dataset },
       helpersFor(files, threads),
       {
         signal,

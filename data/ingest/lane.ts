@@ -21,6 +21,7 @@ export interface LaneInput {
   userKey: Uint8Array;
   limits: EventLimits;
   memoryLimitMb: number;
+  threads: number;
   dataset: DatasetDescription;
 }
 
@@ -46,7 +47,7 @@ export class Lane {
     this.#input = input;
     this.#staged = new StagedRows(input.workDir, input.lane);
     const keys = new UserKeys(input.userKey, input.limits.buckets);
-    this.#events = new EventSink(this.#staged, keys, input.limits, input.dataset);
+    this.#events = new EventSink(this.#staged, keys, input.limits, input.dataset, input);
     this.#tables = new Map(
       TABLE_NAMES.map((table) => [table, new TableSink(table, this.#staged, keys)]),
     );
@@ -69,6 +70,10 @@ export class Lane {
     } finally {
       await rejects.close();
     }
+  }
+
+  close(): void {
+    this.#events.close();
   }
 
   /** Writes out what is still here. */

@@ -47,10 +47,10 @@ export async function readFiles(
   const stop = new AbortController();
   const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
 
-  const work = async (lane: Pick<Lane, 'read' | 'finish'>, here: boolean): Promise<StagedFiles> => {
+  const work = async (lane: Pick<Lane, 'read' | 'finish'>, all: boolean): Promise<StagedFiles> => {
     for (;;) {
       both.throwIfAborted();
-      const next = order.findIndex((place) => here || canMove(files[place]!));
+      const next = order.findIndex((place) => all || canMove(files[place]!));
       const [place] = next < 0 ? [] : order.splice(next, 1);
       if (place === undefined) return lane.finish();
       const file = files[place]!;
@@ -63,13 +63,11 @@ export async function readFiles(
     }
   };
 
+  const here = new Lane({ ...input, lane: 0 });
   const threads: ThreadLane[] = [];
   try {
     for (let lane = 1; lane <= helpers; lane++) threads.push(new ThreadLane({ ...input, lane }));
-    const works = [
-      work(new Lane({ ...input, lane: 0 }), true),
-      ...threads.map((lane) => work(lane, false)),
-    ];
+    const works = [work(here, true), ...threads.map((lane) => work(lane, false))];
     for (const one of works) one.catch((error) => stop.abort(error));
     const results = await Promise.allSettled(
       works.map((one, i) => (i === 0 ? one : orStopped(one, both))),
@@ -81,6 +79,7 @@ export async function readFiles(
       staged: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
     };
   } finally {
+    here.close();
     await Promise.all(threads.map((lane) => lane.close()));
   }
 }

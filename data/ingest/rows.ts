@@ -36,6 +36,15 @@ export interface RowSink {
     rowNo: number,
     onLine: (from: number, to: number, rowNo: number) => void,
   ): number;
+  /**
+   * Takes the rows of a Parquet file that it can read by itself.
+   * @returns how many, and the condition on the others; undefined when it took none
+   */
+  takeParquet?(
+    path: string,
+    rowNo: number,
+    options: Pick<ReadOptions, 'index' | 'signal'>,
+  ): Promise<{ rows: number; others: string | undefined } | undefined>;
   /** Called between chunks: time to write out what has come together. */
   breathe(): Promise<void>;
   /** Takes back the rows of the pass that begins with this row number. */
@@ -106,6 +115,17 @@ class FilePass {
       this.account.rowsIn += taken;
       return taken + others;
     };
+  }
+
+  /** Rows that the sink took by itself are in the account. */
+  async takeParquet(
+    path: string,
+    options: ReadOptions,
+  ): Promise<{ others: string | undefined } | undefined> {
+    if (this.#distrust) return undefined;
+    const taken = await this.#sink.takeParquet?.(path, this.#rowNo, options);
+    this.account.rowsIn += taken?.rows ?? 0;
+    return taken;
   }
 
   line(line: Line): void {
@@ -230,19 +250,25 @@ async function readParquet(
   options: ReadOptions,
   distrust: Ending | undefined,
 ): Promise<Ending> {
-  let number = 0;
+  const path = join(options.logsDir, file.path);
+  let read = 0;
   try {
-    for await (const rows of parquetRows(join(options.logsDir, file.path), options)) {
-      for (const text of rows) {
-        const bytes = Buffer.from(text, 'utf8');
-        const place: Place = { number: ++number, offset: null, bytes, length: bytes.length };
-        pass.account.rowsIn++;
-        const defect = distrust
-          ? { ...damage(distrust), userKey: null }
-          : pass.json(withNumbers(text), number, withoutNulls);
-        if (defect) pass.reject(place, defect);
+    const taken = await pass.takeParquet(path, options);
+    if (!taken || taken.others !== undefined) {
+      for await (const rows of parquetRows(path, options, taken?.others)) {
+        options.signal?.throwIfAborted();
+        for (const { number, text } of rows) {
+          const bytes = Buffer.from(text, 'utf8');
+          const place: Place = { number, offset: null, bytes, length: bytes.length };
+          pass.account.rowsIn++;
+          read++;
+          const defect = distrust
+            ? { ...damage(distrust), userKey: null }
+            : pass.json(withNumbers(text), number, withoutNulls);
+          if (defect) pass.reject(place, defect);
+        }
+        await pass.breathe();
       }
-      await pass.breathe();
     }
     options.onRead(file.bytes);
     return whole;
@@ -251,9 +277,9 @@ async function readParquet(
     if (!isParquetError(error)) throw error;
     const detail = 'DuckDB cannot read this Parquet file to its end';
     const ending: Ending = { kind: 'corrupt', detail, trustedBytes: 0 };
-    const total = await parquetRowCount(join(options.logsDir, file.path), options);
-    const rest = total !== null && total > number ? total - number : null;
-    const place: Place = { number: number + 1, offset: null, bytes: Buffer.alloc(0), length: 0 };
+    const total = await parquetRowCount(path, options);
+    const rest = total !== null && total > read ? total - read : null;
+    const place: Place = { number: read + 1, offset: null, bytes: Buffer.alloc(0), length: 0 };
     pass.missing(place, ending, rest);
     return ending;
   }

@@ -42,6 +42,7 @@ export class StagedRows {
   readonly #lane: number;
   readonly #json = new Map<string, JsonTable>();
   readonly #parquet = new Map<string, ParquetFile>();
+  readonly #files: StagedFiles['parquet'] = [];
   readonly #withdrawn: number[] = [];
   #bytes = 0;
   #batch = 0;
@@ -76,6 +77,11 @@ export class StagedRows {
     file.append(rows, columns);
   }
 
+  /** A Parquet file that others wrote, with the columns of the table. */
+  addFile(table: string, file: string): void {
+    this.#files.push({ table, file });
+  }
+
   /** Takes back the rows of a pass. */
   withdraw(firstRowNo: number): void {
     this.#withdrawn.push(firstRowNo);
@@ -92,7 +98,10 @@ export class StagedRows {
     for (const file of this.#parquet.values()) file.close();
     return {
       json: [...this.#json].map(([table, { files, longestRow }]) => ({ table, files, longestRow })),
-      parquet: [...this.#parquet].map(([table, { path }]) => ({ table, file: path })),
+      parquet: [
+        ...[...this.#parquet].map(([table, { path }]) => ({ table, file: path })),
+        ...this.#files,
+      ],
       withdrawn: this.#withdrawn,
     };
   }

@@ -45,18 +45,23 @@ export interface TableName {
   group: number;
 }
 
+/** How far clocks may be off, ms; see `options.ts`. */
+export interface Clocks {
+  maxAheadMs: number;
+  maxLateMs: number;
+  /** What `ts` may be without a receive time. */
+  earliestTs: number;
+  latestTs: number;
+  /** Offset of the business day. */
+  offsetMs: number;
+}
+
 export interface LineReaderOptions {
   buckets: number;
   /** Tables of a type; a bucket belongs to group `bucket % groups`. */
   groups: number;
   maxLineBytes: number;
-  clocks: {
-    maxAheadMs: number;
-    maxLateMs: number;
-    earliestTs: number;
-    latestTs: number;
-    offsetMs: number;
-  };
+  clocks: Clocks;
   keys: UserKeys;
   /** Takes the rows of a full table before it is emptied. */
   onRows: (table: TableName, schema: SchemaNode[], rows: number, columns: ColumnData[]) => void;
