@@ -6,7 +6,7 @@ import { type Clocks, LineReader } from './fast/line-reader.ts';
 import { ParquetStager, type ParquetStagerOptions } from './fast/parquet-stager.ts';
 import type { Settings } from './options.ts';
 import type { RejectReason } from './rejects.ts';
-import type { Defect, ReadOptions, RowSink } from './rows.ts';
+import type { Defect, ParquetTaken, ReadOptions, RowSink } from './rows.ts';
 import type { StagedRows } from './staged-rows.ts';
 import { eventTable, groupsOf } from './staged-tables.ts';
 import type { UserKeys } from './user-keys.ts';
@@ -84,7 +84,7 @@ export class EventSink implements RowSink {
     path: string,
     rowNo: number,
     { index, signal }: Pick<ReadOptions, 'index' | 'signal'>,
-  ): Promise<{ rows: number; others: string | undefined } | undefined> {
+  ): Promise<ParquetTaken | undefined> {
     const groups = groupsOf(this.#limits.buckets);
     this.#stager ??= await ParquetStager.open(
       { ...this.#parquet, groups, keys: this.#keys, clocks: this.#clocks() },

@@ -7,6 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
+import { EdgeloomError } from '../../lib/errors.ts';
 import { gunzip } from './gzip.ts';
 import { type Content, type Ending, Input, readChunks, whole } from './input.ts';
 import { type Line, LineSplitter, type OnLines, wholeLine } from './lines.ts';
@@ -21,6 +22,13 @@ export interface Defect {
   reason: RejectReason;
   detail: string;
   userKey: string | null;
+}
+
+/** What a sink took of a Parquet file by itself, and the condition on the other rows. */
+export interface ParquetTaken {
+  rows: number;
+  total: number;
+  others: string | undefined;
 }
 
 export interface RowSink {
@@ -38,13 +46,13 @@ export interface RowSink {
   ): number;
   /**
    * Takes the rows of a Parquet file that it can read by itself.
-   * @returns how many, and the condition on the others; undefined when it took none
+   * @returns undefined when it took none
    */
   takeParquet?(
     path: string,
     rowNo: number,
     options: Pick<ReadOptions, 'index' | 'signal'>,
-  ): Promise<{ rows: number; others: string | undefined } | undefined>;
+  ): Promise<ParquetTaken | undefined>;
   /** Called between chunks: time to write out what has come together. */
   breathe(): Promise<void>;
   /** Takes back the rows of the pass that begins with this row number. */
@@ -118,10 +126,7 @@ class FilePass {
   }
 
   /** Rows that the sink took by itself are in the account. */
-  async takeParquet(
-    path: string,
-    options: ReadOptions,
-  ): Promise<{ others: string | undefined } | undefined> {
+  async takeParquet(path: string, options: ReadOptions): Promise<ParquetTaken | undefined> {
     if (this.#distrust) return undefined;
     const taken = await this.#sink.takeParquet?.(path, this.#rowNo, options);
     this.account.rowsIn += taken?.rows ?? 0;
@@ -270,6 +275,14 @@ async function readParquet(
         await pass.breathe();
       }
     }
+    if (taken && taken.rows + read !== taken.total) {
+      throw new EdgeloomError({
+        code: 'account-does-not-balance',
+        what: `${taken.total} rows in a Parquet file, but ${taken.rows} were staged and ${read} read`,
+        where: file.path,
+        fix: 'this is a defect of edgeloom: please report it; nothing was written',
+      });
+    }
     options.onRead(file.bytes);
     return whole;
   } catch (error) {
@@ -287,7 +300,9 @@ async function readParquet(
 
 // DuckDB says in its message what kind of error it met; running out of memory is not the file's fault.
 const isParquetError = (error: unknown): boolean =>
-  error instanceof Error && !/^(Out of Memory|Interrupt|Permission|Fatal)/i.test(error.message);
+  error instanceof Error &&
+  !(error instanceof EdgeloomError) &&
+  !/^(Out of Memory|Interrupt|Permission|Fatal)/i.test(error.message);
 
 /**
  * Reads a file into the sink, its rejects into a writer of its own; nothing that is wrong with the file's content throws.

@@ -22,6 +22,8 @@ const ROW_GROUP = 8192;
 export interface StagedParquet {
   /** Rows of the file that were staged. */
   rows: number;
+  /** Rows of the file. */
+  total: number;
   /** Condition on the rows that were not; undefined when all were. */
   others: string | undefined;
   tables: { type: EventType; group: number; file: string }[];
@@ -115,7 +117,7 @@ export class ParquetStager {
     await this.#learnUsers(file);
     const types = await this.#db.rows<{ type: EventType }>(`select distinct type from ${file}`);
     const numbered = `read_parquet(${fileLiteral(path)}, hive_partitioning = false, file_row_number = true)`;
-    const staged: StagedParquet = { rows: 0, others: undefined, tables: [] };
+    const staged: StagedParquet = { rows: 0, total: 0, others: undefined, tables: [] };
     const taken: string[] = [];
     for (const { type } of types) {
       const condition = conditions.get(type);
@@ -141,7 +143,8 @@ export class ParquetStager {
       }
     }
     staged.rows = await this.#count(staged.tables.map((table) => table.file));
-    if (staged.rows < (await this.#count([path]))) {
+    staged.total = await this.#count([path]);
+    if (staged.rows < staged.total) {
       staged.others = `not (${taken.map((one) => `(${one})`).join(' or ') || 'false'})`;
     }
     return staged;

@@ -128,7 +128,7 @@ function number(value: number, random: Random): string {
 function scores(value: object, random: Random): string {
   const entries = Object.entries(value).map(([key, score]) => [
     key,
-    number(score as number, random),
+    random.chance(0.3) ? pick(NUMBERS, random) : number(score as number, random),
   ]);
   while (random.chance(0.2)) entries.push([pick(KEYS, random), number(random.uniform(), random)]);
   return `{${entries.map(([key, score]) => `"${key}":${score}`).join(',')}}`;
