@@ -41,21 +41,21 @@ async function findPartitions(
   buckets: number,
   duplicates: number,
 ): Promise<Partition[]> {
-  const counts = EVENT_TYPES.flatMap((type) =>
+  const rows = EVENT_TYPES.flatMap((type) =>
     eventTables(type, buckets).flatMap((table) => {
       const source = staging.source(table);
       return source
-        ? [
-            `select '${table}' as "table", '${type}' as type, day, bucket, count(*) as n
-             from ${source} where ${stored(duplicates)} group by day, bucket`,
-          ]
+        ? [`select '${table}' as "table", '${type}' as type, day, bucket, row_no from ${source}`]
         : [];
     }),
   );
-  if (counts.length === 0) return [];
+  if (rows.length === 0) return [];
+  // All tables at once: duplicates are looked up in one place, however many tables there are.
   return staging.db.rows<Partition>(
-    `select *, strftime(date '1970-01-01' + day, '%Y-%m-%d') as date
-     from (${counts.join(' union all ')}) order by n desc, "table", day, bucket`,
+    `select "table", type, day, bucket, strftime(date '1970-01-01' + day, '%Y-%m-%d') as date,
+       count(*) as n
+     from (${rows.join(' union all ')}) where ${stored(duplicates)}
+     group by "table", type, day, bucket order by n desc, "table", day, bucket`,
   );
 }
 
