@@ -25,15 +25,20 @@ export async function writeAll(
       done += bytesWritten;
     }
   } catch (error) {
-    if (!isDiskFull(error)) throw error;
-    throw new EdgeloomError(
-      {
-        code: 'disk-full',
-        what: 'The disk is full',
-        where: path,
-        fix: 'free some space and run the same command again',
-      },
-      { cause: error },
-    );
+    throw diskFull(error, path);
   }
+}
+
+/** EdgeloomError `disk-full` for a failed write that says so; any other error as it is. */
+export function diskFull(error: unknown, path: string): unknown {
+  if (!isDiskFull(error)) return error;
+  return new EdgeloomError(
+    {
+      code: 'disk-full',
+      what: 'The disk is full',
+      where: path,
+      fix: 'free some space and run the same command again',
+    },
+    { cause: error },
+  );
 }

@@ -1,11 +1,12 @@
 /** Finds staged rows that repeat an earlier one: the first in reading order stays. */
+import { FILE_OF_ROW } from './staged-tables.ts';
 import type { Staging } from './staging.ts';
 
 export interface DuplicateCounts {
   total: number;
   /** By the name of the staged table. */
   byTable: Map<string, number>;
-  /** By the index of the file among `fileStarts`. */
+  /** By the position of the file. */
   byFile: Map<number, number>;
 }
 
@@ -14,43 +15,47 @@ export const DUPLICATES = 'duplicate';
 
 /**
  * Fills the table `duplicate`, which every connection sees.
+ *
+ * Few keys repeat, so rows are first grouped by a hash of theirs, which takes a tenth of the memory;
+ * only rows whose hash repeats are compared by the key itself.
  * @param tables staged tables among which a key may occur once
  * @param key the columns of the key
- * @param fileStarts number of the first row of each file, in reading order
  */
 export async function findDuplicates(
   staging: Staging,
   tables: readonly string[],
   key: readonly string[],
-  fileStarts: readonly number[],
 ): Promise<DuplicateCounts> {
   const { db } = staging;
   const columns = key.map((name) => `"${name}"`).join(', ');
-  const keys = tables
-    .flatMap((table) => {
-      const source = staging.source(table);
-      return source ? [`select row_no, '${table}' as tab, ${columns} from ${source}`] : [];
-    })
-    .join('\n  union all\n  ');
-  if (keys === '') {
+  const union = (select: (table: string) => string): string =>
+    tables
+      .flatMap((table) => {
+        const source = staging.source(table);
+        return source ? [`select ${select(table)} from ${source}`] : [];
+      })
+      .join('\n  union all\n  ');
+  const hashes = union(() => `hash(${columns}) as h`);
+  if (hashes === '') {
     await db.run(`create or replace table ${DUPLICATES} (row_no bigint)`);
     return { total: 0, byTable: new Map(), byFile: new Map() };
   }
-  // Grain: one row per surplus row. Aggregating first keeps the join to the few keys that repeat.
+  await db.createTable('repeated_hash', `select h from (${hashes}) group by h having count(*) > 1`);
+  // Grain: one row per surplus row.
   await db.run(
     `create or replace table ${DUPLICATES} as
-with keyed as materialized (
-  ${keys}
+with suspected as materialized (
+  select * from (
+  ${union((table) => `row_no, '${table}' as tab, ${columns}`)}
+  ) where hash(${columns}) in (select h from repeated_hash)
 ), repeated as (
-  select ${columns}, min(row_no) as first_row from keyed group by ${columns} having count(*) > 1
+  select ${columns}, min(row_no) as first_row from suspected group by ${columns} having count(*) > 1
 )
-select row_no, tab from keyed join repeated using (${columns}) where row_no > first_row`,
+select row_no, tab from suspected join repeated using (${columns}) where row_no > first_row`,
   );
-  const starts = fileStarts.map((start, index) => `(${index}, ${start})`).join(', ');
+  await db.run('drop table repeated_hash');
   const byFile = await db.rows<{ file: number; n: number }>(
-    `select file, count(*) as n
-     from ${DUPLICATES} asof join (values ${starts}) as f(file, start) on row_no >= start
-     group by file order by file`,
+    `select ${FILE_OF_ROW} as file, count(*) as n from ${DUPLICATES} group by file order by file`,
   );
   const byTable = await db.rows<{ tab: string; n: number }>(
     `select tab, count(*) as n from ${DUPLICATES} group by tab order by tab`,

@@ -1,31 +1,21 @@
 /** Takes events: checks them against the contract and the clocks, replaces the user id, stages them. */
 import { checkEvent } from '../contracts/check-event.ts';
-import type { Column } from '../contracts/columns.ts';
-import { EVENT_COLUMNS } from '../contracts/columns.ts';
 import type { DatasetDescription } from '../contracts/dataset.ts';
-import { type DeviceEvent, EVENT_TYPES, type EventType } from '../contracts/device-log.ts';
+import type { DeviceEvent } from '../contracts/device-log.ts';
+import { type Clocks, LineReader } from './fast/line-reader.ts';
+import { ParquetStager, type ParquetStagerOptions } from './fast/parquet-stager.ts';
 import type { Settings } from './options.ts';
 import type { RejectReason } from './rejects.ts';
-import type { Defect, RowSink } from './rows.ts';
-import type { Staging } from './staging.ts';
+import type { Defect, ParquetTaken, ReadOptions, RowSink } from './rows.ts';
+import type { StagedRows } from './staged-rows.ts';
+import { eventTable, groupsOf } from './staged-tables.ts';
 import type { UserKeys } from './user-keys.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-/** Columns by which the lake is cut into files. `day` counts days since 1970-01-01. */
-export const PARTITION_COLUMNS: Column[] = [
-  { name: 'day', type: 'INTEGER' },
-  { name: 'bucket', type: 'INTEGER' },
-];
-
-export const eventTable = (type: EventType): string => `event_${type}`;
-
-export function createEventTables(staging: Staging): void {
-  for (const type of EVENT_TYPES) {
-    staging.createTable(eventTable(type), [...PARTITION_COLUMNS, ...EVENT_COLUMNS[type]]);
-  }
-}
+/** What of the settings says which events are taken. */
+export type EventLimits = Pick<Settings, 'buckets' | 'maxAheadMs' | 'maxLateMs' | 'maxLineBytes'>;
 
 /** The key of a row's user, as far as the row can be read. */
 export function userKeyIn(row: unknown, keys: UserKeys): string | null {
@@ -33,32 +23,40 @@ export function userKeyIn(row: unknown, keys: UserKeys): string | null {
   return typeof id === 'string' && id.length <= 1024 ? keys.of(id).key : null;
 }
 
+/** What reading Parquet may take. */
+export type ParquetLimits = Pick<ParquetStagerOptions, 'workDir' | 'memoryLimitMb' | 'threads'>;
+
 export class EventSink implements RowSink {
-  readonly #staging: Staging;
+  readonly #staged: StagedRows;
   readonly #keys: UserKeys;
-  readonly #settings: Settings;
+  readonly #limits: EventLimits;
   readonly #offsetMs: number;
   /** What `ts` may be where no receive time tells, by the days that the data set says it covers. */
   readonly #earliestTs: number;
   readonly #latestTs: number;
+  readonly #parquet: ParquetLimits;
+  #reader: LineReader | undefined;
+  #stager: ParquetStager | undefined;
 
   constructor(
-    staging: Staging,
+    staged: StagedRows,
     keys: UserKeys,
-    settings: Settings,
+    limits: EventLimits,
     dataset: Pick<DatasetDescription, 'utc_offset_minutes' | 'first_date' | 'last_date'>,
+    parquet: ParquetLimits,
   ) {
-    this.#staging = staging;
+    this.#parquet = parquet;
+    this.#staged = staged;
     this.#keys = keys;
-    this.#settings = settings;
+    this.#limits = limits;
     this.#offsetMs = dataset.utc_offset_minutes * MINUTE_MS;
     const startOf = (date: string): number => Date.parse(`${date}T00:00:00Z`) - this.#offsetMs;
-    this.#earliestTs = startOf(dataset.first_date) - settings.maxLateMs;
+    this.#earliestTs = startOf(dataset.first_date) - limits.maxLateMs;
     // A day more than the last: its users may live in other time zones than its description.
-    this.#latestTs = startOf(dataset.last_date) + 2 * DAY_MS + settings.maxAheadMs;
+    this.#latestTs = startOf(dataset.last_date) + 2 * DAY_MS + limits.maxAheadMs;
   }
 
-  take(row: unknown): Defect | undefined {
+  take(row: unknown, rowNo: number): Defect | undefined {
     const { event, defect, detail } = checkEvent(row);
     if (!event) return { reason: defect, detail, userKey: userKeyIn(row, this.#keys) };
     const { key, bucket } = this.#keys.of(event.user_id);
@@ -68,29 +66,79 @@ export class EventSink implements RowSink {
     // The row's own object is overwritten, so that the raw id is not even in the JSON text.
     event.user_id = key;
     const partition = `"day":${day},"bucket":${bucket}`;
-    this.#staging.add(eventTable(event.type), JSON.stringify(event), partition);
+    const table = eventTable(event.type, bucket % groupsOf(this.#limits.buckets));
+    this.#staged.add(table, rowNo, JSON.stringify(event), partition);
     return undefined;
   }
 
+  takeLines(
+    lines: Buffer,
+    rowNo: number,
+    onLine: (from: number, to: number, rowNo: number) => void,
+  ): number {
+    this.#reader ??= this.#openReader();
+    return this.#reader.read(lines, rowNo, onLine);
+  }
+
+  async takeParquet(
+    path: string,
+    rowNo: number,
+    { index, signal }: Pick<ReadOptions, 'index' | 'signal'>,
+  ): Promise<ParquetTaken | undefined> {
+    const groups = groupsOf(this.#limits.buckets);
+    this.#stager ??= await ParquetStager.open(
+      { ...this.#parquet, groups, keys: this.#keys, clocks: this.#clocks() },
+      signal,
+    );
+    const staged = await this.#stager.stage(path, `parquet-${index}`, rowNo);
+    for (const { type, group, file } of staged?.tables ?? []) {
+      this.#staged.addFile(eventTable(type, group), file);
+    }
+    return staged;
+  }
+
+  /** Stages what the line reader holds. */
+  finish(): void {
+    this.#reader?.flush();
+  }
+
+  close(): void {
+    this.#stager?.close();
+  }
+
   breathe(): Promise<void> {
-    return this.#staging.breathe();
+    return this.#staged.breathe();
   }
 
-  mark(): number {
-    return this.#staging.nextRow;
+  withdraw(rowNo: number): void {
+    this.#staged.withdraw(rowNo);
   }
 
-  rewind(mark: number): void {
-    this.#staging.rewind(mark);
+  #clocks(): Clocks {
+    const { maxAheadMs, maxLateMs } = this.#limits;
+    return {
+      ...{ maxAheadMs, maxLateMs, offsetMs: this.#offsetMs },
+      ...{ earliestTs: this.#earliestTs, latestTs: this.#latestTs },
+    };
+  }
+
+  #openReader(): LineReader {
+    const { buckets, maxLineBytes } = this.#limits;
+    return new LineReader({
+      ...{ buckets, maxLineBytes, groups: groupsOf(buckets), keys: this.#keys },
+      clocks: this.#clocks(),
+      onRows: ({ type, group }, schema, rows, columns) =>
+        this.#staged.addColumns(eventTable(type, group), schema, rows, columns),
+    });
   }
 
   #clockDefect(event: DeviceEvent): { reason: RejectReason; detail: string } | undefined {
     if (event.received_ts == null) return this.#daysDefect(event.ts);
     const lateMs = event.received_ts - event.ts;
-    if (-lateMs > this.#settings.maxAheadMs) {
+    if (-lateMs > this.#limits.maxAheadMs) {
       return { reason: 'clock-ahead', detail: `ts is ${-lateMs} ms ahead of received_ts` };
     }
-    if (lateMs > this.#settings.maxLateMs) {
+    if (lateMs > this.#limits.maxLateMs) {
       return { reason: 'too-late', detail: `received ${lateMs} ms after ts` };
     }
     return undefined;

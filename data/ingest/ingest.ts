@@ -13,7 +13,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createFolderAtomic, writeFileAtomic } from '../../lib/files.ts';
 import { TABLE_NAMES, type TableName } from '../contracts/columns.ts';
-import { EVENT_TYPES } from '../contracts/device-log.ts';
+import { EVENT_TYPES, type EventType } from '../contracts/device-log.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
 import {
   type Balance,
@@ -27,69 +27,46 @@ import {
   sumOf,
 } from './account.ts';
 import { type DuplicateCounts, findDuplicates } from './duplicates.ts';
-import { createEventTables, EventSink, eventTable } from './event-sink.ts';
 import { countStored, countTable, writeEvents, writeTable } from './lake.ts';
-import { type LogFile, type LogFolder, openLogFolder } from './log-folder.ts';
+import { type LaneFile, rejectsPath } from './lane.ts';
+import { type LogFolder, openLogFolder } from './log-folder.ts';
 import { type IngestOptions, type Settings, withDefaults } from './options.ts';
-import { RejectWriter } from './rejects.ts';
-import { type FileAccount, type RowSink, readFileRows } from './rows.ts';
+import { helpersFor, readFiles } from './read-files.ts';
+import { joinRejects } from './rejects.ts';
+import type { FileAccount } from './rows.ts';
+import { eventTables, stagedTable } from './staged-tables.ts';
 import { Staging } from './staging.ts';
-import { createTables, stagedTable, TABLE_KEYS, TableSink } from './table-sink.ts';
-import { UserKeys } from './user-keys.ts';
+import { TABLE_KEYS } from './table-sink.ts';
+import { checkUserKey } from './user-keys.ts';
 
 /** Files of one kind (the events, or a table) as they were read. */
-interface Reading {
-  files: FileAccount[];
-  /** Number of the first staged row of each file. */
-  starts: number[];
-}
+type Reading = FileAccount[];
 
 /** One run: what its steps share. */
 class IngestRun {
   readonly #settings: Settings;
   readonly #logs: LogFolder;
-  readonly #keys: UserKeys;
-  readonly #lakeDir: string;
-  readonly #workDir: string;
+  readonly #folders: { lakeDir: string; workDir: string };
   readonly #staging: Staging;
-  readonly #rejects: RejectWriter;
-  readonly #totalBytes: number;
-  #readBytes = 0;
 
   constructor(
     settings: Settings,
     logs: LogFolder,
     folders: { lakeDir: string; workDir: string },
-    parts: { keys: UserKeys; staging: Staging; rejects: RejectWriter },
+    staging: Staging,
   ) {
     this.#settings = settings;
     this.#logs = logs;
-    this.#lakeDir = folders.lakeDir;
-    this.#workDir = folders.workDir;
-    this.#keys = parts.keys;
-    this.#staging = parts.staging;
-    this.#rejects = parts.rejects;
-    const files = [...logs.events, ...TABLE_NAMES.flatMap((table) => logs.tables[table])];
-    this.#totalBytes = Math.max(
-      1,
-      files.reduce((sum, file) => sum + file.bytes, 0),
-    );
+    this.#folders = folders;
+    this.#staging = staging;
   }
 
   async run(): Promise<IngestSummary> {
-    const events = await this.#read(
-      this.#logs.events,
-      new EventSink(this.#staging, this.#keys, this.#settings, this.#logs.dataset),
-    );
-    const tables = new Map<TableName, Reading>();
-    for (const table of TABLE_NAMES) {
-      if (this.#logs.tables[table].length === 0) continue;
-      const sink = new TableSink(table, this.#staging, this.#keys);
-      tables.set(table, await this.#read(this.#logs.tables[table], sink));
-    }
-    await this.#staging.flush();
-    await this.#rejects.close();
-    const facts = await readRejects(join(this.#lakeDir, 'rejects.ndjson'));
+    const readings = await this.#read();
+    const events = readings.get('events')!;
+    readings.delete('events');
+    const tables = readings as Map<TableName, Reading>;
+    const facts = await readRejects(join(this.#folders.lakeDir, 'rejects.ndjson'));
     this.#checkShares(events, tables, facts);
     const summary = await this.#writeEvents(events, facts);
     for (const [table, reading] of tables) {
@@ -98,54 +75,67 @@ class IngestRun {
     return summary;
   }
 
-  async #read(files: readonly LogFile[], sink: RowSink): Promise<Reading> {
-    const reading: Reading = { files: [], starts: [] };
-    for (const file of files) {
-      reading.starts.push(sink.mark());
-      const account = await readFileRows(file, sink, this.#rejects, {
-        logsDir: this.#settings.logsDir,
-        maxLineBytes: this.#settings.maxLineBytes,
-        memoryLimitMb: this.#settings.memoryLimitMb,
-        tempDir: join(this.#workDir, 'spill'),
-        signal: this.#settings.signal,
-        onRead: (bytes) => this.#progress(file, bytes),
-      });
-      reading.files.push(account);
-    }
-    return reading;
-  }
-
-  #progress(file: LogFile, bytes: number): void {
-    this.#readBytes += bytes;
-    const fraction = Math.min(1, this.#readBytes / this.#totalBytes);
-    this.#settings.onProgress?.({ message: `reading ${file.path}`, fraction: 0.7 * fraction });
+  /** Reads all files: the events, and the tables that the log has. */
+  async #read(): Promise<Map<LaneFile['kind'], Reading>> {
+    const { events, tables, dataset } = this.#logs;
+    const { threads, logsDir, userKey, memoryLimitMb, signal, onProgress } = this.#settings;
+    const { buckets, maxAheadMs, maxLateMs, maxLineBytes } = this.#settings;
+    const { workDir, lakeDir } = this.#folders;
+    const files: LaneFile[] = [
+      ...events.map((file, index) => ({ kind: 'events' as const, index, file })),
+      ...TABLE_NAMES.flatMap((kind) => tables[kind].map((file, index) => ({ kind, index, file }))),
+    ];
+    const limits = { buckets, maxAheadMs, maxLateMs, maxLineBytes };
+    const { accounts, staged } = await readFiles(
+      files,
+      { logsDir, workDir, userKey, limits, memoryLimitMb, threads, dataset },
+      helpersFor(files, threads),
+      {
+        signal,
+        onProgress: ({ message, fraction = 0 }) =>
+          onProgress?.({ message, fraction: 0.7 * fraction }),
+      },
+    );
+    await this.#staging.adopt(staged);
+    const rejects = files.map((file) => rejectsPath(workDir, file));
+    await joinRejects(rejects, join(lakeDir, 'rejects.ndjson'));
+    const readings = new Map<LaneFile['kind'], Reading>([['events', []]]);
+    files.forEach(({ kind }, place) => {
+      readings.set(kind, [...(readings.get(kind) ?? []), accounts[place]!]);
+    });
+    return readings;
   }
 
   #checkShares(events: Reading, tables: Map<TableName, Reading>, facts: RejectFacts): void {
     const limit = this.#settings.maxRejectShare;
     const check = (reading: Reading, what: string): void =>
-      checkRejectShare(readBalance(reading), what, limit, reasonsOf(facts, reading.files));
+      checkRejectShare(readBalance(reading), what, limit, reasonsOf(facts, reading));
     check(events, 'the events');
     for (const [table, reading] of tables) check(reading, `the table ${table}`);
   }
 
   async #writeEvents(reading: Reading, facts: RejectFacts): Promise<IngestSummary> {
-    const tables = EVENT_TYPES.map(eventTable);
-    const duplicates = await findDuplicates(this.#staging, tables, ['event_id'], reading.starts);
-    const { threads, onProgress } = this.#settings;
-    await writeEvents(this.#staging, this.#lakeDir, {
+    const { threads, buckets, onProgress } = this.#settings;
+    const tablesOf = (type: EventType): string[] => eventTables(type, buckets);
+    const tables = EVENT_TYPES.flatMap(tablesOf);
+    const duplicates = await findDuplicates(this.#staging, tables, ['event_id']);
+    await writeEvents(this.#staging, this.#folders.lakeDir, duplicates.total, {
       threads,
+      buckets,
       onProgress: ({ message, fraction = 0 }) =>
         onProgress?.({ message, fraction: 0.75 + 0.25 * fraction }),
     });
-    const stored = await countStored(this.#staging.db, this.#lakeDir);
+    const stored = await countStored(this.#staging.db, this.#folders.lakeDir);
     const byFile = fileBalances(reading, duplicates, facts);
     const balance = checkedBalance(byFile, stored.total, duplicates, 'the events');
     const byType: IngestSummary['byType'] = {};
     for (const type of EVENT_TYPES) {
       const counts = {
         stored: stored.byType[type] ?? 0,
-        duplicates: duplicates.byTable.get(eventTable(type)) ?? 0,
+        duplicates: tablesOf(type).reduce(
+          (sum, table) => sum + (duplicates.byTable.get(table) ?? 0),
+          0,
+        ),
       };
       if (counts.stored + counts.duplicates > 0) byType[type] = counts;
     }
@@ -155,7 +145,7 @@ class IngestRun {
       byType,
       byDate: stored.byDate,
       rejectsByReason: Object.fromEntries(
-        reasonsOf(facts, reading.files).map(([reason, { count }]) => [reason, count]),
+        reasonsOf(facts, reading).map(([reason, { count }]) => [reason, count]),
       ),
       tables: {},
     };
@@ -167,29 +157,24 @@ class IngestRun {
     facts: RejectFacts,
   ): Promise<Balance & { byFile: FileBalance[] }> {
     const name = stagedTable(table);
-    const duplicates = await findDuplicates(
-      this.#staging,
-      [name],
-      TABLE_KEYS[table],
-      reading.starts,
-    );
-    await writeTable(this.#staging, this.#lakeDir, table);
+    const duplicates = await findDuplicates(this.#staging, [name], TABLE_KEYS[table]);
+    await writeTable(this.#staging, this.#folders.lakeDir, table);
     const byFile = fileBalances(reading, duplicates, facts);
-    const stored = await countTable(this.#staging.db, this.#lakeDir, table);
+    const stored = await countTable(this.#staging.db, this.#folders.lakeDir, table);
     return { ...checkedBalance(byFile, stored, duplicates, `the table ${table}`), byFile };
   }
 }
 
-const readBalance = ({ files }: Reading): Balance =>
-  sumOf(files.map((file) => ({ ...file, stored: 0, duplicates: 0 })));
+const readBalance = (reading: Reading): Balance =>
+  sumOf(reading.map((file) => ({ ...file, stored: 0, duplicates: 0 })));
 
 /** Per file: what is neither rejected nor a duplicate must be stored. */
 function fileBalances(
-  { files }: Reading,
+  reading: Reading,
   duplicates: DuplicateCounts,
   facts: RejectFacts,
 ): FileBalance[] {
-  return files.map(({ file, rowsIn, rejected, blankLines }, index) => {
+  return reading.map(({ file, rowsIn, rejected, blankLines }, index) => {
     const surplus = duplicates.byFile.get(index) ?? 0;
     const balance = { rowsIn, stored: rowsIn - rejected - surplus, rejected, duplicates: surplus };
     const written = reasonsOf(facts, [{ file }]).reduce((sum, [, { count }]) => sum + count, 0);
@@ -213,22 +198,16 @@ function checkedBalance(
 async function fillLake(
   settings: Settings,
   logs: LogFolder,
-  keys: UserKeys,
   lakeDir: string,
 ): Promise<IngestSummary> {
   const workDir = join(lakeDir, '.work');
   await mkdir(workDir, { mode: 0o700 });
-  const rejects = await RejectWriter.create(join(lakeDir, 'rejects.ndjson'));
   const staging = await Staging.open({ ...settings, workDir });
   let summary: IngestSummary;
   try {
-    createEventTables(staging);
-    createTables(staging);
-    const run = new IngestRun(settings, logs, { lakeDir, workDir }, { keys, staging, rejects });
-    summary = await run.run();
+    summary = await new IngestRun(settings, logs, { lakeDir, workDir }, staging).run();
   } finally {
     staging.close();
-    await rejects.close();
   }
   await rm(workDir, { recursive: true });
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
@@ -245,8 +224,8 @@ async function fillLake(
  */
 export async function ingest(options: IngestOptions): Promise<IngestSummary> {
   const settings = withDefaults(options);
-  const keys = new UserKeys(settings.userKey, settings.buckets);
+  checkUserKey(settings.userKey);
   const logs = await openLogFolder(settings.logsDir);
   await refuseUsedFolder(settings.outDir);
-  return createFolderAtomic(settings.outDir, (lakeDir) => fillLake(settings, logs, keys, lakeDir));
+  return createFolderAtomic(settings.outDir, (lakeDir) => fillLake(settings, logs, lakeDir));
 }

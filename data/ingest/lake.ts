@@ -8,75 +8,95 @@ import { type DuckDb, sqlText } from '../duckdb.ts';
 import { fileLiteral } from '../file-literal.ts';
 import { inLanes } from '../lanes.ts';
 import { DUPLICATES } from './duplicates.ts';
-import { eventTable } from './event-sink.ts';
 import type { Settings } from './options.ts';
+import { eventTables, stagedTable } from './staged-tables.ts';
 import type { Staging } from './staging.ts';
-import { stagedTable, TABLE_KEYS } from './table-sink.ts';
-
-interface Partition {
-  /** YYYY-MM-DD, business day. */
-  date: string;
-  bucket: number;
-  /** Rows of the sorted table, both ends included. */
-  first: number;
-  last: number;
-}
-
-// Lanes that begin with the large ones end at about the same time.
-const LARGE: readonly EventType[] = ['exposure', 'request'];
-const LARGEST_FIRST = [...LARGE, ...EVENT_TYPES.filter((type) => !LARGE.includes(type))];
+import { TABLE_KEYS } from './table-sink.ts';
 
 const names = (columns: readonly { name: string }[]): string =>
   columns.map(({ name }) => `"${name}"`).join(', ');
 
-async function copy(db: DuckDb, query: string, path: string): Promise<void> {
-  const format = '(format parquet, compression zstd, parquet_version v2)';
-  await db.run(`copy (${query}) to ${sqlText(path)} ${format}`, {}, 'writing the lake');
+// Level 1 takes a fifth less time than level 3 for files that are as large, give or take a twelfth.
+const FORMAT = 'format parquet, compression zstd, compression_level 1, parquet_version v2';
+
+/** Rows of a table that make one file. */
+interface Partition {
+  table: string;
+  type: EventType;
+  /** Days since 1970-01-01. */
+  day: number;
+  /** YYYY-MM-DD, business day. */
+  date: string;
+  bucket: number;
+  n: number;
+}
+
+/** The condition on rows that are stored. */
+const stored = (duplicates: number): string =>
+  duplicates > 0 ? `row_no not in (select row_no from ${DUPLICATES})` : 'true';
+
+/** All partitions, the large ones first: lanes that begin with them end at about the same time. */
+async function findPartitions(
+  staging: Staging,
+  buckets: number,
+  duplicates: number,
+): Promise<Partition[]> {
+  const rows = EVENT_TYPES.flatMap((type) =>
+    eventTables(type, buckets).flatMap((table) => {
+      const source = staging.source(table);
+      return source
+        ? [`select '${table}' as "table", '${type}' as type, day, bucket, row_no from ${source}`]
+        : [];
+    }),
+  );
+  if (rows.length === 0) return [];
+  // All tables at once: duplicates are looked up in one place, however many tables there are.
+  return staging.db.rows<Partition>(
+    `select "table", type, day, bucket, strftime(date '1970-01-01' + day, '%Y-%m-%d') as date,
+       count(*) as n
+     from (${rows.join(' union all ')}) where ${stored(duplicates)}
+     group by "table", type, day, bucket order by n desc, "table", day, bucket`,
+  );
+}
+
+/** One file, ordered by (user_key, ts, event_id). */
+async function writePartition(
+  db: DuckDb,
+  lakeDir: string,
+  { type, day, date, bucket }: Partition,
+  source: string,
+  duplicates: number,
+): Promise<void> {
+  const number = String(bucket).padStart(2, '0');
+  const folder = join(lakeDir, `type=${type}`, `date=${date}`, `bucket=${number}`);
+  await mkdir(folder, { recursive: true });
+  const rows = `select ${names(EVENT_COLUMNS[type])}, date '${date}' as date, bucket
+    from ${source} where day = ${day} and bucket = ${bucket} and ${stored(duplicates)}
+    order by user_key, ts, event_id`;
+  const path = sqlText(join(folder, 'part-0.parquet'));
+  await db.run(`copy (${rows}) to ${path} (${FORMAT})`, {}, 'writing the lake');
 }
 
 /**
- * One file per type, business day and user bucket, ordered by (user_key, ts, event_id). A type is
- * sorted once and cut: to sort each file by itself reads all rows of the type for each.
+ * Writes the events but for the duplicates that `findDuplicates` found: one file per type, business
+ * day and user bucket, some files at a time.
  */
-async function writeType(
-  db: DuckDb,
-  lakeDir: string,
-  type: EventType,
-  source: string,
-): Promise<void> {
-  const columns = names(EVENT_COLUMNS[type]);
-  await db.createTable(
-    'sorted',
-    `select ${columns}, date '1970-01-01' + day as date, bucket
-     from ${source} where row_no not in (select row_no from ${DUPLICATES})
-     order by day, bucket, user_key, ts, event_id`,
-  );
-  const partitions = await db.rows<Partition>(
-    `select strftime(date, '%Y-%m-%d') as date, bucket, min(rowid) as first, max(rowid) as last
-     from sorted group by all order by first`,
-  );
-  for (const { date, bucket, first, last } of partitions) {
-    const number = String(bucket).padStart(2, '0');
-    const folder = join(lakeDir, `type=${type}`, `date=${date}`, `bucket=${number}`);
-    await mkdir(folder, { recursive: true });
-    const rows = `select * from sorted where rowid between ${first} and ${last}`;
-    await copy(db, rows, join(folder, 'part-0.parquet'));
-  }
-  await db.run('drop table sorted');
-}
-
-/** Writes the events but for the duplicates that `findDuplicates` found, some types at a time. */
 export async function writeEvents(
   staging: Staging,
   lakeDir: string,
-  { threads, onProgress }: Pick<Settings, 'threads' | 'onProgress'>,
+  duplicates: number,
+  { threads, buckets, onProgress }: Pick<Settings, 'threads' | 'buckets' | 'onProgress'>,
 ): Promise<void> {
+  const partitions = await findPartitions(staging, buckets, duplicates);
+  // Lanes are as many threads: DuckDB cannot divide what is small.
+  await staging.db.run('set threads = 1');
   let done = 0;
-  await inLanes(staging.db, threads, LARGEST_FIRST, async (lane, type) => {
-    const source = staging.source(eventTable(type));
-    onProgress?.({ message: `writing ${type}`, fraction: done++ / LARGEST_FIRST.length });
-    if (source) await writeType(lane, lakeDir, type, source);
+  await inLanes(staging.db, threads, partitions, async (lane, partition) => {
+    const { table, type } = partition;
+    onProgress?.({ message: `writing ${type}`, fraction: done++ / partitions.length });
+    await writePartition(lane, lakeDir, partition, staging.source(table)!, duplicates);
   });
+  await staging.db.run(`set threads = ${threads}`);
 }
 
 /** `tables/<name>.parquet`, ordered by its key; written when the log has the table. */
@@ -93,7 +113,8 @@ export async function writeTable(
     ? `select ${names(columns)} from ${source} where row_no not in (select row_no from ${DUPLICATES})`
     : `select ${none} where false`;
   const query = `${rows} order by ${TABLE_KEYS[table].join(', ')}`;
-  await copy(staging.db, query, join(lakeDir, 'tables', `${table}.parquet`));
+  const path = sqlText(join(lakeDir, 'tables', `${table}.parquet`));
+  await staging.db.run(`copy (${query}) to ${path} (${FORMAT})`, {}, 'writing the lake');
 }
 
 export interface StoredCounts {

@@ -18,9 +18,13 @@ export interface Line {
   tooLong: boolean;
 }
 
+/** Takes whole lines, each with its newline. @returns how many they were */
+export type OnLines = (lines: Buffer, number: number, offset: number) => number;
+
 export class LineSplitter {
   readonly #maxLineBytes: number;
   readonly #onLine: (line: Line) => void;
+  readonly #onLines: OnLines | undefined;
   readonly #line: Line = {
     number: 0,
     offset: 0,
@@ -34,13 +38,15 @@ export class LineSplitter {
   #offset = 0;
   #number = 1;
 
-  constructor(maxLineBytes: number, onLine: (line: Line) => void) {
+  /** @param onLines when given, hears of all lines but the last one without a newline */
+  constructor(maxLineBytes: number, onLine: (line: Line) => void, onLines?: OnLines) {
     this.#maxLineBytes = maxLineBytes;
     this.#onLine = onLine;
+    this.#onLines = onLines;
   }
 
   feed(chunk: Buffer): void {
-    let start = 0;
+    let start = this.#onLines ? this.#feedLines(chunk, this.#onLines) : 0;
     for (;;) {
       const end = chunk.indexOf(NEWLINE, start);
       if (end < 0) break;
@@ -55,6 +61,27 @@ export class LineSplitter {
   /** The last line when no newline follows it; its `length` is 0 when there is none. */
   rest(): Line {
     return this.#collect(Buffer.alloc(0));
+  }
+
+  /** Hands on the whole lines of a chunk; returns where the rest begins. */
+  #feedLines(chunk: Buffer, onLines: OnLines): number {
+    let start = 0;
+    if (this.#pieceBytes > 0) {
+      const end = chunk.indexOf(NEWLINE) + 1;
+      // A line above the limit is not whole here.
+      if (end === 0 || this.#pieceBytes + end - 1 > this.#maxLineBytes) return 0;
+      const line = Buffer.concat([...this.#pieces, chunk.subarray(0, end)]);
+      this.#pieces = [];
+      this.#pieceBytes = 0;
+      this.#number += onLines(line, this.#number, this.#offset);
+      this.#offset += line.length;
+      start = end;
+    }
+    const end = chunk.lastIndexOf(NEWLINE) + 1;
+    if (end <= start) return start;
+    this.#number += onLines(chunk.subarray(start, end), this.#number, this.#offset);
+    this.#offset += end - start;
+    return end;
   }
 
   #finish(chunk: Buffer, start: number, end: number): void {
@@ -83,4 +110,15 @@ export class LineSplitter {
     this.#pieceBytes = 0;
     return line;
   }
+}
+
+/** A line that lies whole in memory. */
+export function wholeLine(
+  bytes: Buffer,
+  place: Pick<Line, 'number' | 'offset'>,
+  maxLineBytes: number,
+): Line {
+  const { length } = bytes;
+  const tooLong = length > maxLineBytes;
+  return { ...place, bytes: tooLong ? bytes.subarray(0, KEPT_BYTES) : bytes, length, tooLong };
 }

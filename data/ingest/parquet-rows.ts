@@ -1,6 +1,7 @@
 /** Rows of a Parquet file as JSON text, so that they pass the same checks as lines do. */
 import { randomUUID } from 'node:crypto';
-import { DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { sqlText } from '../duckdb.ts';
 import { fileLiteral } from '../file-literal.ts';
 
 /** Drops null fields at every depth: in a file with one column per field, null means absent. */
@@ -60,29 +61,62 @@ export async function parquetRowCount(
   }
 }
 
+/** A row and its number, from 1. */
+export interface ParquetRow {
+  number: number;
+  text: string;
+}
+
 /**
- * The rows in the file's order, some at a time.
+ * Rows in the file's order, some at a time.
+ * @param condition on the columns; all rows when there is none
  * @throws DuckDB's error when the file is not whole, possibly after some rows
  */
 export async function* parquetRows(
   path: string,
   options: ParquetOptions,
-): AsyncGenerator<string[], void, void> {
+  condition = 'true',
+): AsyncGenerator<ParquetRow[], void, void> {
   const instance = await openDatabase(options);
   const connection = await instance.connect();
   try {
     const source = `read_parquet(${fileLiteral(path)}, hive_partitioning = false)`;
     // A column of the same name would stand for the row, so the row has a name that no column has.
     const row = `"${randomUUID()}"`;
-    const result = await connection.stream(`select to_json(${row})::varchar from ${source} ${row}`);
-    for (;;) {
+    const result = await connection.stream(
+      condition === 'true'
+        ? `select to_json(${row})::varchar from ${source} ${row}`
+        : await numberedRows(connection, path, source, condition),
+    );
+    for (let number = 0; ; ) {
       const chunk = await result.fetchChunk();
       if (!chunk || chunk.rowCount === 0) return;
-      const column = chunk.getColumnVector(0);
-      yield Array.from({ length: chunk.rowCount }, (_, row) => String(column.getItem(row)));
+      const texts = chunk.getColumnVector(0);
+      const numbers = chunk.columnCount > 1 ? chunk.getColumnVector(1) : undefined;
+      yield Array.from({ length: chunk.rowCount }, (_, i) => {
+        number = numbers ? Number(numbers.getItem(i)) + 1 : number + 1;
+        return { number, text: String(texts.getItem(i)) };
+      });
     }
   } finally {
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+/** The row as JSON without the number that stands beside it. */
+async function numberedRows(
+  connection: DuckDBConnection,
+  path: string,
+  source: string,
+  condition: string,
+): Promise<string> {
+  const described = await connection.runAndReadAll(`describe select * from ${source}`);
+  const members = described.getRows().map(([column]) => {
+    const name = String(column);
+    return `${sqlText(name)}: "${name.replaceAll('"', '""')}"`;
+  });
+  return `select to_json({${members.join(', ')}})::varchar, file_row_number
+    from read_parquet(${fileLiteral(path)}, hive_partitioning = false, file_row_number = true)
+    where ${condition}`;
 }

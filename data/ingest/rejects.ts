@@ -5,7 +5,9 @@
  * the row could be parsed so far, so that erasing a user finds it.
  */
 import { isUtf8 } from 'node:buffer';
-import { type FileHandle, open } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { statIfThere } from '../../lib/files.ts';
 import type { EventDefect } from '../contracts/check-event.ts';
 import { writeAll } from '../write-all.ts';
 import { KEPT_BYTES } from './lines.ts';
@@ -62,22 +64,18 @@ export function rawText(
 }
 
 const FLUSH_CHARACTERS = 1 << 20;
+const COPY_BYTES = 1 << 20;
 
+/** Rejects of one log file, in the order of its lines. The file is made with the first of them. */
 export class RejectWriter {
-  readonly #file: FileHandle;
   readonly #path: string;
+  #file: FileHandle | undefined;
   #pending: string[] = [];
   #pendingCharacters = 0;
   #bytes = 0;
-  #closed = false;
 
-  private constructor(file: FileHandle, path: string) {
-    this.#file = file;
+  constructor(path: string) {
     this.#path = path;
-  }
-
-  static async create(path: string): Promise<RejectWriter> {
-    return new RejectWriter(await open(path, 'wx', 0o600), path);
   }
 
   add(reject: Reject): void {
@@ -88,41 +86,54 @@ export class RejectWriter {
 
   /** Writes when enough has come together. */
   async flushIfLarge(): Promise<void> {
-    if (this.#pendingCharacters >= FLUSH_CHARACTERS) await this.flush();
+    if (this.#pendingCharacters >= FLUSH_CHARACTERS) await this.#flush();
   }
 
-  async flush(): Promise<void> {
+  /** Drops what was added. */
+  async restart(): Promise<void> {
+    this.#pending = [];
+    this.#pendingCharacters = 0;
+    await this.#file?.truncate(0);
+    this.#bytes = 0;
+  }
+
+  /** Writes the rest and closes. */
+  async close(): Promise<void> {
+    try {
+      await this.#flush();
+    } finally {
+      await this.#file?.close();
+      this.#file = undefined;
+    }
+  }
+
+  async #flush(): Promise<void> {
     if (this.#pending.length === 0) return;
     const data = Buffer.from(this.#pending.join(''), 'utf8');
     this.#pending = [];
     this.#pendingCharacters = 0;
+    this.#file ??= await open(this.#path, 'wx', 0o600);
     await writeAll(this.#file, data, this.#bytes, this.#path);
     this.#bytes += data.length;
   }
+}
 
-  /** The end of what was written, to come back to with `rewind`. */
-  async mark(): Promise<number> {
-    await this.flush();
-    return this.#bytes;
-  }
-
-  /** Drops what was added after the mark. */
-  async rewind(mark: number): Promise<void> {
-    this.#pending = [];
-    this.#pendingCharacters = 0;
-    await this.#file.truncate(mark);
-    this.#bytes = mark;
-  }
-
-  /** Writes the rest and closes; closing again does nothing. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    try {
-      await this.flush();
-      await this.#file.sync();
-    } finally {
-      await this.#file.close();
+/** Writes the rejects of many files as one, in the order of the paths; those that have none are absent. */
+export async function joinRejects(paths: readonly string[], target: string): Promise<void> {
+  const file = await open(target, 'wx', 0o600);
+  try {
+    let at = 0;
+    for (const path of paths) {
+      if (!(await statIfThere(path))) continue;
+      for await (const chunk of createReadStream(path, { highWaterMark: COPY_BYTES })) {
+        const bytes = chunk as Buffer;
+        await writeAll(file, bytes, at, target);
+        at += bytes.length;
+      }
+      await rm(path);
     }
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }

@@ -7,12 +7,15 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
+import { EdgeloomError } from '../../lib/errors.ts';
 import { gunzip } from './gzip.ts';
 import { type Content, type Ending, Input, readChunks, whole } from './input.ts';
-import { type Line, LineSplitter } from './lines.ts';
+import { type Line, LineSplitter, type OnLines, wholeLine } from './lines.ts';
 import type { LogFile } from './log-folder.ts';
 import { parquetRowCount, parquetRows, withNumbers, withoutNulls } from './parquet-rows.ts';
+import { readAhead } from './read-ahead.ts';
 import { type RejectReason, type RejectWriter, rawText } from './rejects.ts';
+import { firstRowNo } from './staged-tables.ts';
 import { unzstd } from './zstd/frames.ts';
 
 export interface Defect {
@@ -21,14 +24,39 @@ export interface Defect {
   userKey: string | null;
 }
 
+/** What a sink took of a Parquet file by itself, and the condition on the other rows. */
+export interface ParquetTaken {
+  rows: number;
+  total: number;
+  others: string | undefined;
+}
+
 export interface RowSink {
   /** Takes a parsed row, or says what is wrong with it. */
-  take(row: unknown): Defect | undefined;
+  take(row: unknown, rowNo: number): Defect | undefined;
+  /**
+   * Takes the lines that it can read by itself, each of which ends with a newline; `onLine` hears of
+   * every other one, without its newline. Absent when rows can be taken one by one only.
+   * @returns how many were taken
+   */
+  takeLines?(
+    lines: Buffer,
+    rowNo: number,
+    onLine: (from: number, to: number, rowNo: number) => void,
+  ): number;
+  /**
+   * Takes the rows of a Parquet file that it can read by itself.
+   * @returns undefined when it took none
+   */
+  takeParquet?(
+    path: string,
+    rowNo: number,
+    options: Pick<ReadOptions, 'index' | 'signal'>,
+  ): Promise<ParquetTaken | undefined>;
   /** Called between chunks: time to write out what has come together. */
   breathe(): Promise<void>;
-  /** Where the sink stands, and how to get back there. */
-  mark(): number;
-  rewind(mark: number): void;
+  /** Takes back the rows of the pass that begins with this row number. */
+  withdraw(rowNo: number): void;
 }
 
 export interface FileAccount {
@@ -40,6 +68,8 @@ export interface FileAccount {
 
 export interface ReadOptions {
   logsDir: string;
+  /** Position of the file among those that are numbered together. */
+  index: number;
   maxLineBytes: number;
   memoryLimitMb: number;
   /** For DuckDB when it reads Parquet. */
@@ -52,6 +82,9 @@ export interface ReadOptions {
 // Space, tab and carriage return: the white space of JSON without the newline.
 const isBlank = (text: string): boolean => /^[ \t\r]*$/.test(text);
 
+/** Pieces of content (256 KiB) that are read early. */
+const AHEAD = 6;
+
 const BYTE_ORDER_MARK = '\ufeff';
 
 /** One pass over a file. Rows that end after `trustedBytes` are rejected unread. */
@@ -59,13 +92,45 @@ class FilePass {
   readonly account: FileAccount;
   readonly #sink: RowSink;
   readonly #rejects: RejectWriter;
+  readonly #rowNo: number;
   readonly #distrust: Ending | undefined;
 
-  constructor(file: LogFile, sink: RowSink, rejects: RejectWriter, distrust?: Ending) {
+  /** @param rowNo row number of line 0 */
+  constructor(
+    file: LogFile,
+    sink: RowSink,
+    rejects: RejectWriter,
+    rowNo: number,
+    distrust?: Ending,
+  ) {
+    this.#rowNo = rowNo;
     this.account = { file: file.path, rowsIn: 0, rejected: 0, blankLines: 0 };
     this.#sink = sink;
     this.#rejects = rejects;
     this.#distrust = distrust;
+  }
+
+  /** The way for many lines at once; undefined when each must be looked at. */
+  linesOf(maxLineBytes: number): OnLines | undefined {
+    if (this.#distrust || !this.#sink.takeLines) return undefined;
+    return (lines, number, offset) => {
+      let others = 0;
+      const taken = this.#sink.takeLines!(lines, this.#rowNo + number, (from, to, rowNo) => {
+        others++;
+        const place = { number: rowNo - this.#rowNo, offset: offset + from };
+        this.line(wholeLine(lines.subarray(from, to), place, maxLineBytes));
+      });
+      this.account.rowsIn += taken;
+      return taken + others;
+    };
+  }
+
+  /** Rows that the sink took by itself are in the account. */
+  async takeParquet(path: string, options: ReadOptions): Promise<ParquetTaken | undefined> {
+    if (this.#distrust) return undefined;
+    const taken = await this.#sink.takeParquet?.(path, this.#rowNo, options);
+    this.account.rowsIn += taken?.rows ?? 0;
+    return taken;
   }
 
   line(line: Line): void {
@@ -92,10 +157,10 @@ class FilePass {
       return { reason: 'invalid-utf8', detail: 'not valid UTF-8', userKey: null };
     }
     const marked = line.offset === 0 && text.startsWith(BYTE_ORDER_MARK);
-    return this.json(marked ? text.slice(1) : text, (value) => value);
+    return this.json(marked ? text.slice(1) : text, line.number, (value) => value);
   }
 
-  json(text: string, prepare: (value: unknown) => unknown): Defect | undefined {
+  json(text: string, line: number, prepare: (value: unknown) => unknown): Defect | undefined {
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -105,7 +170,7 @@ class FilePass {
       const detail = `not valid JSON${position ? ` ${position}` : ''}`;
       return { reason: 'not-json', detail, userKey: null };
     }
-    return this.#sink.take(prepare(value));
+    return this.#sink.take(prepare(value), this.#rowNo + line);
   }
 
   /** @param rows how many rows the reject stands for; null when nobody can tell, counted as one */
@@ -158,9 +223,11 @@ function contentOf(file: LogFile, chunks: AsyncGenerator<Buffer, void, void>): C
 }
 
 async function readLines(file: LogFile, pass: FilePass, options: ReadOptions): Promise<Ending> {
-  const lines = new LineSplitter(options.maxLineBytes, (line) => pass.line(line));
+  const { maxLineBytes } = options;
+  const onLines = pass.linesOf(maxLineBytes);
+  const lines = new LineSplitter(maxLineBytes, (line) => pass.line(line), onLines);
   const chunks = readChunks(join(options.logsDir, file.path), options.onRead);
-  const content = contentOf(file, chunks);
+  const content = readAhead(contentOf(file, chunks), AHEAD);
   try {
     for (;;) {
       options.signal?.throwIfAborted();
@@ -177,6 +244,7 @@ async function readLines(file: LogFile, pass: FilePass, options: ReadOptions): P
     }
   } finally {
     // Closes the file, also when reading stops before its end.
+    await content.return(whole);
     await chunks.return();
   }
 }
@@ -187,19 +255,33 @@ async function readParquet(
   options: ReadOptions,
   distrust: Ending | undefined,
 ): Promise<Ending> {
-  let number = 0;
+  const path = join(options.logsDir, file.path);
+  let read = 0;
   try {
-    for await (const rows of parquetRows(join(options.logsDir, file.path), options)) {
-      for (const text of rows) {
-        const bytes = Buffer.from(text, 'utf8');
-        const place: Place = { number: ++number, offset: null, bytes, length: bytes.length };
-        pass.account.rowsIn++;
-        const defect = distrust
-          ? { ...damage(distrust), userKey: null }
-          : pass.json(withNumbers(text), withoutNulls);
-        if (defect) pass.reject(place, defect);
+    const taken = await pass.takeParquet(path, options);
+    if (!taken || taken.others !== undefined) {
+      for await (const rows of parquetRows(path, options, taken?.others)) {
+        options.signal?.throwIfAborted();
+        for (const { number, text } of rows) {
+          const bytes = Buffer.from(text, 'utf8');
+          const place: Place = { number, offset: null, bytes, length: bytes.length };
+          pass.account.rowsIn++;
+          read++;
+          const defect = distrust
+            ? { ...damage(distrust), userKey: null }
+            : pass.json(withNumbers(text), number, withoutNulls);
+          if (defect) pass.reject(place, defect);
+        }
+        await pass.breathe();
       }
-      await pass.breathe();
+    }
+    if (taken && taken.rows + read !== taken.total) {
+      throw new EdgeloomError({
+        code: 'account-does-not-balance',
+        what: `${taken.total} rows in a Parquet file, but ${taken.rows} were staged and ${read} read`,
+        where: file.path,
+        fix: 'this is a defect of edgeloom: please report it; nothing was written',
+      });
     }
     options.onRead(file.bytes);
     return whole;
@@ -208,9 +290,9 @@ async function readParquet(
     if (!isParquetError(error)) throw error;
     const detail = 'DuckDB cannot read this Parquet file to its end';
     const ending: Ending = { kind: 'corrupt', detail, trustedBytes: 0 };
-    const total = await parquetRowCount(join(options.logsDir, file.path), options);
-    const rest = total !== null && total > number ? total - number : null;
-    const place: Place = { number: number + 1, offset: null, bytes: Buffer.alloc(0), length: 0 };
+    const total = await parquetRowCount(path, options);
+    const rest = total !== null && total > read ? total - read : null;
+    const place: Place = { number: read + 1, offset: null, bytes: Buffer.alloc(0), length: 0 };
     pass.missing(place, ending, rest);
     return ending;
   }
@@ -218,10 +300,12 @@ async function readParquet(
 
 // DuckDB says in its message what kind of error it met; running out of memory is not the file's fault.
 const isParquetError = (error: unknown): boolean =>
-  error instanceof Error && !/^(Out of Memory|Interrupt|Permission|Fatal)/i.test(error.message);
+  error instanceof Error &&
+  !(error instanceof EdgeloomError) &&
+  !/^(Out of Memory|Interrupt|Permission|Fatal)/i.test(error.message);
 
 /**
- * Reads a file into the sink; nothing that is wrong with the file's content throws.
+ * Reads a file into the sink, its rejects into a writer of its own; nothing that is wrong with the file's content throws.
  * @returns the file's account; `rowsIn − rejected` rows were taken by the sink
  */
 export async function readFileRows(
@@ -230,19 +314,18 @@ export async function readFileRows(
   rejects: RejectWriter,
   options: ReadOptions,
 ): Promise<FileAccount> {
-  const sinkMark = sink.mark();
-  const rejectMark = await rejects.mark();
   const read = (pass: FilePass, distrust?: Ending): Promise<Ending> =>
     file.format === 'parquet'
       ? readParquet(file, pass, options, distrust)
       : readLines(file, pass, options);
-  const first = new FilePass(file, sink, rejects);
+  const rowNo = firstRowNo(options.index, 0);
+  const first = new FilePass(file, sink, rejects, rowNo);
   const ending = await read(first);
   if (ending.kind === 'whole' || ending.kind === 'truncated') return first.account;
   // Altered bytes: take back what was stored and read again, storing the verified part only.
-  sink.rewind(sinkMark);
-  await rejects.rewind(rejectMark);
-  const second = new FilePass(file, sink, rejects, ending);
+  sink.withdraw(rowNo);
+  await rejects.restart();
+  const second = new FilePass(file, sink, rejects, firstRowNo(options.index, 1), ending);
   await read(second, ending);
   return second.account;
 }

@@ -1,11 +1,12 @@
 /** Takes rows of the tables items, users and history. */
 import type { ZodType } from 'zod';
 import { describeIssue } from '../contracts/check-event.ts';
-import { TABLE_COLUMNS, TABLE_NAMES, type TableName } from '../contracts/columns.ts';
+import type { TableName } from '../contracts/columns.ts';
 import { historyRow, itemRow, userRow } from '../contracts/dataset.ts';
 import { userKeyIn } from './event-sink.ts';
 import type { Defect, RowSink } from './rows.ts';
-import type { Staging } from './staging.ts';
+import type { StagedRows } from './staged-rows.ts';
+import { stagedTable } from './staged-tables.ts';
 import type { UserKeys } from './user-keys.ts';
 
 const SCHEMAS: Record<TableName, ZodType> = {
@@ -21,26 +22,18 @@ export const TABLE_KEYS: Record<TableName, string[]> = {
   history: ['user_key', 'as_of'],
 };
 
-export const stagedTable = (table: TableName): string => `table_${table}`;
-
-export function createTables(staging: Staging): void {
-  for (const table of TABLE_NAMES) {
-    staging.createTable(stagedTable(table), TABLE_COLUMNS[table]);
-  }
-}
-
 export class TableSink implements RowSink {
   readonly #table: TableName;
-  readonly #staging: Staging;
+  readonly #staged: StagedRows;
   readonly #keys: UserKeys;
 
-  constructor(table: TableName, staging: Staging, keys: UserKeys) {
+  constructor(table: TableName, staged: StagedRows, keys: UserKeys) {
     this.#table = table;
-    this.#staging = staging;
+    this.#staged = staged;
     this.#keys = keys;
   }
 
-  take(row: unknown): Defect | undefined {
+  take(row: unknown, rowNo: number): Defect | undefined {
     const parsed = SCHEMAS[this.#table].safeParse(row);
     const userKey = userKeyIn(row, this.#keys);
     if (!parsed.success) {
@@ -52,19 +45,15 @@ export class TableSink implements RowSink {
     }
     const stored =
       userKey === null ? parsed.data : { ...(parsed.data as object), user_id: userKey };
-    this.#staging.add(stagedTable(this.#table), JSON.stringify(stored));
+    this.#staged.add(stagedTable(this.#table), rowNo, JSON.stringify(stored));
     return undefined;
   }
 
   breathe(): Promise<void> {
-    return this.#staging.breathe();
+    return this.#staged.breathe();
   }
 
-  mark(): number {
-    return this.#staging.nextRow;
-  }
-
-  rewind(mark: number): void {
-    this.#staging.rewind(mark);
+  withdraw(rowNo: number): void {
+    this.#staged.withdraw(rowNo);
   }
 }

@@ -17,20 +17,23 @@ export function userKeyOf(secret: Uint8Array, userId: string): string {
   return createHmac('sha256', secret).update(userId, 'utf8').digest('hex').slice(0, 32);
 }
 
+/** @throws EdgeloomError `weak-user-key` when the secret is too short */
+export function checkUserKey(secret: Uint8Array): void {
+  if (secret.length >= MIN_KEY_BYTES) return;
+  throw new EdgeloomError({
+    code: 'weak-user-key',
+    what: `The key that hashes user ids has ${secret.length} bytes; it needs ${MIN_KEY_BYTES} or more`,
+    fix: 'make one with 32 random bytes and keep it: another key makes other users of the same people',
+  });
+}
+
 export class UserKeys {
   readonly #secret: Uint8Array;
   readonly #buckets: number;
   readonly #known = new Map<string, UserKey>();
 
-  /** @throws EdgeloomError `weak-user-key` when the secret is too short */
+  /** @param secret one that `checkUserKey` lets pass */
   constructor(secret: Uint8Array, buckets: number) {
-    if (secret.length < MIN_KEY_BYTES) {
-      throw new EdgeloomError({
-        code: 'weak-user-key',
-        what: `The key that hashes user ids has ${secret.length} bytes; it needs ${MIN_KEY_BYTES} or more`,
-        fix: 'make one with 32 random bytes and keep it: another key makes other users of the same people',
-      });
-    }
     this.#secret = secret;
     this.#buckets = buckets;
   }
