@@ -7,6 +7,7 @@ import { bitWidth, writeHybrid } from './bit-packing.ts';
 import { writeDeltas } from './delta.ts';
 import type { Dictionary } from './dictionary.ts';
 import { distinct } from './distinct.ts';
+import { plainTexts } from './plain-texts.ts';
 import { type ColumnSchema, pathOf, physicalType } from './schema.ts';
 import { ByteBuffer, type ThriftFields, type ThriftValue, writeStruct } from './thrift.ts';
 
@@ -82,8 +83,6 @@ const SMALL_RANGE = 4096;
 
 /** Doubles with more distinct values than this are stored plainly. */
 const MOST_DISTINCT = 1 << 14;
-
-const utf8 = new TextEncoder();
 
 interface Encoded {
   /** PLAIN values of the dictionary and how many. */
@@ -183,12 +182,25 @@ interface Presence {
   count: number;
 }
 
+/** Place of the first null; −1: there is none. */
+function firstNull(data: ColumnData): number {
+  if ('texts' in data) return data.texts.indexOf(null);
+  if ('codes' in data) {
+    const { codes } = data;
+    for (let i = 0; i < codes.length; i++) if (codes[i]! < 0) return i;
+    return -1;
+  }
+  const { numbers } = data;
+  if (numbers instanceof Int32Array) return numbers.indexOf(NULL_INT);
+  for (let i = 0; i < numbers.length; i++) if (Number.isNaN(numbers[i]!)) return i;
+  return -1;
+}
+
 /** 1 for each value that is there. */
 function marks(data: ColumnData): Uint8Array {
   if ('texts' in data) return Uint8Array.from(data.texts, (text) => Number(text !== null));
   const values = 'codes' in data ? data.codes : data.numbers;
   const present = new Uint8Array(values.length);
-  // Every null is the only kind of value for which its comparison fails: negative, NULL_INT, NaN.
   if ('codes' in data) for (let i = 0; i < values.length; i++) present[i] = Number(values[i]! >= 0);
   else if (values instanceof Int32Array) {
     for (let i = 0; i < values.length; i++) present[i] = Number(values[i] !== NULL_INT);
@@ -197,10 +209,12 @@ function marks(data: ColumnData): Uint8Array {
 }
 
 function presence(data: ColumnData): Presence {
+  const values = 'texts' in data ? data.texts : 'codes' in data ? data.codes : data.numbers;
+  if (firstNull(data) < 0) return { present: undefined, count: values.length };
   const present = marks(data);
   let count = 0;
   for (let i = 0; i < present.length; i++) count += present[i]!;
-  return { present: count === present.length ? undefined : present, count };
+  return { present, count };
 }
 
 /** Only the values that are there. */
@@ -212,7 +226,7 @@ function packed<T extends Int32Array | Float64Array>(values: T, { present, count
 }
 
 function encodeValues(schema: ColumnSchema, data: ColumnData, there: Presence): Encoded {
-  if ('texts' in data) return plainTexts(data.texts);
+  if ('texts' in data) return { encoding: PLAIN, bytes: bufferOf(plainTexts(data.texts)) };
   if ('codes' in data) return dictionaryCodes(packed(data.codes, there), data.dictionary);
   const values = packed(data.numbers, there);
   const bytes = new ByteBuffer(8 * values.length + 16);
@@ -238,22 +252,16 @@ function plainOrDictionary(values: Float64Array): Encoded {
 
 /** Little-endian, as every platform is that this runs on. */
 function plain(values: Int32Array | Float64Array): ByteBuffer {
-  const bytes = new ByteBuffer(0);
-  bytes.bytes = new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
-  bytes.length = values.byteLength;
-  return bytes;
+  return bufferOf(
+    new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength),
+  );
 }
 
-function plainTexts(texts: readonly (string | null)[]): Encoded {
-  const bytes = new ByteBuffer(64 * texts.length + 16);
-  for (const text of texts) {
-    if (text === null) continue;
-    bytes.reserve(4 + 3 * text.length);
-    const { written } = utf8.encodeInto(text, bytes.bytes.subarray(bytes.length + 4));
-    new DataView(bytes.bytes.buffer).setUint32(bytes.length, written, true);
-    bytes.length += 4 + written;
-  }
-  return { encoding: PLAIN, bytes };
+function bufferOf(bytes: Uint8Array): ByteBuffer {
+  const buffer = new ByteBuffer(0);
+  buffer.bytes = bytes as Uint8Array<ArrayBuffer>;
+  buffer.length = bytes.length;
+  return buffer;
 }
 
 function indexes(values: ArrayLike<number>, count: number, largest: number): ByteBuffer {
@@ -264,17 +272,25 @@ function indexes(values: ArrayLike<number>, count: number, largest: number): Byt
   return bytes;
 }
 
-/** Codes numbered anew in the order in which they first appear, so that a dictionary holds only those. */
+/** With fewer values than this for each text of the dictionary, a column gets a dictionary of its own. */
+const VALUES_A_TEXT = 0.25;
+
+/**
+ * Indexes into the whole dictionary, whose bytes are made once for all columns; or, where a column has few
+ * values, codes numbered anew in the order in which they first appear and a dictionary of only those.
+ */
 function dictionaryCodes(codes: Int32Array, dictionary: Dictionary): Encoded {
-  const { own, used } = dictionary.renumber(codes);
-  const entries = new ByteBuffer(16 * used.length + 16);
-  for (const code of used) {
-    const text = dictionary.bytes(code);
-    for (let shift = 0; shift < 32; shift += 8) entries.byte((text.length >>> shift) & 255);
-    entries.append(text);
+  if (codes.length >= VALUES_A_TEXT * dictionary.size) {
+    return {
+      dictionary: { bytes: dictionary.plain(), count: dictionary.size },
+      encoding: RLE_DICTIONARY,
+      bytes: indexes(codes, codes.length, Math.max(0, dictionary.size - 1)),
+    };
   }
+  const { own, used } = dictionary.renumber(codes);
+  const bytes = plainTexts(used.map((code) => dictionary.text(code)));
   return {
-    dictionary: { bytes: entries.view(), count: used.length },
+    dictionary: { bytes, count: used.length },
     encoding: RLE_DICTIONARY,
     bytes: indexes(own, own.length, Math.max(0, used.length - 1)),
   };

@@ -1,9 +1,10 @@
 /** Texts numbered 0, 1, … in the order in which they were first met. */
-const utf8 = new TextEncoder();
+import { plainTexts } from './plain-texts.ts';
 
 export class Dictionary {
   readonly #texts: string[] = [];
-  readonly #bytes: Uint8Array[] = [];
+  #plain: Uint8Array | undefined;
+  #plainSize = 0;
   /** Scratch of `renumber`: number of a code in the file + 1; 0 everywhere between calls. */
   #numbers = new Int32Array(1024);
 
@@ -20,11 +21,12 @@ export class Dictionary {
     return this.#texts[code]!;
   }
 
-  /** The text in UTF-8. */
-  bytes(code: number): Uint8Array {
-    // Most texts are never written by themselves, so they are encoded when first asked for.
-    this.#bytes[code] ??= utf8.encode(this.#texts[code]!);
-    return this.#bytes[code];
+  /** All texts in Parquet's PLAIN form: each behind its length of four bytes. */
+  plain(): Uint8Array {
+    if (this.#plain && this.#plainSize === this.size) return this.#plain;
+    this.#plain = plainTexts(this.#texts);
+    this.#plainSize = this.size;
+    return this.#plain;
   }
 
   /** Codes in numbers of their own: 0 for the first one met, and so on. `used`: the code of each number. */

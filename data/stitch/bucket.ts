@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDb, type DuckDbOptions, sqlText } from '../duckdb.ts';
-import { Codes } from './codes.ts';
 import { addCounts, emptyCounts, type StitchCounts } from './counts.ts';
 import { type DecisionLengths, DecisionRows } from './decision-rows.ts';
 import { loadsFor } from './event-columns.ts';
@@ -24,9 +23,6 @@ import { SampleTable } from './sample-table.ts';
 import { SlateReader } from './slates.ts';
 import { writeUserDays } from './user-days.ts';
 import { type VideoLengths, VideoRows } from './video-rows.ts';
-
-/** Numbers of items are begun anew above this: they take some 200 bytes each. */
-const MOST_ITEMS = 1 << 20;
 
 const sqlFile = (name: string) => new URL(`../sql/stitch/${name}.sql`, import.meta.url);
 
@@ -111,8 +107,6 @@ export interface BucketJob {
 export class BucketStitcher {
   readonly #db: DuckDb;
   readonly #job: BucketJob;
-  /** Parts share the numbers of items: most parts name the same ones. */
-  #items = new Codes();
 
   private constructor(db: DuckDb, job: BucketJob) {
     this.#db = db;
@@ -152,11 +146,9 @@ export class BucketStitcher {
     counts.eventsCapped = events;
     for (const [number, range] of ranges.entries()) {
       await viewPart(this.#db, range, users > 0);
-      if (this.#items.size > MOST_ITEMS) this.#items = new Codes();
-      const known = this.#items.size;
-      const part = await readPart(this.#db, facts, loads, this.#items);
+      const part = await readPart(this.#db, facts, loads);
       const writer = new PartWriter(part, bucket, number, folders, settings);
-      addCounts(counts, await writer.write(known));
+      addCounts(counts, await writer.write());
     }
     return counts;
   }
@@ -189,12 +181,11 @@ class PartWriter {
     this.#settings = settings;
   }
 
-  /** @param knownItems the first so many items were written with earlier parts */
-  async write(knownItems: number): Promise<StitchCounts> {
+  async write(): Promise<StitchCounts> {
     const counts = emptyCounts();
     try {
       await this.#writeUsers(counts);
-      this.#writeItems(knownItems);
+      this.#writeItems();
       for (const table of this.#tables) await table.close();
     } catch (error) {
       for (const table of this.#tables) await table.abandon();
@@ -241,9 +232,9 @@ class PartWriter {
     }
   }
 
-  #writeItems(known: number): void {
+  #writeItems(): void {
     const items = this.#joined('seen-items', { item_id: 'VARCHAR' });
-    for (let item = known; item < this.#part.codes.item.size; item++) {
+    for (let item = 0; item < this.#part.codes.item.size; item++) {
       items.set('item_id', item);
       items.endRow();
     }

@@ -37,16 +37,13 @@ export interface Part {
 /**
  * Reads a part. The views `part_<type>` hold its events, `part_history` its undated history.
  * @param loads what to read of each type
- * @param items numbers of items, of this part and of earlier ones
  */
 export async function readPart(
   db: DuckDb,
   facts: LogFacts,
   loads: Record<StitchedType, Record<string, Load>>,
-  items: Codes,
 ): Promise<Part> {
-  const fresh = Object.fromEntries(CODED.map((kind) => [kind, new Codes()])) as CodesByKind;
-  const codes = { ...fresh, item: items };
+  const codes = Object.fromEntries(CODED.map((kind) => [kind, new Codes()])) as CodesByKind;
   const tables = {} as Record<StitchedType, EventTable>;
   for (const type of STITCHED_TYPES) {
     tables[type] = await EventTable.read(db, `part_${type}`, loads[type], codes);

@@ -1,6 +1,6 @@
 /** Which Python packages there are, pinned: the one place that names their versions. */
 
-export type PythonEnvironment = 'side-check' | 'tensorflow' | 'old-phone';
+export type PythonEnvironment = 'side-check' | 'tensorflow' | 'old-phone' | 'frames';
 
 /** The oldest and the newest Python, both included, that the packages have wheels for. */
 export interface PythonRange {
@@ -40,5 +40,11 @@ export const ENVIRONMENTS: Readonly<Record<PythonEnvironment, Requirements>> = {
     python: { oldest: '3.9', newest: '3.11' },
     packages: ['tflite-runtime==2.14.0', 'numpy==1.26.4'],
     sizeMb: 110,
+  },
+  // Data frames: the peers of the bench `data`.
+  frames: {
+    python: { oldest: '3.11', newest: '3.14' },
+    packages: ['numpy==2.4.6', 'pandas==3.1.1', 'polars==2.1.0', 'pyarrow==26.0.1'],
+    sizeMb: 530,
   },
 };
