@@ -13,6 +13,7 @@ const input: DailyInput = {
   params: {
     ingest: none,
     stitch: none,
+    quality: { minRows: 10 },
     features: none,
     reranker: none,
     dnn: none,

@@ -213,7 +213,8 @@ export const EXPECTATIONS: readonly TableExpectations[] = [
       rule(
         'arm',
         'got an arm that their propensity excludes',
-        `case arm when 'treatment' then propensity > 0 when 'control' then propensity < 1 end`,
+        `case when propensity between 0 and 1 then
+          case arm when 'treatment' then propensity > 0 when 'control' then propensity < 1 end end`,
         'log the propensity that the arm was drawn with',
       ),
       mostly('arm', { warn: 0.5 }),
