@@ -79,7 +79,7 @@ export async function plan(options: PlanOptions): Promise<void> {
     if (!found.hit) return { hit: false, reason: found.reason };
     const { key, ref, summary } = found.record;
     const refused = stage.gate?.(found.record);
-    if (refused) return { hit: false, refused: true, reason: refused.what };
+    if (refused) return { hit: false, refused: true, reason: refused.what.split('\n')[0]! };
     const result = { node: call.node, key, ref, summary, reused: true, reason: found.reason };
     return { hit: true, reason: found.reason, result };
   });

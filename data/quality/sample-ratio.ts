@@ -11,6 +11,7 @@
  */
 import { EVENT_COLUMNS } from '../contracts/columns.ts';
 import { EVENT_TYPES, type EventType } from '../contracts/device-log.ts';
+import { textList } from '../duckdb.ts';
 import type { QualityConfig } from './config.ts';
 import { examplesOf } from './examples.ts';
 import { type CheckResult, type Limits, type Measure, shown, unjudged } from './result.ts';
@@ -50,8 +51,8 @@ async function readArms(source: Source, type: EventType): Promise<ArmDay[]> {
 interface Verdict {
   p: number;
   chiSquare: number;
-  /** The arm with more rows than it should have. */
-  over: string;
+  /** The arm (or the arms together) with more rows than it should have. */
+  over: string[];
   observed: number;
   expected: number;
 }
@@ -70,7 +71,8 @@ function byTreatment(rows: readonly ArmDay[], treatment: string): Verdict {
     expected,
     total(rows, (r) => r.variance),
   );
-  const over = treated > expected ? treatment : `not ${treatment}`;
+  const others = [...new Set(rows.map(({ arm }) => arm))].filter((arm) => arm !== treatment);
+  const over = treated > expected ? [treatment] : others;
   const n = total(rows, ({ drawn }) => drawn);
   return treated > expected
     ? { p, chiSquare, over, observed: treated, expected }
@@ -92,7 +94,7 @@ function byInverse(rows: readonly ArmDay[]): Verdict {
     return {
       p: Math.min(1, p * arms.length),
       chiSquare,
-      over: arm,
+      over: [arm],
       observed,
       expected: (observed * n) / inverse,
     };
@@ -128,7 +130,13 @@ function byShares(
   const expected = wanted.map((share) => (share / whole) * all);
   const excess = observed.map((n, arm) => n - expected[arm]!);
   const over = excess.indexOf(Math.max(...excess));
-  return { p, chiSquare, over: names[over]!, observed: observed[over]!, expected: expected[over]! };
+  return {
+    p,
+    chiSquare,
+    over: [names[over]!],
+    observed: observed[over]!,
+    expected: expected[over]!,
+  };
 }
 
 /** What the settings and the log say of how a type's arms were drawn. */
@@ -159,7 +167,6 @@ function asMeasure(
       ? 'the shares in the settings'
       : 'the reference days';
   const excess = Math.abs(verdict.observed - verdict.expected);
-  const not = verdict.over.startsWith('not ');
   return {
     check: `sample-ratio/${type}/${scope.name}`,
     table: type,
@@ -167,18 +174,18 @@ function asMeasure(
     limits,
     value: p,
     rows: Math.round(excess),
-    what: `the arms of ${type} do not have the counts of ${against} ${scope.said}: arm ${verdict.over} has ${shown(verdict.observed)} rows where ${shown(Math.round(verdict.expected))} are expected (χ² ${shown(verdict.chiSquare)}, p = ${p.toExponential(1)})`,
+    what: `the arms of ${type} do not have the counts of ${against} ${scope.said}: arm ${verdict.over.join(' or ')} has ${shown(verdict.observed)} rows where ${shown(Math.round(verdict.expected))} are expected (χ² ${shown(verdict.chiSquare)}, p = ${p.toExponential(1)})`,
     where: `${type}, ${scope.dates[0]}${scope.dates.length > 1 ? ` … ${scope.dates.at(-1)}` : ''}`,
     mend: 'do not learn effects from these days: find where rows of the other arm are lost (crashes, uploads, filters), or log the propensity that was drawn with',
     examples: () =>
       examplesOf(
         source,
         type,
-        `"date" between $first::date and $last::date and arm ${not ? '<>' : '='} $arm`,
+        `"date" between $first::date and $last::date and list_contains($arms, arm)`,
         {
           first: scope.dates[0]!,
           last: scope.dates.at(-1)!,
-          arm: not ? verdict.over.slice('not '.length) : verdict.over,
+          arms: textList(verdict.over),
         },
       ),
     numbers: {
