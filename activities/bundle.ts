@@ -27,6 +27,7 @@ export const bundle = defineStage({
   inputs: [
     'lake',
     'samples',
+    'quality?',
     'tensors',
     'reranker',
     'reranker-checkpoint',
@@ -52,6 +53,7 @@ export const bundle = defineStage({
       const collected = await collectReport({
         lake: input('lake'),
         samples: input('samples'),
+        quality: inputs.quality,
         checkpoints: {
           reranker: input('reranker-checkpoint'),
           dnn: input('dnn-checkpoint'),

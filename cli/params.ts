@@ -13,6 +13,7 @@ const section = z.record(z.string(), z.json()).default({});
 const settingsFile = z.strictObject({
   ingest: section.describe('limits of the ingest: maxRejectShare, maxLateMs, …'),
   stitch: section.describe('lengths of the sequences'),
+  quality: section.describe('checks of the data: limits, severities, what is switched off and why'),
   features: section.describe('vocabularies and boundaries'),
   reranker: section.describe('the reranker and its training'),
   dnn: section.describe('the plain DNN that it is compared with'),

@@ -21,7 +21,8 @@ interface PlanOptions {
 
 export interface PlanLine {
   node: string;
-  action: 'run' | 'reuse' | 'skip';
+  /** `stop`: a result is there, and it ends the day. */
+  action: 'run' | 'reuse' | 'skip' | 'stop';
   reason: string;
 }
 
@@ -30,7 +31,9 @@ class WouldRun extends Error {}
 
 /** Plans by look-up: what is behind a stage that has to run cannot be known before it ran. */
 export function planner(
-  look: (call: NodeCall) => Promise<{ hit: boolean; reason: string; result?: NodeResult }>,
+  look: (
+    call: NodeCall,
+  ) => Promise<{ hit: boolean; refused?: boolean; reason: string; result?: NodeResult }>,
 ): {
   runner: NodeRunner;
   lines: Map<string, PlanLine>;
@@ -38,8 +41,9 @@ export function planner(
   const lines = new Map<string, PlanLine>();
   const runner: NodeRunner = {
     async run(call) {
-      const { hit, reason, result } = await look(call);
-      lines.set(call.node, { node: call.node, action: hit ? 'reuse' : 'run', reason });
+      const { hit, refused, reason, result } = await look(call);
+      const action = hit ? 'reuse' : refused ? 'stop' : 'run';
+      lines.set(call.node, { node: call.node, action, reason });
       if (!hit || !result) throw new WouldRun(call.node);
       return result;
     },
@@ -58,6 +62,8 @@ export function complete(lines: Map<string, PlanLine>): PlanLine[] {
       (line) => line.node === node || line.node.startsWith(`${node}/`),
     );
     if (own.length > 0) all.push(...own);
+    else if (all.some(({ action }) => action === 'stop'))
+      all.push({ node, action: 'skip', reason: 'a stage before it ends the day' });
     else all.push({ node, action: 'run', reason: 'a stage before it runs' });
   }
   return all;
@@ -72,6 +78,8 @@ export async function plan(options: PlanOptions): Promise<void> {
     const found = await lookUp(store, stage, call);
     if (!found.hit) return { hit: false, reason: found.reason };
     const { key, ref, summary } = found.record;
+    const refused = stage.gate?.(found.record);
+    if (refused) return { hit: false, refused: true, reason: refused.what.split('\n')[0]! };
     const result = { node: call.node, key, ref, summary, reused: true, reason: found.reason };
     return { hit: true, reason: found.reason, result };
   });

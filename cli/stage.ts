@@ -4,6 +4,7 @@ import { cp, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { loadStage, stageNames } from '../activities/index.ts';
 import { runStage } from '../activities/runtime/run-stage.ts';
+import { passGate } from '../activities/runtime/stage.ts';
 import type { ArtifactRef } from '../lib/artifact.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import { statIfThere } from '../lib/files.ts';
@@ -131,6 +132,7 @@ export async function stage(name: string | undefined, options: StageOptions): Pr
   const report = { ...result, path };
   const text = options.json
     ? JSON.stringify(report)
-    : `${result.reused ? 'reused' : 'made'} (${result.reason})\n${path}\n${JSON.stringify(result.summary, null, 2)}`;
+    : `${result.reused ? 'reused' : 'made'} (${result.reason})\n${path}\n${(await found.present?.(path)) ?? JSON.stringify(result.summary, null, 2)}`;
   process.stdout.write(`${text}\n`);
+  passGate(found, result);
 }

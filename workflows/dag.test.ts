@@ -13,6 +13,7 @@ const input: DailyInput = {
   params: {
     ingest: none,
     stitch: none,
+    quality: { minRows: 10 },
     features: none,
     reranker: none,
     dnn: none,
@@ -88,6 +89,27 @@ describe('dailyDag', () => {
       trainDates: dates.slice(0, 1),
       validDate: dates[1],
     });
+  });
+
+  it('checks the window before features are made, by the settings, and tells the report', async () => {
+    const { runner, calls } = recorder(ok);
+    await dailyDag(input, runner);
+    const nodes = calls.map(({ node }) => node);
+    expect(nodes.indexOf('check-data')).toBe(nodes.indexOf('features') - 1);
+    const check = calls.find(({ node }) => node === 'check-data')!;
+    expect(check.params).toEqual({ minRows: 10, date: '2026-03-06', dates });
+    expect(Object.keys(check.inputs)).toEqual(['lake', 'samples']);
+    // Settings of the checks must not make features or models anew.
+    const readers = calls.filter(({ inputs }) => 'quality' in inputs).map(({ node }) => node);
+    expect(readers).toEqual(['bundle']);
+  });
+
+  it('trains and releases nothing when the data are refused', async () => {
+    const { runner, calls } = recorder(ok);
+    const run: NodeRunner['run'] = (call) =>
+      call.node === 'check-data' ? Promise.reject(new Error('refused')) : runner.run(call);
+    await expect(dailyDag(input, { ...runner, run })).rejects.toThrow('refused');
+    expect(calls.map(({ node }) => node)).toEqual(['logs', 'ingest', 'stitch']);
   });
 
   it('fine-tunes cohorts by groups and hands every group to the fusion', async () => {

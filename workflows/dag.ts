@@ -2,10 +2,11 @@
  * The daily DAG as one pure function: which stage reads what. It knows names, dates and references
  * only, so the workflow, `edgeloom plan` and tests all carry out this same code.
  *
- *   logs ─► ingest ─► stitch ─► features ─┬─ train-reranker, train-dnn ─► evaluate-reranker, export-reranker ────┐
- *                                         ├─ train-uplift¹ ─► evaluate-uplift ─► export-uplift ─────────────────┼─► bundle ─► release
- *                                         └─ train-meta ─► cohorts ─► fine-tune (by cohorts)    ─► fuse ───────┘
- *   ¹ after train-reranker, whose item tables it shares; its export reads the reranker's shards
+ *   logs ─► ingest ─► stitch ─► check-data¹ ─► features ─┬─ train-reranker, train-dnn ─► evaluate-reranker, export-reranker ────┐
+ *                                                        ├─ train-uplift² ─► evaluate-uplift ─► export-uplift ─────────────────┼─► bundle ─► release
+ *                                                        └─ train-meta ─► cohorts ─► fine-tune (by cohorts)    ─► fuse ───────┘
+ *   ¹ ends the day when the data are not fit to learn from; only the report reads its result
+ *   ² after train-reranker, whose item tables it shares; its export reads the reranker's shards
  */
 import type { ArtifactRef, Json } from '../lib/artifact.ts';
 import type { DailyInput, DailyResult, NodeResult, NodeRunner } from './types.ts';
@@ -19,6 +20,7 @@ export const NODES = [
   'logs',
   'ingest',
   'stitch',
+  'check-data',
   'features',
   'train-reranker',
   'train-dnn',
@@ -76,6 +78,12 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
     stage: 'stitch',
     params: params.stitch,
     inputs: refs({ lake }),
+  });
+  const quality = await runner.run({
+    node: 'check-data',
+    stage: 'check-data',
+    params: { ...params.quality, date: input.date, dates },
+    inputs: refs({ lake, samples }),
   });
   const tensors = await runner.run({
     node: 'features',
@@ -225,7 +233,7 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
       skipped,
       inputs: { logs: logs.ref.sha256, lake: lake.ref.sha256, samples: samples.ref.sha256 },
     },
-    inputs: Object.assign(refs({ lake, samples, tensors }), ...parts),
+    inputs: Object.assign(refs({ lake, samples, quality, tensors }), ...parts),
   });
   const release = await runner.run({
     node: 'release',

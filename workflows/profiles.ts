@@ -20,7 +20,15 @@ export const PROFILES = {
   io: { taskQueue: IO_QUEUE, startToCloseTimeout: '2h', heartbeatTimeout: '20s', retry },
 } satisfies Record<string, Profile>;
 
-const IO_STAGES = new Set(['logs', 'ingest', 'stitch', 'features', 'bundle', 'release']);
+const IO_STAGES = new Set([
+  'logs',
+  'ingest',
+  'stitch',
+  'check-data',
+  'features',
+  'bundle',
+  'release',
+]);
 
 export const profileOf = (stage: string): keyof typeof PROFILES =>
   IO_STAGES.has(stage) ? 'io' : 'cpu';

@@ -19,6 +19,7 @@ export interface DailyInput {
 export type DailyParams = Record<
   | 'ingest'
   | 'stitch'
+  | 'quality'
   | 'features'
   | 'reranker'
   | 'dnn'

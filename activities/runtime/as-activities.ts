@@ -6,7 +6,7 @@ import type { Progress } from '../../lib/progress.ts';
 import { type ChildCommand, runStageInChild, StageFailure } from './child.ts';
 import { isPermanent } from './child-protocol.ts';
 import { lookUp, reusedResult, type StageInput, type StageResult } from './run-stage.ts';
-import type { Stage } from './stage.ts';
+import { passGate, type Stage } from './stage.ts';
 
 export interface ActivityDependencies {
   stageNames: readonly string[];
@@ -52,10 +52,12 @@ export function createActivities(deps: ActivityDependencies): Record<string, Sta
         const found = await lookUp(deps.store, stage, input, {
           signal: context.cancellationSignal,
         });
-        if (found.hit && (stage.external || !input.force))
+        if (found.hit && (stage.external || !input.force)) {
+          passGate(stage, found.record);
           return reusedResult(input, found.record, found.reason);
+        }
         const { workflowExecution } = context.info;
-        return await runStageInChild(
+        const result = await runStageInChild(
           deps.child,
           { stage: stage.name, input, workspace: deps.workspace, force: input.force ?? false },
           deps.logFile(workflowExecution?.workflowId ?? 'no-workflow', input.node),
@@ -67,6 +69,8 @@ export function createActivities(deps: ActivityDependencies): Record<string, Sta
             },
           },
         );
+        passGate(stage, result);
+        return result;
       } catch (error) {
         throw asFailure(error);
       } finally {

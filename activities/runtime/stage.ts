@@ -1,6 +1,7 @@
 /** What a stage is: a pure function from input folders and parameters to one output folder. */
 import type { z } from 'zod';
 import type { ArtifactRef, Summary } from '../../lib/artifact.ts';
+import { EdgeloomError, type Problem } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 
 export interface StageContext extends RunOptions {
@@ -46,6 +47,16 @@ export interface Stage<P = unknown> {
   /** For what lies outside the store (a log folder): reads it and refers to it in place, with its hash. */
   external?: (params: P, options: RunOptions) => Promise<{ ref: ArtifactRef; summary: Summary }>;
   run(context: StageContext, params: P): Promise<StageOutput>;
+  /** Says when a result that was made, or made earlier, must not be built upon. It is kept all the same. */
+  gate?: (result: { ref: ArtifactRef; summary: Summary }) => Problem | undefined;
+  /** The result for a person at a terminal, from its folder. Default: the summary as JSON. */
+  present?: (folder: string) => Promise<string>;
+}
+
+/** @throws EdgeloomError what the stage's gate says of the result */
+export function passGate(stage: Stage, result: { ref: ArtifactRef; summary: Summary }): void {
+  const problem = stage.gate?.(result);
+  if (problem) throw new EdgeloomError(problem);
 }
 
 /** Types a stage; the object is returned as it is. */

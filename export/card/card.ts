@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { fewRowsWarning } from '../parity/few-rows.ts';
 import { type Evaluation, type ReportInput, reportInputSchema } from '../report/input.ts';
 import { bytes, count, decimal, interval } from '../report/numbers.ts';
+import { qualitySentence } from '../report/quality.ts';
 import {
   metafusionVerdict,
   rerankerVerdict,
@@ -64,7 +65,7 @@ ${names.join('\n')}
 Content hash ${code(contentHash)}.`;
 }
 
-function data({ manifest, account, samples }: ReportInput): string {
+function data({ manifest, account, samples, quality }: ReportInput): string {
   const { dataset, lineage } = manifest;
   const lines = [
     `- dataset: ${escapeMarkdown(dataset.name)}, ${dataset.simulated ? 'simulated' : 'logged'}. ${escapeMarkdown(dataset.description)}`,
@@ -80,6 +81,8 @@ function data({ manifest, account, samples }: ReportInput): string {
       `- samples: ${count(samples.slates)} slates, ${count(samples.exposures ?? 0)} exposures, ${count(samples.clicks ?? 0)} clicks, ${count(samples.randomisedDecisions ?? 0)} randomised decisions`,
     );
   }
+  const checked = qualitySentence({ quality });
+  if (checked) lines.push(`- ${escapeMarkdown(checked)}`);
   return `## Data\n\n${lines.join('\n')}`;
 }
 

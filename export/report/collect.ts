@@ -9,6 +9,8 @@ import type { EstimateLike, Evaluation, ReportInput } from './input.ts';
 export interface StageFolders {
   lake: string;
   samples: string;
+  /** Of `check-data`. */
+  quality?: string | undefined;
   /** Training name → checkpoint. */
   checkpoints: Record<string, string>;
   rerankerMetrics: string;
@@ -94,6 +96,9 @@ export async function collectReport(folders: StageFolders): Promise<Collected> {
   return {
     account: await read(folders.lake, 'account.json'),
     samples: await read(folders.samples, 'summary.json'),
+    ...(folders.quality
+      ? { quality: await read<Collected['quality']>(folders.quality, 'quality.json') }
+      : {}),
     trainings,
     reranker: { ...rerankerSection(metrics), calibration },
     ...(folders.upliftMetrics

@@ -36,6 +36,28 @@ const samples = z.looseObject({
   notes: z.array(z.string()).optional(),
 });
 
+/** `quality.json` of check-data, as far as it is shown. */
+const quality = z.looseObject({
+  day: z.string(),
+  reference: z.array(z.string()),
+  checks: z.array(
+    z.looseObject({
+      check: z.string(),
+      table: z.string(),
+      column: z.string().nullable(),
+      severity: z.enum(['warn', 'stop']),
+      passed: z.boolean(),
+      value: number,
+      bound: number,
+      message: z.string(),
+      unjudged: z.string().optional(),
+      numbers: z.record(z.string(), number).optional(),
+    }),
+  ),
+  volumes: z.array(z.object({ date: z.string(), byType: counts, users: z.number() })),
+});
+export type Quality = z.infer<typeof quality>;
+
 /** `history.json` of a training. */
 const history = z.array(
   z.looseObject({
@@ -115,6 +137,7 @@ export const reportInputSchema = z.object({
   manifest: manifestSchema,
   account: account.optional(),
   samples: samples.optional(),
+  quality: quality.optional(),
   /** By name of the training, as it shall be called: `reranker`, `dnn`, `uplift`. */
   trainings: z.record(z.string(), history).default({}),
   reranker: rerankerMetrics.optional(),

@@ -39,6 +39,18 @@ describe('the report', () => {
     expect(text).toContain('0.6640 [0.6520, 0.6760]');
   });
 
+  it('shows what the checks of the data found, with reasons of those switched off', async () => {
+    const text = await renderReport(FULL_REPORT);
+    expect(text).toContain(
+      '1 of 2 checks of the data passed; warnings: psi/samples.rerank/scene; switched off: volume/play (plays are sampled since April).',
+    );
+    expect(text).toContain('scene of samples.rerank has drifted. Rows: e017 (2022-04-30).');
+    expect(text).toContain('Drift of 1 columns; most in samples.rerank.scene, PSI 0.1612');
+    expect(text).toContain('<td class="number">53,332</td>');
+    expect(text).not.toContain('the reference has none');
+    expect(renderCard(FULL_REPORT)).toContain('1 of 2 checks of the data passed; warnings: psi/');
+  });
+
   it('shows the notes that stitching made on the samples', async () => {
     const notes = ['Impressions are logged for one scene only.'];
     const text = await renderReport({ ...FULL_REPORT, samples: { notes } });

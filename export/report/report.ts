@@ -14,6 +14,7 @@ import { html, type Markup, table } from './html.ts';
 import { type Evaluation, type ReportInput, reportInputSchema, skipReason } from './input.ts';
 import { bytes, count, decimal, interval, percent } from './numbers.ts';
 import { Plotter } from './plot.ts';
+import { qualityPart } from './quality.ts';
 import { STYLE } from './style.ts';
 import {
   metafusionVerdict,
@@ -140,10 +141,8 @@ function gates({ manifest }: ReportInput): Markup {
 ${manifest.gates.length > 0 ? rows : null}${notes}</section>\n`;
 }
 
-async function data(
-  { account, samples, ...input }: ReportInput,
-  plotter: Plotter,
-): Promise<Markup> {
+async function data(input: ReportInput, plotter: Plotter): Promise<Markup> {
+  const { account, samples } = input;
   if (!account && !samples) return html``;
   const balance =
     account &&
@@ -165,7 +164,7 @@ async function data(
     { head: 'Rows', cell: ([, n]: [string, number]) => count(n), numeric: true },
   ];
   const boxes = [
-    await volumeFigure(plotter, { ...input, account, samples } as ReportInput),
+    await volumeFigure(plotter, input),
     balance
       ? table('Account of ingest: every row is stored, rejected or a duplicate', columns, balance)
       : null,
@@ -173,7 +172,7 @@ async function data(
   ];
   const notes = (samples?.notes ?? []).map((note) => html`<li>${note}</li>\n`);
   return html`<section><h2>Data</h2>
-${figures(boxes)}${notes.length > 0 ? html`<ul class="plain">${notes}</ul>` : null}</section>\n`;
+${figures(boxes)}${notes.length > 0 ? html`<ul class="plain">${notes}</ul>` : null}${qualityPart(input)}</section>\n`;
 }
 
 async function training({ trainings }: ReportInput, plotter: Plotter): Promise<Markup> {

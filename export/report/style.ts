@@ -9,6 +9,7 @@ main { max-width: 1120px; margin: 0 auto; padding: 16px; }
 header { padding: 12px 0 4px; }
 h1 { margin: 0 0 4px; font-size: 1.6rem; line-height: 1.2; overflow-wrap: anywhere; }
 h2 { margin: 32px 0 10px; font-size: 1.2rem; }
+h3 { margin: 18px 0 6px; font-size: 1rem; }
 p { margin: 6px 0; }
 .faint, figcaption { color: var(--faint); }
 figcaption strong { color: var(--ink); }
