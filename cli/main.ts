@@ -6,6 +6,7 @@ import { EdgeloomError } from '../lib/errors.ts';
 import { registerPipeline } from './commands.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerImport } from './import.ts';
+import { registerPrivacy } from './privacy.ts';
 import { registerPull } from './pull.ts';
 import { registerSimulate } from './simulate.ts';
 import { projectRoot } from './workspace.ts';
@@ -30,6 +31,7 @@ export function createProgram(): Command {
   registerSimulate(program);
   registerImport(program);
   registerPull(program);
+  registerPrivacy(program);
   registerDoctor(program);
   return program;
 }
