@@ -1,7 +1,12 @@
 /** `edgeloom erase`: removes users and proves that they are gone. */
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
-import { type Erasure, eraseUsers, resumeErasures } from '../activities/privacy/erase.ts';
+import {
+  type Erasure,
+  eraseUsers,
+  queueErasure,
+  resumeErasures,
+} from '../activities/privacy/erase.ts';
 import {
   RAW_LOGS,
   refuseUnknownKeys,
@@ -21,6 +26,7 @@ interface EraseOptions {
   reason?: string;
   check?: boolean;
   resume?: boolean;
+  queue?: boolean;
   workspace: string;
   json?: boolean;
 }
@@ -112,6 +118,13 @@ export async function erase(options: EraseOptions): Promise<void> {
       exitCode: 2,
     });
   }
+  if (options.queue) {
+    const auditId = await queueErasure(estate, { users: ids, reason: options.reason });
+    process.stdout.write(
+      options.json ? `${JSON.stringify({ auditId })}\n` : `Queued as ${auditId}.\n`,
+    );
+    return;
+  }
   if (options.check) return check(ids, workspace, options.json);
   const lines = new ProgressLines(process.stderr);
   const told = 'The erasure was interrupted; edgeloom erase --resume finishes it';
@@ -127,7 +140,7 @@ export async function erase(options: EraseOptions): Promise<void> {
   const traces = await tracesOf(estate, ids);
   const last = done.at(-1);
   if (!last) {
-    process.stdout.write('No erasure was interrupted.\n');
+    process.stdout.write('No erasure waits.\n');
     return;
   }
   tell(done, masked(last.found, traces), ids, options.json);

@@ -24,7 +24,8 @@ export function registerPrivacy(program: Command): void {
     .option('--user-file <file>', 'ids, one a line; - reads stdin')
     .option('--reason <text>', 'ticket or cause for the audit, never an id')
     .option('--check', 'only look for the users: exit code 1 when a trace is found')
-    .option('--resume', 'only finish erasures that were interrupted')
+    .option('--queue', 'seal the request for the workflow eraseUser, or for --resume')
+    .option('--resume', 'only finish erasures that were queued or interrupted')
     .addHelpText('after', '\nRaw logs are not touched: see docs/guide/privacy.md.')
     .action(async (options) => (await import('./erase.ts')).erase(options));
 

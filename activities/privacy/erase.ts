@@ -208,15 +208,14 @@ async function finishErasure(
 }
 
 /**
- * Erases users, after it finished whatever erasure was interrupted before.
- * @returns one result per erasure, the asked one last
- * @throws EdgeloomError `no-users`, `store-busy`, `user-key-missing`, `bad-reason`
+ * Seals a request and keeps it for `resumeErasures`.
+ * @returns its id in the audit
+ * @throws EdgeloomError `no-users`, `bad-reason`
  */
-export async function eraseUsers(
-  estate: Estate,
+export async function queueErasure(
+  { workspace, keys }: Estate,
   request: EraseRequest,
-  options: RunOptions = {},
-): Promise<Erasure[]> {
+): Promise<string> {
   const users = checkedIds(request.users);
   const reason = request.reason ?? null;
   if (reason !== null && users.some((id) => reason.includes(id))) {
@@ -227,36 +226,45 @@ export async function eraseUsers(
       exitCode: 2,
     });
   }
-  const { workspace, keys } = estate;
-  return alone(estate, options, async () => {
-    await refuseUnknownKeys(estate);
-    const done: Erasure[] = [];
-    for (const pending of await unfinished<Pending>(workspace, 'erase')) {
-      done.push(await finishErasure(estate, pending, options));
-    }
-    const [first] = await keys.ids();
-    const sealedWith = (await keys.current()) ?? first!;
-    const secret = await keys.secret(sealedWith);
-    const pending: Pending = {
-      id: newAuditId('erase'),
-      startedAt: new Date().toISOString(),
-      reason,
-      sealedWith,
-      sealed: seal(secret, PURPOSE, users),
-    };
-    await begin(workspace, pending.id, pending);
+  const [first] = await keys.ids();
+  const sealedWith = (await keys.current()) ?? first!;
+  const pending: Pending = {
+    id: newAuditId('erase'),
+    startedAt: new Date().toISOString(),
+    reason,
+    sealedWith,
+    sealed: seal(await keys.secret(sealedWith), PURPOSE, users),
+  };
+  await begin(workspace, pending.id, pending);
+  return pending.id;
+}
+
+async function finishAll(estate: Estate, options: RunOptions): Promise<Erasure[]> {
+  await refuseUnknownKeys(estate);
+  const done: Erasure[] = [];
+  for (const pending of await unfinished<Pending>(estate.workspace, 'erase')) {
     done.push(await finishErasure(estate, pending, options));
-    return done;
+  }
+  return done;
+}
+
+/**
+ * Erases users, and finishes whatever erasure was interrupted before.
+ * @returns one result per erasure, the asked one last
+ * @throws EdgeloomError `no-users`, `store-busy`, `user-key-missing`, `bad-reason`
+ */
+export async function eraseUsers(
+  estate: Estate,
+  request: EraseRequest,
+  options: RunOptions = {},
+): Promise<Erasure[]> {
+  return alone(estate, options, async () => {
+    const id = await queueErasure(estate, request);
+    const done = await finishAll(estate, options);
+    return done.sort((a, b) => Number(a.record.id === id) - Number(b.record.id === id));
   });
 }
 
-/** Finishes erasures that were interrupted. */
-export async function resumeErasures(estate: Estate, options: RunOptions = {}): Promise<Erasure[]> {
-  return alone(estate, options, async () => {
-    const done: Erasure[] = [];
-    for (const pending of await unfinished<Pending>(estate.workspace, 'erase')) {
-      done.push(await finishErasure(estate, pending, options));
-    }
-    return done;
-  });
-}
+/** Finishes erasures that were queued or interrupted. */
+export const resumeErasures = (estate: Estate, options: RunOptions = {}): Promise<Erasure[]> =>
+  alone(estate, options, () => finishAll(estate, options));
