@@ -11,7 +11,12 @@ import { checkData } from './check-data.ts';
 import { runStage } from './runtime/run-stage.ts';
 import { type Machine, passGate, type Stage } from './runtime/stage.ts';
 
-const machine: Machine = { workspace: '', releaseDir: '', userKey: async () => new Uint8Array() };
+const machine: Machine = {
+  workspace: '',
+  releaseDir: '',
+  userKey: async () => new Uint8Array(),
+  erasedUsers: async () => undefined,
+};
 const stage = checkData as Stage;
 let root: string;
 let store: FolderStore;

@@ -1,9 +1,31 @@
 /** Stage `ingest`: device logs of any format → the lake, with an exact account of rows. */
+import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { ingest as ingestLogs } from '../data/ingest/ingest.ts';
-import { defineStage } from './runtime/stage.ts';
+import { userKeyOf } from '../data/ingest/user-keys.ts';
+import { eraseFromLake } from '../data/privacy/erase-lake.ts';
+import type { ErasedUsers } from '../data/privacy/erased-users.ts';
+import { lakeSummary } from '../data/privacy/lake-account.ts';
+import { EdgeloomError } from '../lib/errors.ts';
+import { defineStage, type Machine } from './runtime/stage.ts';
 
 const DAY_MS = 86_400_000;
+
+/** @throws EdgeloomError `erased-users-changed` when the list here is not the one that was asked for */
+async function erasedAs(
+  machine: Machine,
+  userKeyId: string,
+  asked: string | undefined,
+): Promise<ErasedUsers | undefined> {
+  const list = await machine.erasedUsers(userKeyId);
+  if (list?.id === asked) return list;
+  throw new EdgeloomError({
+    code: 'erased-users-changed',
+    what: 'The list of erased users on this machine is not the one that this run started with',
+    where: `keys of ${userKeyId}`,
+    fix: 'run again; on another machine, bring its keys/ folder up to date first',
+  });
+}
 
 export const ingest = defineStage({
   name: 'ingest',
@@ -12,6 +34,10 @@ export const ingest = defineStage({
   inputs: ['logs'],
   params: z.strictObject({
     userKeyId: z.string().describe('which secret key user ids are hashed with'),
+    erasedUsers: z
+      .string()
+      .optional()
+      .describe('which list of erased users is left out; a run fills it in'),
     buckets: z.int().min(1).max(256).default(8).describe('user buckets'),
     maxRejectShare: z
       .number()
@@ -31,18 +57,37 @@ export const ingest = defineStage({
       .describe('a row whose time is further ahead of its arrival is rejected'),
   }),
   module: import.meta.url,
-  async run({ inputs, outDir, machine, signal, onProgress }, { userKeyId, ...limits }) {
+  async run({ inputs, outDir, machine, signal, onProgress }, params) {
+    const { userKeyId, erasedUsers, ...limits } = params;
     const userKey = await machine.userKey(userKeyId);
-    const account = await ingestLogs({
-      ...limits,
-      logsDir: inputs.logs!,
-      outDir,
-      userKey,
-      signal,
-      onProgress,
-    });
-    const { rowsIn, stored, rejected, duplicates, byDate, rejectsByReason } = account;
-    const summary = { rowsIn, stored, rejected, duplicates, byDate, rejectsByReason };
-    return { rows: stored, summary };
+    const gone = await erasedAs(machine, userKeyId, erasedUsers);
+    // Taken out as `edgeloom erase` does it, so that both ways lead to the same lake.
+    const readDir = gone ? `${outDir}-read` : outDir;
+    const logsDir = inputs.logs!;
+    try {
+      const read = await ingestLogs({
+        ...limits,
+        logsDir,
+        outDir: readDir,
+        userKey,
+        signal,
+        onProgress,
+      });
+      const account = gone
+        ? (
+            await eraseFromLake({
+              lakeDir: readDir,
+              outDir,
+              keys: gone.keys,
+              keysOf: (id) => [userKeyOf(userKey, id)],
+              signal,
+            })
+          ).account
+        : read;
+      await erasedAs(machine, userKeyId, erasedUsers);
+      return { rows: account.stored, summary: lakeSummary(account) };
+    } finally {
+      if (gone) await rm(readDir, { recursive: true, force: true });
+    }
   },
 });

@@ -7,6 +7,7 @@ import { registerPipeline } from './commands.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerImport } from './import.ts';
 import { registerOracle } from './oracle.ts';
+import { registerPrivacy } from './privacy.ts';
 import { registerPull } from './pull.ts';
 import { registerSimulate } from './simulate.ts';
 import { projectRoot } from './workspace.ts';
@@ -32,6 +33,7 @@ export function createProgram(): Command {
   registerOracle(program);
   registerImport(program);
   registerPull(program);
+  registerPrivacy(program);
   registerDoctor(program);
   return program;
 }

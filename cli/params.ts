@@ -72,19 +72,22 @@ export async function readSettings(path: string | undefined): Promise<DailyParam
 export const storeOfSettings = async (path: string): Promise<string | undefined> =>
   (await readSettingsFile(path)).store;
 
-/** Adds what this machine decides: the key of user ids, the backend. Both are part of content keys. */
+/**
+ * Adds what this machine decides: the key of user ids, the list of erased users where there is one, the
+ * backend. All are part of content keys.
+ */
 export function completeParams(
   params: DailyParams,
-  machine: { userKeyId: string; backend: string },
+  machine: { userKeyId: string; erasedUsers: string | undefined; backend: string },
 ): DailyParams {
-  const { userKeyId, backend } = machine;
+  const { userKeyId, erasedUsers, backend } = machine;
   const withBackend = (given: { [key: string]: Json }): { [key: string]: Json } => ({
     ...given,
     backend,
   });
   return {
     ...params,
-    ingest: { ...params.ingest, userKeyId },
+    ingest: { ...params.ingest, userKeyId, ...(erasedUsers ? { erasedUsers } : {}) },
     reranker: { model: 'reranker', ...withBackend(params.reranker) },
     dnn: { model: 'dnn', ...withBackend(params.dnn) },
     evaluate: withBackend(params.evaluate),

@@ -8,11 +8,12 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { checkChannelName } from '../export/release/repository.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import type { DailyInput, DailyResult, NodeStatus } from '../workflows/types.ts';
+import { findUserKeyId, openKeyRing, userKeyId } from './key-ring.ts';
 import { LiveTree } from './live-tree.ts';
 import { completeParams, readDataset, readSettings, windowDates } from './params.ts';
 import { openSession, runUrl } from './session.ts';
 import { startOrJoin } from './start-daily.ts';
-import { findUserKeyId, openWorkspace, projectRoot, userKeyId } from './workspace.ts';
+import { openWorkspace, projectRoot } from './workspace.ts';
 
 export interface RunOptions {
   workspace: string;
@@ -71,10 +72,12 @@ export async function dailyInput(
   const dataset = await readDataset(logsDir);
   const date = options.date ?? dataset.last_date;
   checkChannelName(options.channel);
+  const keyId = say
+    ? await userKeyId(options.workspace, dataset, say)
+    : await findUserKeyId(options.workspace, dataset);
   const params = completeParams(await readSettings(options.config), {
-    userKeyId: say
-      ? await userKeyId(options.workspace, dataset, say)
-      : ((await findUserKeyId(options.workspace, dataset)) ?? NO_KEY_YET),
+    userKeyId: keyId ?? NO_KEY_YET,
+    erasedUsers: keyId && (await openKeyRing(options.workspace).erased(keyId))?.id,
     backend,
   });
   return {

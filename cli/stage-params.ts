@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import type { Stage } from '../activities/runtime/stage.ts';
 import type { ArtifactRef, Store } from '../lib/artifact.ts';
+import { openKeyRing, userKeyId } from './key-ring.ts';
 import { readDataset } from './params.ts';
 import { type Backend, namedBackend } from './session.ts';
-import { userKeyId } from './workspace.ts';
 
 interface Property {
   type?: string | string[];
@@ -50,7 +50,9 @@ function linesOf(schema: Schema, indent: string): string[] {
 export function describeParams(stage: Stage): string {
   const schema = schemaOf(stage);
   const lines = linesOf(schema, '  ');
-  const filled = ['userKeyId', 'backend'].filter((name) => name in (schema.properties ?? {}));
+  const filled = ['userKeyId', 'erasedUsers', 'backend'].filter(
+    (name) => name in (schema.properties ?? {}),
+  );
   if (filled.length > 0) lines.push(`Not given, ${filled.join(', ')} is what a run takes here.`);
   return ['Parameters (--params):', ...(lines.length > 0 ? lines : ['  none'])].join('\n');
 }
@@ -78,6 +80,10 @@ export async function completeStageParams(
     const dataset = await readDataset(await from.folderOf(logs));
     params.userKeyId = await userKeyId(from.workspace, dataset, from.say);
     from.say(`userKeyId ${String(params.userKeyId)}`);
+  }
+  if ('erasedUsers' in properties && params.erasedUsers === undefined) {
+    const erased = await openKeyRing(from.workspace).erased(String(params.userKeyId));
+    if (erased) params.erasedUsers = erased.id;
   }
   if (!('backend' in properties)) return { params, environment: {} };
   const named = params.backend as string | undefined;

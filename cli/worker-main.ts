@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { loadStage, stageNames } from '../activities/index.ts';
+import { createPrivacyActivities } from '../activities/privacy/as-activities.ts';
 import { createActivities } from '../activities/runtime/as-activities.ts';
 import { CPU_QUEUE, IO_QUEUE } from '../workflows/profiles.ts';
 import { workflowBundle } from './workflow-bundle.ts';
@@ -29,8 +30,8 @@ export async function main(): Promise<void> {
   const { address, namespace, workspace, cpuSlots, ioSlots } = settings();
   Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
   const bundle: WorkflowBundle = await workflowBundle();
-  const { store } = await openWorkspace(workspace);
-  const activities = createActivities({
+  const { store, keys } = await openWorkspace(workspace);
+  const stages = createActivities({
     stageNames,
     loadStage,
     store,
@@ -44,6 +45,7 @@ export async function main(): Promise<void> {
         `${node.replaceAll('/', '-')}.log`,
       ),
   });
+  const activities = { ...stages, ...createPrivacyActivities({ workspace, store, keys }) };
   const connection = await NativeConnection.connect({ address });
   const common = { connection, namespace, activities, shutdownGraceTime: '10s' } as const;
   const cpu = await Worker.create({

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { DatasetDescription } from '../data/contracts/dataset.ts';
-import { findUserKeyId, openWorkspace, userKeyId } from './workspace.ts';
+import { findUserKeyId, userKeyId } from './key-ring.ts';
+import { openWorkspace } from './workspace.ts';
 
 const device = { kind: 'device' } as DatasetDescription;
 let root: string;

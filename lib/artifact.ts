@@ -60,3 +60,31 @@ export interface Store {
   restoreScratch(key: string, options?: RunOptions): Promise<void>;
   dropScratch(key: string): Promise<void>;
 }
+
+/** A record, and the node that left it last, as far as one did. */
+export interface NodeRecord {
+  /** As the store names it. */
+  node: string;
+  record: StageRecord;
+}
+
+/** What erasing, re-keying and retention need besides: they look at all that a store holds, and remove. */
+export interface StoreUpkeep extends Store {
+  /** The local folder: the store itself, or the cache of one elsewhere. */
+  readonly root: string;
+  /** Of every finished stage, by key. */
+  records(): Promise<StageRecord[]>;
+  latestRecords(): Promise<NodeRecord[]>;
+  /** Writes a record without making it the last one of a node. */
+  keepRecord(record: StageRecord): Promise<void>;
+  removeRecord(key: string): Promise<void>;
+  removeLatest(node: string): Promise<void>;
+  /** `sha256:<hex>` of every artifact that is there, whole or not, sorted. */
+  artifacts(): Promise<string[]>;
+  /** Removes artifacts, and what only they held, here and where they were put. */
+  removeArtifacts(hashes: readonly string[]): Promise<void>;
+  /** Removes what unfinished stages and unfinished transfers left. Nothing may run. */
+  removeLeftovers(): Promise<void>;
+  /** Processes of this machine that work on a stage. */
+  workers(): Promise<number[]>;
+}

@@ -65,6 +65,12 @@ function isGone({ holder, ageMs }: Seen, host: string, staleMs: number): boolean
   return holder.birth !== undefined && holder.birth !== processBirth(holder.pid);
 }
 
+/** The process that holds a lock; undefined when nobody alive does. */
+export async function lockHolder(path: string): Promise<number | undefined> {
+  const seen = await readHolder(path);
+  return seen && !isGone(seen, hostname(), 60_000) ? seen.holder?.pid : undefined;
+}
+
 /** Moves a dead holder's lock away; puts it back when it turns out to be another, living one. */
 async function removeStale(path: string, dead: Holder | null): Promise<void> {
   const aside = `${path}.stale-${randomBytes(6).toString('hex')}`;

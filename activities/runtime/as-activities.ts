@@ -26,7 +26,8 @@ const HEARTBEAT_INTERVAL_MS = 3_000;
 export const activityName = (stage: string): string =>
   stage.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-function asFailure(error: unknown): unknown {
+/** A failure that says whether another attempt can help. */
+export function asFailure(error: unknown): unknown {
   if (!(error instanceof EdgeloomError)) return error;
   const permanent = error instanceof StageFailure ? error.permanent : isPermanent(error.code);
   return ApplicationFailure.create({

@@ -3,7 +3,12 @@ import type { Progress } from '../../lib/progress.ts';
 import type { StageInput, StageResult } from './run-stage.ts';
 
 // A failure that another attempt, or another machine's state, can mend is worth a retry.
-const RETRYABLE = new Set(['artifact-missing', 'artifact-damaged', 'store-unreachable']);
+const RETRYABLE = new Set([
+  'artifact-missing',
+  'artifact-damaged',
+  'store-unreachable',
+  'store-busy',
+]);
 
 /** True for failures that the same inputs will meet again. */
 export const isPermanent = (code: string): boolean => !RETRYABLE.has(code);

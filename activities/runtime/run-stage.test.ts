@@ -12,7 +12,12 @@ import { defineStage, type Machine, type Stage } from './stage.ts';
 let root: string;
 let store: FolderStore;
 let runs: number;
-const machine: Machine = { workspace: '', releaseDir: '', userKey: async () => new Uint8Array() };
+const machine: Machine = {
+  workspace: '',
+  releaseDir: '',
+  userKey: async () => new Uint8Array(),
+  erasedUsers: async () => undefined,
+};
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'edgeloom-stage-'));

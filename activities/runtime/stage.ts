@@ -1,5 +1,6 @@
 /** What a stage is: a pure function from input folders and parameters to one output folder. */
 import type { z } from 'zod';
+import type { ErasedUsers } from '../../data/privacy/erased-users.ts';
 import type { ArtifactRef, Summary } from '../../lib/artifact.ts';
 import { EdgeloomError, type Problem } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
@@ -21,6 +22,8 @@ export interface Machine {
   workspace: string;
   /** Secret bytes behind a key id (`ingest` hashes user ids with it). */
   userKey(id: string): Promise<Uint8Array>;
+  /** Users that were erased, as that key names them; undefined when there are none. */
+  erasedUsers(id: string): Promise<ErasedUsers | undefined>;
   /** Repository that releases are published to. */
   releaseDir: string;
 }

@@ -11,10 +11,11 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlive } from '../../lib/alive.ts';
-import type { ArtifactRef, StageRecord, Store } from '../../lib/artifact.ts';
+import type { ArtifactRef, NodeRecord, StageRecord, StoreUpkeep } from '../../lib/artifact.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { statIfThere, writeFileAtomic } from '../../lib/files.ts';
 import { type HashedFile, hashFiles, hashFolder, hashOfFiles } from '../../lib/hash-folder.ts';
+import { lockHolder } from '../../lib/lock.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { fileName, parseRecord, recordText } from './record.ts';
 
@@ -41,9 +42,19 @@ export function hexOf(ref: Pick<ArtifactRef, 'sha256'>): string {
   });
 }
 
+/** Names in a folder that may not be there, sorted. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
 const MISSING_FIX = 'run the pipeline again: the stage that makes it will run';
 
-export class FolderStore implements Store {
+export class FolderStore implements StoreUpkeep {
   readonly root: string;
 
   constructor(root: string) {
@@ -143,9 +154,9 @@ export class FolderStore implements Store {
   }
 
   async writeRecord(node: string, record: StageRecord): Promise<void> {
-    const text = recordText(record);
-    await writeFileAtomic(join(this.root, 'records', `${fileName(record.key)}.json`), text);
-    await writeFileAtomic(join(this.root, 'latest', `${fileName(node)}.json`), text);
+    await this.keepRecord(record);
+    const latest = join(this.root, 'latest', `${fileName(node)}.json`);
+    await writeFileAtomic(latest, recordText(record));
   }
 
   async latestRecord(node: string): Promise<StageRecord | undefined> {
@@ -168,5 +179,61 @@ export class FolderStore implements Store {
 
   async dropScratch(key: string): Promise<void> {
     await rm(join(this.root, 'scratch', fileName(key)), { recursive: true, force: true });
+  }
+
+  async #recordsIn(folder: string): Promise<NodeRecord[]> {
+    const found: NodeRecord[] = [];
+    for (const name of await namesIn(join(this.root, folder))) {
+      if (!name.endsWith('.json')) continue;
+      const record = await readRecordFile(join(this.root, folder, name));
+      if (record) found.push({ node: name.slice(0, -'.json'.length), record });
+    }
+    return found;
+  }
+
+  async records(): Promise<StageRecord[]> {
+    return (await this.#recordsIn('records')).map(({ record }) => record);
+  }
+
+  async latestRecords(): Promise<NodeRecord[]> {
+    return this.#recordsIn('latest');
+  }
+
+  async keepRecord(record: StageRecord): Promise<void> {
+    const path = join(this.root, 'records', `${fileName(record.key)}.json`);
+    await writeFileAtomic(path, recordText(record));
+  }
+
+  async removeRecord(key: string): Promise<void> {
+    await rm(join(this.root, 'records', `${fileName(key)}.json`), { force: true });
+  }
+
+  async removeLatest(node: string): Promise<void> {
+    await rm(join(this.root, 'latest', `${fileName(node)}.json`), { force: true });
+  }
+
+  async artifacts(): Promise<string[]> {
+    const names = await namesIn(join(this.root, 'objects'));
+    return names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((hex) => `sha256:${hex}`);
+  }
+
+  async removeArtifacts(hashes: readonly string[]): Promise<void> {
+    for (const sha256 of hashes) await rm(this.path({ sha256 }), { recursive: true, force: true });
+  }
+
+  async removeLeftovers(): Promise<void> {
+    for (const name of ['scratch', 'staging', 'partial']) {
+      await rm(join(this.root, name), { recursive: true, force: true });
+    }
+  }
+
+  async workers(): Promise<number[]> {
+    const locks = (await namesIn(join(this.root, 'scratch'))).filter((name) =>
+      name.endsWith('.lock'),
+    );
+    const held = await Promise.all(
+      locks.map((name) => lockHolder(join(this.root, 'scratch', name))),
+    );
+    return held.filter((pid) => pid !== undefined);
   }
 }

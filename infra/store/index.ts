@@ -1,6 +1,6 @@
 /** Choosing a store by its name. */
 import { join } from 'node:path';
-import type { Store } from '../../lib/artifact.ts';
+import type { StoreUpkeep } from '../../lib/artifact.ts';
 import type { Environment } from '../shared/cache.ts';
 import { FolderStore } from './folder-store.ts';
 import { absoluteStore, isS3 } from './url.ts';
@@ -18,7 +18,7 @@ const folderOf = (workspace: string, url: string | undefined): string =>
   url ? absoluteStore(url) : join(workspace, 'store');
 
 /** @throws EdgeloomError `bad-store-url` | `bad-store-endpoint`; nothing is read or sent before the first use */
-export async function openStore(options: StoreOptions): Promise<Store> {
+export async function openStore(options: StoreOptions): Promise<StoreUpkeep> {
   const { workspace, url, env = process.env } = options;
   if (!isS3(url)) return new FolderStore(folderOf(workspace, url));
   // The SDK costs a process 0.3 s of CPU and 20 MB: whoever uses a folder does without.

@@ -11,7 +11,7 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ArtifactRef, StageRecord, Store } from '../../lib/artifact.ts';
+import type { ArtifactRef, NodeRecord, StageRecord, StoreUpkeep } from '../../lib/artifact.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { listFiles } from '../../lib/files.ts';
 import { sha256 } from '../../lib/hash.ts';
@@ -38,7 +38,7 @@ const MEGABYTE = 1e6;
 const sizeText = (files: readonly HashedFile[]): string =>
   `${(files.reduce((sum, { bytes }) => sum + bytes, 0) / MEGABYTE).toFixed(1)} MB`;
 
-export class S3Store implements Store {
+export class S3Store implements StoreUpkeep {
   readonly #bucket: Bucket;
   readonly #cache: FolderStore;
   readonly #scratches = new Map<string, ScratchSync>();
@@ -47,6 +47,10 @@ export class S3Store implements Store {
   constructor(bucket: Bucket, cache: string) {
     this.#bucket = bucket;
     this.#cache = new FolderStore(cache);
+  }
+
+  get root(): string {
+    return this.#cache.root;
   }
 
   async open(ref: ArtifactRef, options: RunOptions = {}): Promise<string> {
@@ -210,8 +214,13 @@ export class S3Store implements Store {
     return found && parseRecord(found.text);
   }
 
-  /** A record is replaced only as the one that was read: of two writers the last wins, whole. */
   async writeRecord(node: string, record: StageRecord): Promise<void> {
+    await this.keepRecord(record);
+    await this.#bucket.put(latestKey(node), Buffer.from(recordText(record)), 'replace');
+  }
+
+  /** A record is replaced only as the one that was read: of two writers the last wins, whole. */
+  async keepRecord(record: StageRecord): Promise<void> {
     const text = recordText(record);
     const body = Buffer.from(text);
     const key = recordKey(record.key);
@@ -220,7 +229,6 @@ export class S3Store implements Store {
       if (there?.text === text) break;
       written = await this.#bucket.put(key, body, there ? { version: there.version } : 'absent');
     }
-    await this.#bucket.put(latestKey(node), body, 'replace');
   }
 
   async latestRecord(node: string): Promise<StageRecord | undefined> {
@@ -255,5 +263,63 @@ export class S3Store implements Store {
     await (await this.#sync(key)).drop();
     this.#scratches.delete(fileName(key));
     await this.#cache.dropScratch(key);
+  }
+
+  async #recordsUnder(folder: string): Promise<NodeRecord[]> {
+    const found: NodeRecord[] = [];
+    for (const key of await this.#bucket.list(`${folder}/`)) {
+      const object = await this.#bucket.text(key);
+      const record = object && parseRecord(object.text);
+      const node = key.slice(folder.length + 1).replace(/\.json$/, '');
+      if (record) found.push({ node, record });
+    }
+    return found;
+  }
+
+  async records(): Promise<StageRecord[]> {
+    return (await this.#recordsUnder('records')).map(({ record }) => record);
+  }
+
+  async latestRecords(): Promise<NodeRecord[]> {
+    return this.#recordsUnder('latest');
+  }
+
+  async removeRecord(key: string): Promise<void> {
+    await this.#bucket.remove(recordKey(key));
+  }
+
+  async removeLatest(node: string): Promise<void> {
+    await this.#bucket.remove(latestKey(node));
+  }
+
+  async artifacts(): Promise<string[]> {
+    const there = (await this.#bucket.list('artifacts/')).map(
+      (key) => `sha256:${key.slice('artifacts/'.length)}`,
+    );
+    return [...new Set([...there, ...(await this.#cache.artifacts())])].sort();
+  }
+
+  /** Files are shared: those that no list names any more go with the lists. */
+  async removeArtifacts(hashes: readonly string[]): Promise<void> {
+    await this.#cache.removeArtifacts(hashes);
+    for (const hash of hashes) await this.#bucket.remove(artifactKey({ sha256: hash }));
+    const kept = new Set<string>();
+    for (const key of await this.#bucket.list('artifacts/')) {
+      const ref = { sha256: `sha256:${key.slice('artifacts/'.length)}` };
+      for (const file of (await this.#files(ref)) ?? []) kept.add(fileKey(file.sha256));
+    }
+    for (const key of await this.#bucket.list('files/')) {
+      if (!kept.has(key)) await this.#bucket.remove(key);
+    }
+  }
+
+  async removeLeftovers(): Promise<void> {
+    for (const key of await this.#bucket.list('scratch/')) await this.#bucket.remove(key);
+    this.#scratches.clear();
+    await this.#cache.removeLeftovers();
+  }
+
+  async workers(): Promise<number[]> {
+    return this.#cache.workers();
   }
 }

@@ -126,6 +126,7 @@ describe.skipIf(reason)(`edgeloom over a bucket${reason}`, () => {
       workspace: '',
       releaseDir: '',
       userKey: async () => new Uint8Array(),
+      erasedUsers: async () => undefined,
     };
     const found: string[] = [];
     const training = (fails: boolean): Stage =>

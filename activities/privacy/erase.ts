@@ -1,0 +1,270 @@
+/**
+ * Erasing users: what ingest leaves out from now on, then lakes without them, then everything that was
+ * made from those lakes, then a search of all files. A request is sealed and kept until it is done, so
+ * that whatever was killed is finished by the next call.
+ */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { userKeyOf } from '../../data/ingest/user-keys.ts';
+import { eraseFromLake } from '../../data/privacy/erase-lake.ts';
+import { erasedUsers } from '../../data/privacy/erased-users.ts';
+import type { Found } from '../../data/privacy/find-user.ts';
+import type { RemovedRows } from '../../data/privacy/lake-account.ts';
+import { seal, unseal } from '../../data/privacy/seal.ts';
+import type { UserTraces } from '../../data/privacy/user-pattern.ts';
+import { EdgeloomError } from '../../lib/errors.ts';
+import type { RunOptions } from '../../lib/progress.ts';
+import {
+  type AuditRecord,
+  begin,
+  type Change,
+  finish,
+  newAuditId,
+  noteChange,
+  notedChanges,
+  unfinished,
+} from './audit.ts';
+import { redactLines } from './redact.ts';
+import { refuseUnknownKeys, searchEstate, tracesOf } from './search.ts';
+import { type Estate, SIMULATED_KEY_ID } from './types.ts';
+import {
+  alone,
+  dropDerived,
+  dropOrphans,
+  dropRecords,
+  lakeRecords,
+  paramsOf,
+  recordOf,
+  replaceRecord,
+  restage,
+} from './upkeep.ts';
+
+export interface EraseRequest {
+  /** Raw ids. */
+  users: readonly string[];
+  /** Ticket or cause, kept in the audit: never a user id. */
+  reason?: string | undefined;
+}
+
+export interface Erasure {
+  record: AuditRecord;
+  found: Found;
+}
+
+interface Pending {
+  id: string;
+  startedAt: string;
+  reason: string | null;
+  /** The secret that the ids are sealed with. */
+  sealedWith: string;
+  sealed: string;
+}
+
+const PURPOSE = 'erase request';
+
+/** Ids as they are given: one or more, none of them empty. @throws EdgeloomError `no-users` */
+function checkedIds(users: readonly string[]): string[] {
+  const ids = [...new Set(users.filter((id) => id !== ''))];
+  if (ids.length > 0) return ids;
+  throw new EdgeloomError({
+    code: 'no-users',
+    what: 'No user id was given',
+    fix: 'give --user ID, or --user-file FILE with one id a line (- reads stdin)',
+    exitCode: 2,
+  });
+}
+
+/** Adds the users to the list of every key that is in use, before anything is removed. */
+async function suppress({ keys, store }: Estate, ids: readonly string[]): Promise<void> {
+  const used = new Set(
+    lakeRecords(await store.records()).map((record) => String(paramsOf(record).userKeyId)),
+  );
+  for (const keyId of await keys.ids()) {
+    if (keyId === SIMULATED_KEY_ID && !used.has(keyId)) continue;
+    const secret = await keys.secret(keyId);
+    const before = await keys.erased(keyId);
+    const after = erasedUsers(secret, [
+      ...(before?.keys ?? []),
+      ...ids.map((id) => userKeyOf(secret, id)),
+    ]);
+    if (after.id !== before?.id) await keys.saveErased(keyId, after);
+  }
+}
+
+async function eraseLakes(estate: Estate, id: string, options: RunOptions): Promise<void> {
+  const { store, keys, workspace } = estate;
+  const lakes = lakeRecords(await store.records());
+  for (const [i, before] of lakes.entries()) {
+    options.signal?.throwIfAborted();
+    options.onProgress?.({
+      message: `lake ${i + 1} of ${lakes.length}`,
+      fraction: i / lakes.length,
+    });
+    const keyId = String(paramsOf(before).userKeyId);
+    const secret = await keys.secret(keyId);
+    const list = (await keys.erased(keyId))!;
+    if (paramsOf(before).erasedUsers === list.id) continue;
+    const lakeDir = await store.open(before.ref, options);
+    const { ref, account, removed } = await restage(
+      estate,
+      (outDir) =>
+        eraseFromLake({
+          lakeDir,
+          outDir,
+          keys: list.keys,
+          keysOf: (user) => [userKeyOf(secret, user)],
+          signal: options.signal,
+        }),
+      options,
+    );
+    const after = recordOf(before, {
+      ...(ref ? { ref, account } : {}),
+      params: { erasedUsers: list.id },
+    });
+    if (ref) {
+      const change: Change = {
+        stage: before.parts.stage,
+        before: before.ref.sha256,
+        after: ref.sha256,
+        rows: removed,
+      };
+      await noteChange(workspace, id, change);
+    }
+    await replaceRecord(store, before, after);
+  }
+}
+
+/** Artifacts in which a search of the store still finds the users, whatever they are. */
+async function dropFound(estate: Estate, id: string, found: Found): Promise<boolean> {
+  const { store } = estate;
+  const hashes = new Set(
+    found.places.flatMap(({ path }) => {
+      const hex = /(?:^|[/:])objects\/([0-9a-f]{64})\//.exec(path)?.[1];
+      return hex ? [`sha256:${hex}`] : [];
+    }),
+  );
+  if (hashes.size === 0) return false;
+  await dropDerived(estate, id, hashes);
+  const records = (await store.records()).filter(({ ref }) => hashes.has(ref.sha256));
+  await dropRecords(estate, id, records);
+  await dropOrphans(estate, id);
+  return true;
+}
+
+const sumRows = (changes: readonly Change[]): { [kind: string]: number } => {
+  const sum: { [kind: string]: number } = {};
+  const add = (kind: string, n: number): void => {
+    if (n > 0) sum[kind] = (sum[kind] ?? 0) + n;
+  };
+  const one = (rows: RemovedRows): void => {
+    add('events', rows.events);
+    add('rejects', rows.rejects);
+    for (const [table, n] of Object.entries(rows.tables)) add(`table ${table}`, n);
+  };
+  for (const { rows } of changes) if (rows) one(rows);
+  return sum;
+};
+
+async function finishErasure(
+  estate: Estate,
+  pending: Pending,
+  options: RunOptions,
+): Promise<Erasure> {
+  const { workspace, keys, store } = estate;
+  const { id, sealed, sealedWith, startedAt, reason } = pending;
+  const secret = await keys.secret(sealedWith);
+  const users = z.array(z.string()).parse(unseal(secret, PURPOSE, sealed, id));
+  const traces: UserTraces = await tracesOf(estate, users);
+  await suppress(estate, users);
+  await eraseLakes(estate, id, options);
+  const { changes: begun } = await notedChanges(workspace, id);
+  await dropDerived(
+    estate,
+    id,
+    begun.map(({ before }) => before),
+  );
+  await dropOrphans(estate, id);
+  await store.removeLeftovers();
+  const logLines = await redactLines(join(workspace, 'stage-logs'), traces);
+  let found = await searchEstate(estate, traces, options);
+  if (await dropFound(estate, id, found)) found = await searchEstate(estate, traces, options);
+  const { changes, trained } = await notedChanges(workspace, id);
+  const record: AuditRecord = {
+    id,
+    operation: 'erase',
+    startedAt,
+    finishedAt: new Date().toISOString(),
+    reason,
+    users: users.length,
+    keyIds: await keys.ids(),
+    rows: sumRows(changes),
+    logLines,
+    changes,
+    trainedWithTheirRows: trained,
+    search: { files: found.files, places: found.places.length, unread: found.unread.length },
+  };
+  await finish(workspace, record);
+  return { record, found };
+}
+
+/**
+ * Seals a request and keeps it for `resumeErasures`.
+ * @returns its id in the audit
+ * @throws EdgeloomError `no-users`, `bad-reason`
+ */
+export async function queueErasure(
+  { workspace, keys }: Estate,
+  request: EraseRequest,
+): Promise<string> {
+  const users = checkedIds(request.users);
+  const reason = request.reason ?? null;
+  if (reason !== null && users.some((id) => reason.includes(id))) {
+    throw new EdgeloomError({
+      code: 'bad-reason',
+      what: 'The reason holds the id of the user who is to be erased',
+      fix: 'give a ticket number; the reason is kept for ever',
+      exitCode: 2,
+    });
+  }
+  const [first] = await keys.ids();
+  const sealedWith = (await keys.current()) ?? first!;
+  const pending: Pending = {
+    id: newAuditId('erase'),
+    startedAt: new Date().toISOString(),
+    reason,
+    sealedWith,
+    sealed: seal(await keys.secret(sealedWith), PURPOSE, users),
+  };
+  await begin(workspace, pending.id, pending);
+  return pending.id;
+}
+
+async function finishAll(estate: Estate, options: RunOptions): Promise<Erasure[]> {
+  await refuseUnknownKeys(estate);
+  const done: Erasure[] = [];
+  for (const pending of await unfinished<Pending>(estate.workspace, 'erase')) {
+    done.push(await finishErasure(estate, pending, options));
+  }
+  return done;
+}
+
+/**
+ * Erases users, and finishes whatever erasure was interrupted before.
+ * @returns one result per erasure, the asked one last
+ * @throws EdgeloomError `no-users`, `store-busy`, `user-key-missing`, `bad-reason`
+ */
+export async function eraseUsers(
+  estate: Estate,
+  request: EraseRequest,
+  options: RunOptions = {},
+): Promise<Erasure[]> {
+  return alone(estate, options, async () => {
+    const id = await queueErasure(estate, request);
+    const done = await finishAll(estate, options);
+    return done.sort((a, b) => Number(a.record.id === id) - Number(b.record.id === id));
+  });
+}
+
+/** Finishes erasures that were queued or interrupted. */
+export const resumeErasures = (estate: Estate, options: RunOptions = {}): Promise<Erasure[]> =>
+  alone(estate, options, () => finishAll(estate, options));
