@@ -7,7 +7,7 @@ import { workspacePath } from './workspace.ts';
 /** Half a million events: enough to tell the models of the simulated world apart. */
 const DEMO_USERS = 1900;
 
-const dateOption = (text: string): string => {
+export const dateOption = (text: string): string => {
   // 2026-02-31 parses, as 3 March.
   const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
   if (Number.isNaN(day) || new Date(day).toISOString().slice(0, 10) !== text) {
@@ -16,7 +16,7 @@ const dateOption = (text: string): string => {
   return text;
 };
 
-const countOption = (text: string): number => {
+export const countOption = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
     throw new InvalidArgumentError('a whole number above 0');
@@ -26,7 +26,7 @@ const countOption = (text: string): number => {
 const collect = (text: string, all: string[] = []): string[] => [...all, text];
 
 /** One choice for the command and every process that it starts: those read EDGELOOM_STORE. */
-function withStore(command: Command): Command {
+export function withStore(command: Command): Command {
   return command
     .addOption(
       new Option(

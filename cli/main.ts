@@ -8,6 +8,7 @@ import { registerDoctor } from './doctor.ts';
 import { registerImport } from './import.ts';
 import { registerOracle } from './oracle.ts';
 import { registerPull } from './pull.ts';
+import { registerSample } from './sample.ts';
 import { registerSimulate } from './simulate.ts';
 import { projectRoot } from './workspace.ts';
 
@@ -32,6 +33,7 @@ export function createProgram(): Command {
   registerOracle(program);
   registerImport(program);
   registerPull(program);
+  registerSample(program);
   registerDoctor(program);
   return program;
 }
