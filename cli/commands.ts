@@ -16,7 +16,7 @@ export const dateOption = (text: string): string => {
   return text;
 };
 
-const countOption = (text: string): number => {
+export const countOption = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
     throw new InvalidArgumentError('a whole number above 0');

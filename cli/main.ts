@@ -9,6 +9,7 @@ import { registerImport } from './import.ts';
 import { registerOracle } from './oracle.ts';
 import { registerPrivacy } from './privacy.ts';
 import { registerPull } from './pull.ts';
+import { registerSample } from './sample.ts';
 import { registerSimulate } from './simulate.ts';
 import { projectRoot } from './workspace.ts';
 
@@ -34,6 +35,7 @@ export function createProgram(): Command {
   registerImport(program);
   registerPull(program);
   registerPrivacy(program);
+  registerSample(program);
   registerDoctor(program);
   return program;
 }

@@ -1,5 +1,6 @@
 /** Where the sources of features are in the samples. */
-import type { Axis, Source } from '../../device/features/spec.ts';
+import type { Axis } from '../../device/features/spec.ts';
+import { NOW } from '../../device/features/type-of.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { SOURCES } from '../contracts/feature-sources.ts';
 import { DECISION_COLUMNS, RERANK_COLUMNS } from '../stitch/sample-schema.ts';
@@ -23,26 +24,30 @@ const SAMPLES = {
 } satisfies Record<string, Samples>;
 export type SampleKind = keyof typeof SAMPLES;
 
-/** The column of a source, or null: the samples do not have every source (items have their own table). */
-export function columnOf(kind: SampleKind, source: string): BoundColumn | null {
+/** The name of a source's column, or null: the samples do not have every source (items have their own table). */
+export function columnName(kind: SampleKind, source: string): string | null {
   const declared = SOURCES[source];
   if (!declared) return null;
-  const column = columnName(SAMPLES[kind], source, declared);
-  const type = column && (SAMPLES[kind] as Samples).columns[column];
-  if (!column || !type) return null;
+  const { columns, prefixes }: Samples = SAMPLES[kind];
+  const name = source.slice(source.indexOf('.') + 1);
+  const prefix = declared.axis === null ? '' : prefixes[declared.axis];
+  if (prefix === undefined) return null;
+  const column = source === NOW ? 'decision_ts' : `${prefix}${name}`;
+  return Object.hasOwn(columns, column) ? column : null;
+}
+
+/** The column of a source as an expression, or null when the samples do not have it. */
+export function columnOf(kind: SampleKind, source: string): BoundColumn | null {
+  const column = columnName(kind, source);
+  if (!column) return null;
+  const declared = SOURCES[source]!;
+  const type = (SAMPLES[kind] as Samples).columns[column]!;
   const isText = type.startsWith('VARCHAR');
   // Integers become doubles once, not at every boundary; they are finite.
   const finite = isText || !type.startsWith('DOUBLE');
   const list = declared.axis === null ? column : `coalesce(${column}, [])`;
   const cast = declared.axis === null ? 'double' : 'double[]';
   return { sql: finite && !isText ? `${list}::${cast}` : list, finite };
-}
-
-function columnName(samples: Samples, source: string, { axis }: Source): string | null {
-  const name = source.slice(source.indexOf('.') + 1);
-  if (axis === null) return name === 'now' ? 'decision_ts' : name;
-  const prefix = samples.prefixes[axis];
-  return prefix ? `${prefix}${name}` : null;
 }
 
 /** Sources as columns of the views `rerank`, `train_rerank`, `decision`, `train_decision`. */

@@ -34,17 +34,10 @@ export const featuresSql = (name: string): Promise<string> =>
   readFile(new URL(`../sql/features/${name}.sql`, import.meta.url), 'utf8');
 
 /**
- * Defines views `rerank`, `decision` (samples of `dates`), `train_rerank`, `train_decision` (of
- * `trainDates`), `items`, `user_day`, and the types `item_code`, `user_code`: every item and user of
- * the samples, sorted, as enumerations.
+ * What a samples folder holds, by its summary and the names of its files.
  * @throws EdgeloomError `not-samples`
  */
-export async function openSamples(
-  db: DuckDb,
-  samplesDir: string,
-  dates: readonly string[],
-  trainDates: readonly string[],
-): Promise<Samples> {
+export async function listSamples(samplesDir: string): Promise<Samples> {
   let summary: SamplesSummary;
   let files: string[];
   try {
@@ -63,7 +56,22 @@ export async function openSamples(
       { cause: error },
     );
   }
-  const samples: Samples = { ...summary, dir: samplesDir, files };
+  return { ...summary, dir: samplesDir, files };
+}
+
+/**
+ * Defines views `rerank`, `decision` (samples of `dates`), `train_rerank`, `train_decision` (of
+ * `trainDates`), `items`, `user_day`, and the types `item_code`, `user_code`: every item and user of
+ * the samples, sorted, as enumerations.
+ * @throws EdgeloomError `not-samples`
+ */
+export async function openSamples(
+  db: DuckDb,
+  samplesDir: string,
+  dates: readonly string[],
+  trainDates: readonly string[],
+): Promise<Samples> {
+  const samples = await listSamples(samplesDir);
   await db.run(viewSql('train_rerank', RERANK_COLUMNS, filesOf(samples, 'rerank', trainDates)));
   await db.run(
     viewSql('train_decision', DECISION_COLUMNS, filesOf(samples, 'decisions', trainDates)),
