@@ -17,7 +17,7 @@ describe('a line', () => {
       fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
         expect(written([value as Json])).toBe(expected([value]));
       }),
-      { numRuns: 500 },
+      { numRuns: 100 },
     );
   });
 
@@ -35,7 +35,7 @@ describe('a line', () => {
       fc.property(fc.array(fc.oneof(digits, small, fc.double(), fc.maxSafeInteger())), (values) => {
         expect(written(values)).toBe(expected(values));
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 

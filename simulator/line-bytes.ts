@@ -91,11 +91,13 @@ export class LineBytes {
     for (const key in value) {
       const field = value[key];
       if (field === undefined) continue;
-      if (!first) this.#byte(COMMA);
+      this.#room(key.length + 4);
+      if (!first) this.#bytes[this.#length++] = COMMA;
       first = false;
       this.#string(key);
       this.#byte(COLON);
-      this.#value(field);
+      if (typeof field === 'string') this.#string(field);
+      else this.#value(field);
     }
     this.#ascii('}');
   }
