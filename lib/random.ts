@@ -7,7 +7,9 @@ export class Random {
   #b: number;
   #c: number;
   #counter: number;
-  #spareNormal: number | undefined;
+  /** Second number of a pair of normal draws, while `#hasSpare`: a field of numbers only is cheap to write. */
+  #spare = 0;
+  #hasSpare = false;
 
   private constructor(state: readonly [number, number, number, number]) {
     [this.#a, this.#b, this.#c, this.#counter] = state;
@@ -43,10 +45,9 @@ export class Random {
 
   /** Normal with the given mean and standard deviation (Box–Muller, polar form). */
   normal(mean = 0, deviation = 1): number {
-    if (this.#spareNormal !== undefined) {
-      const spare = this.#spareNormal;
-      this.#spareNormal = undefined;
-      return mean + deviation * spare;
+    if (this.#hasSpare) {
+      this.#hasSpare = false;
+      return mean + deviation * this.#spare;
     }
     for (;;) {
       const u = this.uniform() * 2 - 1;
@@ -54,7 +55,8 @@ export class Random {
       const s = u * u + v * v;
       if (s === 0 || s >= 1) continue;
       const scale = Math.sqrt((-2 * Math.log(s)) / s);
-      this.#spareNormal = v * scale;
+      this.#spare = v * scale;
+      this.#hasSpare = true;
       return mean + deviation * u * scale;
     }
   }
@@ -83,7 +85,8 @@ export class Random {
   /** A copy that draws the same numbers from here on. */
   clone(): Random {
     const copy = new Random([this.#a, this.#b, this.#c, this.#counter]);
-    copy.#spareNormal = this.#spareNormal;
+    copy.#spare = this.#spare;
+    copy.#hasSpare = this.#hasSpare;
     return copy;
   }
 

@@ -1,7 +1,7 @@
 /** A thread that plays the sessions of one lane, a batch for every `more`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type SentError, sentError } from '../lib/errors.ts';
-import { type LaneInput, type PlayedSession, playLane } from './lane.ts';
+import { buffersOf, type LaneInput, type PlayedSession, playLane } from './lane.ts';
 
 /** From the thread. `end` comes when all days are played. */
 export type FromLane =
@@ -12,7 +12,10 @@ export type FromLane =
 const port = parentPort!;
 const batches = playLane(workerData as LaneInput);
 
-port.on('message', () => port.postMessage(next()));
+port.on('message', () => {
+  const message = next();
+  port.postMessage(message, message.kind === 'batch' ? buffersOf(message.batch) : []);
+});
 
 function next(): FromLane {
   try {

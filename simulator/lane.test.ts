@@ -6,6 +6,7 @@ import { listFiles } from '../lib/files.ts';
 import { sha256File } from '../lib/hash.ts';
 import { laneOfUsers, playLane } from './lane.ts';
 import { lanesFor, openLanes } from './lane-thread.ts';
+import { linesOf } from './line-bytes.ts';
 import { type WorldParams, type WorldParamsInput, worldParams } from './params.ts';
 import { simulate } from './simulate.ts';
 
@@ -56,8 +57,10 @@ describe('lanes of a simulation', { timeout: 120_000 }, () => {
     const params = worldParams.parse(small);
     const users = [0, 1, 2].map((lane) => {
       const batches = [...playLane({ params, lane, lanes: 3, truth: false })];
-      const lines = batches.flat().flatMap(({ events }) => events);
-      return new Set(lines.map((line) => (JSON.parse(line) as { user_id: string }).user_id));
+      const lines = batches.flat().flatMap(({ events }) => [...linesOf(events)]);
+      const userOf = (line: Uint8Array): string =>
+        (JSON.parse(Buffer.from(line).toString()) as { user_id: string }).user_id;
+      return new Set(lines.map(userOf));
     });
     const all = users.flatMap((of) => [...of]);
     expect(new Set(all).size).toBe(all.length);

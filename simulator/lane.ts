@@ -3,6 +3,7 @@
  * each other: a session depends on its user and on the day alone, and every lane moves a world of its
  * own through the days. Whoever wants the log takes the sessions back in the order of the plan.
  */
+import { LineBytes } from './line-bytes.ts';
 import type { WorldParams } from './params.ts';
 import { playSession } from './play-session.ts';
 import { loggingPolicy, type Policy } from './policy.ts';
@@ -17,20 +18,30 @@ export interface LaneInput {
   truth: boolean;
 }
 
-/** What a session leaves behind, as lines of JSON in the order in which they came about. */
+/** What a session leaves behind: lines of JSON, each with its line feed, in the order in which they came about. */
 export interface PlayedSession {
   /** Events that are received on the session's day. */
-  events: string[];
+  events: Uint8Array;
+  /** Number of the lines in `events`. */
+  lines: number;
   /** Events that are received on a later one. */
-  late: { date: string; line: string }[];
+  late: LateLines[];
   /** Events by type, late ones included. */
   counts: Record<string, number>;
-  exposures: string[];
-  decisions: string[];
+  exposures: Uint8Array;
+  decisions: Uint8Array;
 }
 
-/** Characters that a batch holds at least: a session is too little to be handed to another thread. */
+/** Lines of a session that come on one later date. */
+export interface LateLines {
+  date: string;
+  lines: Uint8Array;
+}
+
+/** Bytes that a batch holds at least: a session is too little to be handed to another thread. */
 const BATCH = 1 << 20;
+/** Bytes for which the late lines of a session have room at first. */
+const LATE = 1 << 12;
 
 /**
  * The lane of each user, such that each lane has the same work to expect: users by activity, dealt out
@@ -53,22 +64,71 @@ export function* playLane(
 ): Generator<PlayedSession[], void> {
   const world = new World(params);
   const laneOf = laneOfUsers(world.population.sessionsPerDay, lanes);
-  let batch: PlayedSession[] = [];
-  let length = 0;
+  const batch = new Batch();
   for (let day = 0; day < params.days; day++) {
     if (day > 0) world.advance();
     for (const planned of world.plan()) {
       if (laneOf[planned.user] !== lane) continue;
-      const { session, characters } = playLines(world, planned, policy, truth);
-      batch.push(session);
-      length += characters;
-      if (length < BATCH) continue;
-      yield batch;
-      batch = [];
-      length = 0;
+      playLines(world, planned, policy, truth, batch);
+      if (batch.length >= BATCH) yield batch.take();
     }
   }
-  if (batch.length > 0) yield batch;
+  if (batch.sessions > 0) yield batch.take();
+}
+
+/** Sessions that are handed on together: their lines lie one after the other, in a buffer for each kind. */
+class Batch {
+  readonly events = new LineBytes(BATCH);
+  readonly exposures = new LineBytes(BATCH);
+  readonly decisions = new LineBytes(BATCH);
+  /** Of each session: what does not lie in the buffers, and where it ends in each of them. */
+  readonly #ends: (Pick<PlayedSession, 'lines' | 'late' | 'counts'> & {
+    events: number;
+    exposures: number;
+    decisions: number;
+  })[] = [];
+
+  get sessions(): number {
+    return this.#ends.length;
+  }
+
+  get length(): number {
+    return this.events.length + this.exposures.length + this.decisions.length;
+  }
+
+  /** Closes a session. */
+  end(rest: Pick<PlayedSession, 'lines' | 'late' | 'counts'>): void {
+    const { events, exposures, decisions } = this;
+    this.#ends.push({
+      ...rest,
+      events: events.length,
+      exposures: exposures.length,
+      decisions: decisions.length,
+    });
+  }
+
+  /** The sessions so far; their buffers are theirs, and the batch starts anew. */
+  take(): PlayedSession[] {
+    const events = this.events.copy();
+    const exposures = this.exposures.copy();
+    const decisions = this.decisions.copy();
+    let from = { events: 0, exposures: 0, decisions: 0 };
+    const sessions = this.#ends.map((to): PlayedSession => {
+      const session = {
+        events: events.subarray(from.events, to.events),
+        lines: to.lines,
+        late: to.late,
+        counts: to.counts,
+        exposures: exposures.subarray(from.exposures, to.exposures),
+        decisions: decisions.subarray(from.decisions, to.decisions),
+      };
+      from = to;
+      return session;
+    });
+    this.#ends.length = 0;
+    for (const lines of [this.events, this.exposures, this.decisions]) lines.clear();
+    return sessions;
+  }
 }
 
 function playLines(
@@ -76,16 +136,18 @@ function playLines(
   planned: PlannedSession,
   policy: Policy,
   truth: boolean,
-): { session: PlayedSession; characters: number } {
+  batch: Batch,
+): void {
   const midnight = world.startOf(planned.day + 1);
   const end = world.startOf(world.params.days);
-  const session: PlayedSession = { events: [], late: [], counts: {}, exposures: [], decisions: [] };
-  const { counts } = session;
-  let characters = 0;
-  const lineOf = (row: unknown): string => {
-    const line = JSON.stringify(row);
-    characters += line.length;
-    return line;
+  const counts: Record<string, number> = {};
+  let lines = 0;
+  const late = new Map<string, LineBytes>();
+  const lateLines = (received: number): LineBytes => {
+    const date = world.dateOf(received);
+    const known = late.get(date) ?? new LineBytes(LATE);
+    late.set(date, known);
+    return known;
   };
   playSession(world, planned, policy, {
     event(event) {
@@ -93,14 +155,22 @@ function playLines(
       if (event.ts >= end) return;
       counts[event.type] = (counts[event.type] ?? 0) + 1;
       const received = event.received_ts ?? event.ts;
-      const line = lineOf(event);
-      if (received < midnight) session.events.push(line);
-      else session.late.push({ date: world.dateOf(received), line });
+      if (received < midnight) {
+        batch.events.line(event);
+        lines++;
+      } else lateLines(received).line(event);
     },
     ...(truth && {
-      exposureTruth: (row) => session.exposures.push(lineOf(row)),
-      decisionTruth: (row) => session.decisions.push(lineOf(row)),
+      exposureTruth: (row) => batch.exposures.line(row),
+      decisionTruth: (row) => batch.decisions.line(row),
     }),
   });
-  return { session, characters };
+  const received = Array.from(late, ([date, of]) => ({ date, lines: of.copy() }));
+  batch.end({ lines, counts, late: received });
+}
+
+/** The buffers of a batch, to be given away with it. */
+export function buffersOf(batch: PlayedSession[]): ArrayBuffer[] {
+  const views = batch.flatMap(({ events, exposures, decisions }) => [events, exposures, decisions]);
+  return [...new Set(views.map((view) => view.buffer as ArrayBuffer))];
 }

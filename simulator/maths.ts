@@ -13,9 +13,18 @@ export const clamp = (x: number, low: number, high: number): number =>
 export function dot(a: Float64Array, i: number, b: Float64Array, j: number): number {
   const from = i * SIZE;
   const to = j * SIZE;
-  let sum = 0;
-  for (let d = 0; d < SIZE; d++) sum += a[from + d]! * b[to + d]!;
-  return sum;
+  // Written out, in the order of a loop: this is the innermost step of all.
+  return (
+    0 +
+    a[from]! * b[to]! +
+    a[from + 1]! * b[to + 1]! +
+    a[from + 2]! * b[to + 2]! +
+    a[from + 3]! * b[to + 3]! +
+    a[from + 4]! * b[to + 4]! +
+    a[from + 5]! * b[to + 5]! +
+    a[from + 6]! * b[to + 6]! +
+    a[from + 7]! * b[to + 7]!
+  );
 }
 
 /** Scales vector `i` to the given length, in place. */

@@ -150,7 +150,10 @@ export class Population {
     return this.#favourites.subarray(user * 3, user * 3 + 3);
   }
 
-  /** A set of items, empty at first, that costs no memory: an item is in it when it bears `mark`. */
+  /**
+   * A set of items, empty at first, that costs no memory: an item is in it when it bears `mark`. Sets
+   * in use at the same time are apart: an item put into one leaves the other.
+   */
   freshMarks(): { marks: Int32Array; mark: number } {
     this.#mark = (this.#mark + 1) & 0x7fffffff;
     return { marks: this.#marks, mark: this.#mark };

@@ -38,7 +38,9 @@ export function answerRequest(
   const wanted = Math.min(pool, catalogue.count);
   const favoured = population.favourites(user);
   const fit = params.insert.fit * params.insert.effect;
-  const recalled = population.freshMarks();
+  const { marks, mark: recalled } = population.freshMarks();
+  const { mark: known } = population.freshMarks();
+  for (const item of seen) marks[item] = known;
   const items = new Int32Array(Math.min(page, wanted));
   const scores = new Float64Array(items.length);
   let length = 0;
@@ -50,9 +52,9 @@ export function answerRequest(
       const members = catalogue.itemsOfCategory[favoured[random.below(favoured.length)]!]!;
       item = members[Math.floor(share(random.uniform()) * members.length)]!;
     } else item = Math.floor(share(random.uniform()) * catalogue.count);
-    if (recalled.marks[item] === recalled.mark) continue;
-    if (seen.has(item) && attempt < wanted * 3) continue;
-    recalled.marks[item] = recalled.mark;
+    const mark = marks[item]!;
+    if (mark === recalled || (mark === known && attempt < wanted * 3)) continue;
+    marks[item] = recalled;
     let appeal = appeals[item]!;
     if (appeal === 0) {
       appeal =

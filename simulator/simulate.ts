@@ -8,11 +8,15 @@ import { Random } from '../lib/random.ts';
 import { itemRowOf } from './catalogue.ts';
 import { laneOfUsers } from './lane.ts';
 import { type Lane, lanesFor, openLanes } from './lane-thread.ts';
+import { LineBytes, linesOf } from './line-bytes.ts';
 import { GzipLines } from './log-folder.ts';
 import type { WorldParams } from './params.ts';
 import type { Policy } from './policy.ts';
 import { World } from './world.ts';
 import type { WorldOrigin } from './worlds.ts';
+
+/** Bytes for which lines that are sent again have room at first. */
+const AGAIN = 1 << 16;
 
 export interface SimulationSummary {
   /** Lines written, duplicates included. */
@@ -98,7 +102,7 @@ async function write(
   };
   await writeTables(world, logs);
   /** Lines by the date on which they will be received. */
-  const waiting = new Map<string, string[]>();
+  const waiting = new Map<string, Uint8Array[]>();
 
   for (let day = 0; day < params.days; day++) {
     if (day > 0) world.advance();
@@ -107,30 +111,38 @@ async function write(
     const parts = params.log.filesPerDay;
     const exposures = await truthFile(truth, 'exposures', date);
     const decisions = await truthFile(truth, 'decisions', date);
-    let again: string[] = [];
+    const again = new LineBytes(AGAIN);
 
     for (let part = 0; part < parts; part++) {
       const file = await GzipLines.create(eventFile(logs, date, part));
-      if (part === 0) takeWaiting(waiting, date, file);
+      if (part === 0) summary.lines += takeWaiting(waiting, date, file);
       const from = Math.floor((planned.length * part) / parts);
       const to = Math.floor((planned.length * (part + 1)) / parts);
       for (let s = from; s < to; s++) {
         signal?.throwIfAborted();
         const session = await lanes[laneOf[planned[s]!.user]!]!.next();
-        for (const line of session.events) {
-          file.add(line);
-          if (resend.chance(params.log.duplicates)) again.push(line);
+        file.add(session.events);
+        summary.lines += session.lines;
+        const twice = new Set<number>();
+        for (let i = 0; i < session.lines; i++) {
+          if (resend.chance(params.log.duplicates)) twice.add(i);
         }
-        for (const { date: on, line } of session.late) {
-          const lines = waiting.get(on);
-          if (lines) lines.push(line);
-          else waiting.set(on, [line]);
+        if (twice.size > 0) {
+          summary.lines += twice.size;
+          summary.duplicates += twice.size;
+          let i = 0;
+          for (const line of linesOf(session.events)) if (twice.has(i++)) again.append(line);
+        }
+        for (const { date: on, lines } of session.late) {
+          const more = waiting.get(on);
+          if (more) more.push(lines);
+          else waiting.set(on, [lines]);
         }
         for (const [type, count] of Object.entries(session.counts)) {
           summary.events[type] = (summary.events[type] ?? 0) + count;
         }
-        for (const line of session.exposures) exposures?.add(line);
-        for (const line of session.decisions) decisions?.add(line);
+        exposures?.add(session.exposures);
+        decisions?.add(session.decisions);
         await file.drain();
         await exposures?.drain();
         await decisions?.drain();
@@ -141,11 +153,9 @@ async function write(
           });
         }
       }
-      for (const line of again) file.add(line);
-      summary.duplicates += again.length;
-      again = [];
+      file.add(again.view());
+      again.clear();
       await file.close();
-      summary.lines += file.lines;
     }
     await exposures?.close();
     await decisions?.close();
@@ -153,9 +163,8 @@ async function write(
   }
   for (const date of [...waiting.keys()].sort()) {
     const file = await GzipLines.create(eventFile(logs, date, 0));
-    takeWaiting(waiting, date, file);
+    summary.lines += takeWaiting(waiting, date, file);
     await file.close();
-    summary.lines += file.lines;
   }
   if (truth) await writeWorldTruth(world, truth, summary, origin);
   await writeDescription(logs, summary, params, origin);
@@ -174,15 +183,21 @@ async function truthFile(
   return truth === null ? null : GzipLines.create(join(truth, kind, `${date}.ndjson.gz`));
 }
 
-function takeWaiting(waiting: Map<string, string[]>, date: string, file: GzipLines): void {
-  for (const line of waiting.get(date) ?? []) file.add(line);
+/** @returns how many lines had waited */
+function takeWaiting(waiting: Map<string, Uint8Array[]>, date: string, file: GzipLines): number {
+  let count = 0;
+  for (const lines of waiting.get(date) ?? []) {
+    file.add(lines);
+    for (const _ of linesOf(lines)) count++;
+  }
   waiting.delete(date);
+  return count;
 }
 
-async function writeLines(path: string, rows: Iterable<unknown>): Promise<void> {
+async function writeLines(path: string, rows: Iterable<object>): Promise<void> {
   const lines = await GzipLines.create(path);
   for (const row of rows) {
-    lines.add(JSON.stringify(row));
+    lines.addRow(row);
     await lines.drain();
   }
   await lines.close();
