@@ -32,7 +32,7 @@ function selects(name: string, load: Load): string[] {
     case 'float':
       return [`coalesce((${sql})::double, 'nan'::double) as "${name}"`];
     case 'text':
-      return [`(${sql}) as "${name}"`];
+      return [`coalesce(${sql}, '') as "${name}"`];
     case 'code':
       return [
         `case when (${sql}) is null then 0::ubigint else hash(${sql}) end as "${name}"`,
@@ -63,17 +63,40 @@ class ListStore {
     this.starts.push(0);
   }
 
-  read(column: ListColumn, rows: number, convert?: (place: number) => number): void {
+  /** Appends the lengths of the lists. @returns where the values of the first list begin, and how many follow */
+  #lengths(column: ListColumn, rows: number): { from: number; count: number } {
+    const starts = this.starts.reserve(rows);
+    const first = this.values.length;
+    const from = rows > 0 ? column.start(0) : 0;
+    let count = 0;
     for (let row = 0; row < rows; row++) {
-      const start = column.start(row);
-      const length = column.length(row);
-      const out = this.values.reserve(length);
-      const at = this.values.length;
-      if (convert) for (let k = 0; k < length; k++) out[at + k] = convert(start + k);
-      else for (let k = 0; k < length; k++) out[at + k] = column.values[start + k]!;
-      this.values.length = at + length;
-      this.starts.push(at + length);
+      // DuckDB lays the lists of a batch one behind the other.
+      if (column.start(row) !== from + count && column.length(row) > 0) {
+        throw new Error('the lists of a batch do not follow each other');
+      }
+      count += column.length(row);
+      starts[this.starts.length++] = first + count;
     }
+    return { from, count };
+  }
+
+  read(column: ListColumn, rows: number): void {
+    const { from, count } = this.#lengths(column, rows);
+    const source = column.values as Int32Array | Float64Array;
+    this.values.reserve(count).set(source.subarray(from, from + count), this.values.length);
+    this.values.length += count;
+  }
+
+  readCodes(column: ListColumn, rows: number, codes: Codes, text: (place: number) => string): void {
+    const { from, count } = this.#lengths(column, rows);
+    const { values: words } = column;
+    const out = this.values.reserve(count);
+    const at = this.values.length;
+    for (let i = 0; i < count; i++) {
+      const place = from + i;
+      out[at + i] = codes.code(words[2 * place]!, words[2 * place + 1]!, text, place);
+    }
+    this.values.length += count;
   }
 }
 
@@ -127,18 +150,13 @@ export class EventTable {
       else if (load.kind === 'float') append(this.#floats.get(name)!, batch.numbers(name), rows);
       else if (load.kind === 'text') {
         const texts = this.#texts.get(name)!;
-        for (let row = 0; row < rows; row++) texts.push(batch.text(name, row) ?? '');
+        const textOf = batch.texts(name);
+        for (let row = 0; row < rows; row++) texts.push(textOf(row));
       } else if (load.kind === 'code') this.#appendCodes(name, load, batch);
       else if (load.kind === 'codes') {
-        const column = batch.wordLists(name);
-        const { values: words } = column;
+        const text = batch.listTexts(`${name}_text`);
         const codes = this.#codes[load.codes];
-        const text = (place: number): string => batch.listText(`${name}_text`, place)!;
-        this.#lists
-          .get(name)!
-          .read(column, rows, (place) =>
-            codes.code(words[2 * place]!, words[2 * place + 1]!, text, place),
-          );
+        this.#lists.get(name)!.readCodes(batch.wordLists(name), rows, codes, text);
       } else this.#lists.get(name)!.read(batch.lists(name), rows);
     }
     this.rows += rows;
@@ -146,7 +164,7 @@ export class EventTable {
 
   #appendCodes(name: string, load: Load & { kind: 'code' }, batch: Batch): void {
     const codes = this.#codes[load.codes];
-    const text = (row: number): string => (load.textless ? '' : batch.text(`${name}_text`, row)!);
+    const text = load.textless ? () => '' : batch.texts(`${name}_text`);
     const words = batch.words(name);
     const target = this.#ints.get(name)!;
     const out = target.reserve(batch.rows);

@@ -55,7 +55,7 @@ export interface StitchOptions extends RunOptions {
   maxUserEvents?: number;
   /** How long the log must go on after a request decision for its labels to count, ms. @default 1 h */
   matureMs?: number;
-  /** Users are stitched in parts of about this many events: memory grows with it. @default 200,000 */
+  /** Users are stitched in parts of about this many events: memory grows with it. @default 500,000 */
   eventsPerPart?: number;
   /** Columns of the samples to write. @default all of `sample-schema.ts` */
   columns?: Partial<Record<'rerank' | 'decisions' | 'video', readonly string[]>>;
@@ -142,7 +142,7 @@ function settingsOf(options: StitchOptions): Omit<BucketSettings, 'utcOffsetMs'>
     rerank,
     decision: { ...decision, matureMs: options.matureMs ?? 3_600_000 },
     video: { ...video, effectiveViewMs: options.effectiveViewMs ?? 7000 },
-    eventsPerPart: options.eventsPerPart ?? 200_000,
+    eventsPerPart: options.eventsPerPart ?? 500_000,
     maxUserEvents: options.maxUserEvents ?? 200_000,
     columns: {
       rerank: chosen(RERANK_COLUMNS, options.columns?.rerank),
