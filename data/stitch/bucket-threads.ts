@@ -6,14 +6,13 @@ import { type BucketJob, BucketStitcher } from './bucket.ts';
 import type { FromThread, ThreadInput, ToThread } from './bucket-worker.ts';
 import { addCounts, emptyCounts, type StitchCounts } from './counts.ts';
 
-/** Events below which a thread's start takes longer than it saves. */
-const WORTH_A_THREAD = 150_000;
-
 export interface SharedOut {
   /** At most so many threads. */
   threads: number;
   /** Events in all buckets. */
   events: number;
+  /** Events that are worth another thread. */
+  eventsPerThread: number;
   memoryLimitMb: number;
   tempDir: string;
   signal?: AbortSignal | undefined;
@@ -71,6 +70,7 @@ class ThreadLane implements Lane {
   }
 
   async close(): Promise<void> {
+    // A thread that died while it was told to stop has nothing left to close; what it died of was thrown.
     if (!this.#ended) await this.#ask({ kind: 'stop' }).catch(() => undefined);
     await this.#worker.terminate();
   }
@@ -84,9 +84,9 @@ class ThreadLane implements Lane {
 export async function stitchBuckets(
   job: BucketJob,
   buckets: readonly string[],
-  { threads, events, memoryLimitMb, tempDir, signal, onBucket }: SharedOut,
+  { threads, events, eventsPerThread, memoryLimitMb, tempDir, signal, onBucket }: SharedOut,
 ): Promise<StitchCounts> {
-  const wanted = Math.min(threads, buckets.length, Math.ceil(events / WORTH_A_THREAD));
+  const wanted = Math.min(threads, buckets.length, Math.ceil(events / eventsPerThread));
   const lanes: Lane[] = [];
   const stop = new AbortController();
   const counts = emptyCounts();

@@ -25,7 +25,9 @@ const stitcher = BucketStitcher.open(job, {
   threads: 1,
   signal: stop.signal,
 });
+// A database that cannot be opened is told with the first bucket; here it only must have ended.
 let running: Promise<unknown> = stitcher.catch(() => undefined);
+let closed: Promise<void> | undefined;
 
 const send = (message: FromThread): void => port.postMessage(message);
 
@@ -42,12 +44,13 @@ port.on('message', (message: ToThread) => {
   else {
     // A statement is interrupted, not cut off: the thread must not end while DuckDB works in it.
     stop.abort();
-    void running.then(async () => {
-      await stitcher.then(
+    // Asked twice when the work was cancelled: once to interrupt it, once to end.
+    closed ??= running.then(() =>
+      stitcher.then(
         (opened) => opened.close(),
         () => undefined,
-      );
-      send({ kind: 'stopped' });
-    });
+      ),
+    );
+    void closed.then(() => send({ kind: 'stopped' }));
   }
 });

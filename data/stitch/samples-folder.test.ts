@@ -39,7 +39,7 @@ describe('the folder', () => {
       Promise.all(
         (await listFiles(outDir)).map(async (path) => [path, await sha256File(join(outDir, path))]),
       );
-    await stitch({ lakeDir, outDir: join(folder, 'one') });
+    await stitch({ lakeDir, outDir: join(folder, 'one'), threads: 3, eventsPerThread: 1 });
     await stitch({ lakeDir, outDir: join(folder, 'two'), threads: 1, memoryLimitMb: 200 });
     const one = await hashes(join(folder, 'one'));
     expect(one).toEqual(await hashes(join(folder, 'two')));
@@ -115,23 +115,28 @@ describe('the folder', () => {
     ]);
   });
 
-  it('is not left behind when the work fails or is stopped', async () => {
-    await writeLake(join(folder, 'lake'), busy);
-    const outDir = join(folder, 'samples');
-    const stop = new AbortController();
-    const work = stitch({
-      lakeDir: join(folder, 'lake'),
-      outDir,
-      signal: stop.signal,
-      onProgress: () => stop.abort(),
-    });
-    await expect(work).rejects.toThrow();
-    expect((await listFiles(folder)).filter((path) => path.startsWith('samples'))).toEqual([]);
-    await expect(stitch({ lakeDir: join(folder, 'nowhere'), outDir })).rejects.toMatchObject({
-      code: 'not-a-lake',
-    });
-    await expect(
-      stitch({ lakeDir: join(folder, 'lake'), outDir, exposuresK: 0 }),
-    ).rejects.toMatchObject({ code: 'bad-config' });
-  });
+  it.each([1, 3])(
+    'is not left behind when the work fails or is stopped (%i threads)',
+    async (threads) => {
+      await writeLake(join(folder, 'lake'), busy);
+      const outDir = join(folder, 'samples');
+      const stop = new AbortController();
+      const work = stitch({
+        lakeDir: join(folder, 'lake'),
+        outDir,
+        signal: stop.signal,
+        onProgress: () => stop.abort(),
+        threads,
+        eventsPerThread: 1,
+      });
+      await expect(work).rejects.toThrow();
+      expect((await listFiles(folder)).filter((path) => path.startsWith('samples'))).toEqual([]);
+      await expect(stitch({ lakeDir: join(folder, 'nowhere'), outDir })).rejects.toMatchObject({
+        code: 'not-a-lake',
+      });
+      await expect(
+        stitch({ lakeDir: join(folder, 'lake'), outDir, exposuresK: 0 }),
+      ).rejects.toMatchObject({ code: 'bad-config' });
+    },
+  );
 });

@@ -63,6 +63,8 @@ export interface StitchOptions extends RunOptions {
   memoryLimitMb?: number;
   /** Buckets that are stitched at a time. @default 2 */
   threads?: number;
+  /** Events below which another thread's start takes longer than it saves. @default 150,000 */
+  eventsPerThread?: number;
 }
 
 export interface StitchSummary extends StitchCounts {
@@ -187,6 +189,7 @@ async function fill(
     {
       threads: options.threads ?? 2,
       events,
+      eventsPerThread: options.eventsPerThread ?? 150_000,
       memoryLimitMb: options.memoryLimitMb ?? 1000,
       tempDir: join(folders.work, 'spill'),
       signal: options.signal,
