@@ -7,7 +7,7 @@ import {
 } from '@duckdb/node-api';
 import { EdgeloomError } from '../lib/errors.ts';
 import type { RunOptions } from '../lib/progress.ts';
-import { Batch } from './duckdb-columns.ts';
+import { Batch } from './columns/duckdb-columns.ts';
 
 export interface DuckDbOptions extends RunOptions {
   /** DuckDB's own limit, MB; the process takes more. @default 1000 */

@@ -1,6 +1,6 @@
 /** Parts of a row that rerank and decision tensors share. */
 import type { Behaviour, FeatureSpec, GroupFeature } from '../../device/features/spec.ts';
-import type { Batch, ListColumn } from '../duckdb-columns.ts';
+import type { Batch, ListColumn } from '../columns/duckdb-columns.ts';
 import { bindingOf, type SampleKind } from './bindings.ts';
 import type { Catalogue } from './catalogue.ts';
 import { compileFeature } from './compile/compile.ts';

@@ -1,6 +1,7 @@
 /** Rerank samples of a date as tensors. */
+
+import type { Batch } from '../columns/duckdb-columns.ts';
 import { type DuckDb, textList } from '../duckdb.ts';
-import type { Batch } from '../duckdb-columns.ts';
 import { withFeatures } from './compile/compile.ts';
 import type { DayRows } from './day-rows.ts';
 import {

@@ -2,9 +2,9 @@
 import { Frame } from '../../device/features/columns.ts';
 import { evaluator } from '../../device/features/evaluate.ts';
 import type { Expression, Feature, FeatureSpec } from '../../device/features/spec.ts';
+import type { ListColumn } from '../columns/duckdb-columns.ts';
 import { SOURCES } from '../contracts/feature-sources.ts';
 import type { DuckDb } from '../duckdb.ts';
-import type { ListColumn } from '../duckdb-columns.ts';
 import type { Catalogue } from './catalogue.ts';
 import { source } from './declare.ts';
 import { featuresSql } from './open-samples.ts';

@@ -156,8 +156,8 @@ export class DecisionRows {
     counts.maturedDecisions += matured;
     if (arm !== NULL_INT && propensity > 0 && propensity < 1) counts.randomisedDecisions++;
 
-    table.setText('sample_id', events.texts('event_id')[row]!);
-    table.setText('decision_id', events.texts('decision_id')[row]!);
+    table.setText('sample_id', events.bytes('event_id').text(row));
+    table.setText('decision_id', events.bytes('decision_id').text(row));
     table.set('user_key', user.user);
     table.set('device_id', moments.device[d]!);
     table.set('session_id', moments.session[d]!);

@@ -1,8 +1,10 @@
 /** What stitching reads of each event type. A column that nobody asks for is not read. */
+
+import type { Load } from '../columns/event-table.ts';
 import { FEEDBACK_KINDS, PAGE_BLOCKS } from '../contracts/device-log.ts';
 import { sqlText } from '../duckdb.ts';
-import type { Load } from './event-table.ts';
 import { STITCHED_TYPES, type StitchedType } from './lake-schema.ts';
+import type { Coded } from './part.ts';
 
 const code = (codes: 'user' | 'device' | 'session' | 'request' | 'item' | 'word', sql: string) =>
   ({ kind: 'code', codes, sql }) as const;
@@ -24,10 +26,10 @@ const onItem = { request: onRequest, item: code('item', 'item_id') };
 
 const BLOCKS = `[${PAGE_BLOCKS.map(sqlText).join(', ')}]`;
 
-const EVENT_LOADS: Record<StitchedType, Record<string, Load>> = {
+const EVENT_LOADS: Record<StitchedType, Record<string, Load<Coded>>> = {
   request: {
     ...onDevice,
-    event_id: { kind: 'text', sql: 'event_id' },
+    event_id: { kind: 'bytes', sql: 'event_id' },
     request: onRequest,
     scene: code('word', 'scene'),
     page_no: int('page_no'),
@@ -45,7 +47,7 @@ const EVENT_LOADS: Record<StitchedType, Record<string, Load>> = {
   },
   rerank: {
     ...onDevice,
-    event_id: { kind: 'text', sql: 'event_id' },
+    event_id: { kind: 'bytes', sql: 'event_id' },
     request: onRequest,
     trigger: code('word', 'trigger'),
     order_before: { kind: 'codes', codes: 'item', sql: 'order_before' },
@@ -101,8 +103,8 @@ const EVENT_LOADS: Record<StitchedType, Record<string, Load>> = {
   },
   decision: {
     ...onDevice,
-    event_id: { kind: 'text', sql: 'event_id' },
-    decision_id: { kind: 'text', sql: 'decision_id' },
+    event_id: { kind: 'bytes', sql: 'event_id' },
+    decision_id: { kind: 'bytes', sql: 'decision_id' },
     request: onRequest,
     arm: int("case arm when 'treatment' then 1 when 'control' then 0 end"),
     propensity: float('propensity'),
@@ -134,7 +136,7 @@ function needActions(): Record<string, RegExp> {
 }
 
 /** Texts of sessions and devices are read only when they are written. */
-function withoutText(name: string, load: Load, columns: readonly string[]): Load {
+function withoutText(name: string, load: Load<Coded>, columns: readonly string[]): Load<Coded> {
   const spared = name === 'session' || name === 'device';
   return spared && load.kind === 'code' && !columns.includes(`${name}_id`)
     ? { ...load, textless: true }
@@ -142,7 +144,9 @@ function withoutText(name: string, load: Load, columns: readonly string[]): Load
 }
 
 /** What to read so that these columns of samples can be written. */
-export function loadsFor(columns: readonly string[]): Record<StitchedType, Record<string, Load>> {
+export function loadsFor(
+  columns: readonly string[],
+): Record<StitchedType, Record<string, Load<Coded>>> {
   const needed = (type: StitchedType, name: string): boolean => {
     const by = NEEDED_BY[type]?.[name];
     return !by || columns.some((column) => by.test(column));
@@ -156,5 +160,5 @@ export function loadsFor(columns: readonly string[]): Record<StitchedType, Recor
           .map(([name, load]) => [name, withoutText(name, load, columns)]),
       ),
     ]),
-  ) as Record<StitchedType, Record<string, Load>>;
+  ) as Record<StitchedType, Record<string, Load<Coded>>>;
 }

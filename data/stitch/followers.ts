@@ -1,5 +1,5 @@
 /** What followed exposures: page views, plays, likes, orders and deletions of the same request and item. */
-import { type EventTable, sortBy } from './event-table.ts';
+import { type EventTable, sortBy } from '../columns/event-table.ts';
 import { Pairs } from './pairs.ts';
 import type { Part } from './part.ts';
 

@@ -1,6 +1,7 @@
 /** The strongest signs of a wish, apart from the page views that hold them: items put into the cart, orders. */
+
+import { sortBy } from '../columns/event-table.ts';
 import { PAGE_BLOCKS } from '../contracts/device-log.ts';
-import { sortBy } from './event-table.ts';
 import type { BlockColumns } from './page-blocks.ts';
 import type { Part } from './part.ts';
 import type { UserRows } from './rerank-rows.ts';

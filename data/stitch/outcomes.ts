@@ -1,5 +1,5 @@
 /** What became of the exposures of one user: which slate showed them, and what the user did with them. */
-import { sortBy } from './event-table.ts';
+import { sortBy } from '../columns/event-table.ts';
 import { followersOf } from './followers.ts';
 import type { Part } from './part.ts';
 import type { Slates } from './slates.ts';

@@ -1,8 +1,14 @@
 /** The events of some users of one bucket in memory: what one pass of stitching works on. */
+
+import { Codes } from '../columns/codes.ts';
+import { EventTable, type Load } from '../columns/event-table.ts';
 import type { DuckDb } from '../duckdb.ts';
-import { Codes } from './codes.ts';
-import { CODED, type CodesByKind, EventTable, type Load } from './event-table.ts';
 import { STITCHED_TYPES, type StitchedType } from './lake-schema.ts';
+
+/** What texts are numbered together: items, users, …; `word` holds scenes, triggers, reasons, sources. */
+export const CODED = ['user', 'device', 'session', 'request', 'item', 'word'] as const;
+export type Coded = (typeof CODED)[number];
+export type CodesByKind = Record<Coded, Codes>;
 
 /** What holds for the whole log, not only for this part. */
 export interface LogFacts {
@@ -26,7 +32,7 @@ export interface History {
 
 export interface Part {
   codes: CodesByKind;
-  tables: Record<StitchedType, EventTable>;
+  tables: Record<StitchedType, EventTable<Coded>>;
   /** Codes of the users in the order of their keys. */
   users: Int32Array;
   /** By user, oldest first. */
@@ -41,12 +47,13 @@ export interface Part {
 export async function readPart(
   db: DuckDb,
   facts: LogFacts,
-  loads: Record<StitchedType, Record<string, Load>>,
+  loads: Record<StitchedType, Record<string, Load<Coded>>>,
 ): Promise<Part> {
   const codes = Object.fromEntries(CODED.map((kind) => [kind, new Codes()])) as CodesByKind;
-  const tables = {} as Record<StitchedType, EventTable>;
+  const tables = {} as Record<StitchedType, EventTable<Coded>>;
   for (const type of STITCHED_TYPES) {
-    tables[type] = await EventTable.read(db, `part_${type}`, loads[type], codes);
+    tables[type] = new EventTable(loads[type], codes);
+    await tables[type].append(db, `part_${type}`);
   }
   const history = await readHistory(db, codes);
   const { dictionary, size } = codes.user;
@@ -58,9 +65,7 @@ export async function readPart(
 
 /** Of rows with one time the longest stands. */
 async function readHistory(db: DuckDb, codes: CodesByKind): Promise<Part['history']> {
-  const table = await EventTable.read(
-    db,
-    '(select * from part_history order by user_key, as_of, len(item_ids))',
+  const table = new EventTable<Coded>(
     {
       user: { kind: 'code', codes: 'user', sql: 'user_key' },
       ts: { kind: 'float', sql: 'as_of' },
@@ -68,6 +73,7 @@ async function readHistory(db: DuckDb, codes: CodesByKind): Promise<Part['histor
     },
     codes,
   );
+  await table.append(db, '(select * from part_history order by user_key, as_of, len(item_ids))');
   const history = new Map<number, History[]>();
   const [user, ts] = [table.ints('user'), table.floats('ts')];
   const { values, starts } = table.lists('items');

@@ -1,7 +1,8 @@
 /** Rerank samples of a user: one row for each part of each slate decision. */
+
+import type { Ints } from '../columns/growing.ts';
 import { NULL_INT } from '../parquet/column.ts';
 import type { StitchCounts } from './counts.ts';
-import type { Ints } from './growing.ts';
 import { Intents } from './intents.ts';
 import type { Known, Lanes } from './moments.ts';
 import type { Exposures, PageViews } from './outcomes.ts';
@@ -193,7 +194,7 @@ export class RerankRows {
     const kind = slates.kind[s]!;
     const events = kind === REQUEST ? request : rerank;
     const row = slates.row[s]!;
-    const id = events.texts('event_id')[row]!;
+    const id = events.bytes('event_id').text(row);
     const page = slates.page[s]!;
     const pageRow = page < 0 ? -1 : slates.row[page]!;
     table.setText('sample_id', part === 0 ? id : `${id}#${part}`);

@@ -1,6 +1,7 @@
 /** Columns of the samples that stitching writes. */
+
 import { FEEDBACK_KINDS, PAGE_BLOCKS } from '../contracts/device-log.ts';
-import type { Coded } from './event-table.ts';
+import type { Coded } from './part.ts';
 
 type Columns = Record<string, string>;
 

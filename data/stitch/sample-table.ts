@@ -1,11 +1,11 @@
 /** Rows of samples as columns in memory, written group by group as Parquet. */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { Floats, Ints } from '../columns/growing.ts';
 import { type ColumnData, ListShape, NULL_INT } from '../parquet/column.ts';
 import type { Dictionary } from '../parquet/dictionary.ts';
 import type { ColumnSchema, ValueType } from '../parquet/schema.ts';
 import { ParquetWriter } from '../parquet/writer.ts';
-import { Floats, Ints } from './growing.ts';
 
 const VALUE_TYPES: Record<string, ValueType> = {
   VARCHAR: 'text',

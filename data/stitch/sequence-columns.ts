@@ -1,7 +1,8 @@
 /** Writes sequences of behaviours into the columns of a sample. */
+
+import type { Floats, Ints } from '../columns/growing.ts';
 import { PAGE_BLOCKS } from '../contracts/device-log.ts';
 import { NULL_INT } from '../parquet/column.ts';
-import type { Floats, Ints } from './growing.ts';
 import type { Exposures, PageViews } from './outcomes.ts';
 import type { BlockColumns } from './page-blocks.ts';
 import type { Part } from './part.ts';

@@ -1,7 +1,8 @@
 /** The slate decisions of one user: requests and reranks in the order of device time. */
+
+import type { Lists } from '../columns/event-table.ts';
+import { Floats, Ints } from '../columns/growing.ts';
 import { NULL_INT } from '../parquet/column.ts';
-import type { Lists } from './event-table.ts';
-import { Floats, Ints } from './growing.ts';
 import type { Part } from './part.ts';
 
 export const REQUEST = 0;

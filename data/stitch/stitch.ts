@@ -17,7 +17,13 @@ import { type BucketSettings, copySql, makeTable, viewTypes, type WorkFolders } 
 import { stitchBuckets } from './bucket-threads.ts';
 import type { StitchCounts } from './counts.ts';
 import { type Lake, openLake } from './lake.ts';
-import { STITCHED_TYPES, TABLE_COLUMNS, USER_DAY_COLUMNS, viewSql } from './lake-schema.ts';
+import {
+  STITCHED_TYPES,
+  type StitchedType,
+  TABLE_COLUMNS,
+  USER_DAY_COLUMNS,
+  viewSql,
+} from './lake-schema.ts';
 import type { LogFacts } from './part.ts';
 import { DECISION_COLUMNS, RERANK_COLUMNS, VIDEO_COLUMNS } from './sample-schema.ts';
 
@@ -180,8 +186,19 @@ async function fill(
   for (const name of ['items', 'history'] as const) {
     await db.run(viewSql(`lake_${name}`, TABLE_COLUMNS[name], lake.table(name)));
   }
-  const settings = { ...given, utcOffsetMs: lake.dataset.utc_offset_minutes * 60_000 };
-  const { facts, events } = await logFacts(db, lake, options.labelWindowMs ?? 86_400_000);
+  const { facts, rows } = await logFacts(db, lake, options.labelWindowMs ?? 86_400_000);
+  const events = Object.values(rows).reduce((sum, n) => sum + n, 0);
+  // What is read follows from what is written: samples that the log cannot have cost nothing.
+  const columns = {
+    rerank: given.columns.rerank,
+    decisions: rows.decision > 0 ? given.columns.decisions : {},
+    video: rows.play > 0 ? given.columns.video : {},
+  };
+  const settings = {
+    ...given,
+    columns,
+    utcOffsetMs: lake.dataset.utc_offset_minutes * 60_000,
+  };
   const history = lake.table('history');
   const counts = await stitchBuckets(
     { files: lake.files, history, facts, folders, settings },
@@ -208,9 +225,9 @@ async function logFacts(
   db: DuckDb,
   lake: Lake,
   labelWindowMs: number,
-): Promise<{ facts: LogFacts; events: number }> {
+): Promise<{ facts: LogFacts; rows: Record<StitchedType, number> }> {
   await viewTypes(db, lake.files);
-  const rows: Record<string, number> = {};
+  const rows = {} as Record<StitchedType, number>;
   let logEnd = 0;
   for (const type of STITCHED_TYPES) {
     const { n, last } = await db.row<{ n: number; last: number | null }>(
@@ -225,14 +242,14 @@ async function logFacts(
   const names: readonly string[] = PAGE_BLOCKS;
   const facts = {
     namedBlocks: new Set(blocks.map(({ block }) => names.indexOf(block))),
-    hasPageView: rows.page_view! > 0,
-    hasPlay: rows.play! > 0,
-    hasFeedback: rows.feedback! > 0,
-    hasOrder: rows.order! > 0,
+    hasPageView: rows.page_view > 0,
+    hasPlay: rows.play > 0,
+    hasFeedback: rows.feedback > 0,
+    hasOrder: rows.order > 0,
     logEnd,
     labelWindowMs,
   };
-  return { facts, events: Object.values(rows).reduce((sum, n) => sum + n, 0) };
+  return { facts, rows };
 }
 
 /** Joins the buckets' parts of the small tables and writes the summary. */

@@ -5,10 +5,11 @@
  * that had ended on the device strictly before it, with what was known of them then; `ordered` the videos
  * that the same order put before this one, of which nothing was known yet.
  */
+
+import { type EventTable, sortBy } from '../columns/event-table.ts';
 import { FEEDBACK_KINDS } from '../contracts/device-log.ts';
 import { NULL_INT } from '../parquet/column.ts';
 import type { StitchCounts } from './counts.ts';
-import { type EventTable, sortBy } from './event-table.ts';
 import { Chain } from './followers.ts';
 import type { Known } from './moments.ts';
 import { Pairs } from './pairs.ts';
@@ -197,7 +198,7 @@ export class VideoRows {
   ): void {
     const { request, rerank } = this.#part.tables;
     const events = slates.kind[s] === REQUEST ? request : rerank;
-    const id = events.texts('event_id')[slates.row[s]!]!;
+    const id = events.bytes('event_id').text(slates.row[s]!);
     const page = slates.page[s]!;
     const pageRow = page < 0 ? -1 : slates.row[page]!;
     table.setText('sample_id', `${id}/${k}`);

@@ -1,18 +1,18 @@
-/** Events of one type and some users as typed arrays, read from the lake. */
+/** Rows of a relation as typed arrays. */
 import type { DuckDb } from '../duckdb.ts';
-import type { Batch, ListColumn } from '../duckdb-columns.ts';
 import { NULL_INT } from '../parquet/column.ts';
+import { ByteTexts } from './byte-texts.ts';
 import type { Codes } from './codes.ts';
+import type { Batch, ListColumn } from './duckdb-columns.ts';
 import { Floats, Ints } from './growing.ts';
 
-/** What texts are numbered together: items, users, …; `word` holds scenes, triggers, reasons, sources. */
-export const CODED = ['user', 'device', 'session', 'request', 'item', 'word'] as const;
-export type Coded = (typeof CODED)[number];
-export type CodesByKind = Record<Coded, Codes>;
-
-/** One column to read: `sql` over the lake's relation of the type. Of a textless code nobody asks the text. */
-export type Load =
-  | { kind: 'int' | 'float' | 'text'; sql: string }
+/**
+ * One column to read, by an expression over the relation. `codes` names what texts are numbered
+ * together: items, users, … Of a textless code nobody asks the text. `bytes` is for texts of which
+ * hardly two are alike.
+ */
+export type Load<Coded extends string = string> =
+  | { kind: 'int' | 'float' | 'bytes'; sql: string }
   | { kind: 'code'; codes: Coded; sql: string; textless?: boolean }
   | { kind: 'ints' | 'floats'; sql: string }
   | { kind: 'codes'; codes: Coded; sql: string };
@@ -31,8 +31,8 @@ function selects(name: string, load: Load): string[] {
       return [`coalesce((${sql})::integer, ${NULL_INT}) as "${name}"`];
     case 'float':
       return [`coalesce((${sql})::double, 'nan'::double) as "${name}"`];
-    case 'text':
-      return [`coalesce(${sql}, '') as "${name}"`];
+    case 'bytes':
+      return [`coalesce(strlen(${sql}), 0)::integer as "${name}"`, `(${sql}) as "${name}_text"`];
     case 'code':
       return [
         `case when (${sql}) is null then 0::ubigint else hash(${sql}) end as "${name}"`,
@@ -40,7 +40,7 @@ function selects(name: string, load: Load): string[] {
       ];
     case 'codes':
       return [
-        `list_transform(coalesce(${sql}, []), lambda x: hash(x)) as "${name}"`,
+        `list_transform(coalesce(${sql}, []), lambda x: case when x is null then 0::ubigint else hash(x) end) as "${name}"`,
         `coalesce(${sql}, []) as "${name}_text"`,
       ];
     case 'ints':
@@ -100,58 +100,59 @@ class ListStore {
   }
 }
 
-/** Rows in the order of the lake's files: by date, then user, then device time. */
-export class EventTable {
+/** Rows in the order of the relation. */
+export class EventTable<Coded extends string = string> {
   rows = 0;
-  readonly #loads: Record<string, Load>;
-  readonly #codes: CodesByKind;
+  readonly #loads: Record<string, Load<Coded>>;
+  readonly #codes: Record<Coded, Codes>;
   readonly #ints = new Map<string, Ints>();
   readonly #floats = new Map<string, Floats>();
-  readonly #texts = new Map<string, string[]>();
+  readonly #bytes = new Map<string, ByteTexts>();
   readonly #lists = new Map<string, ListStore>();
   readonly #views = new Map<string, Int32Array | Float64Array>();
   /** Rows of user u, oldest first: `order[from[u]] … order[from[u + 1] − 1]`. */
   order = new Int32Array(0);
   from = new Int32Array(1);
 
-  private constructor(loads: Record<string, Load>, codes: CodesByKind) {
+  constructor(loads: Record<string, Load<Coded>>, codes: Record<Coded, Codes>) {
     this.#loads = loads;
     this.#codes = codes;
-    for (const [name, { kind }] of Object.entries(loads)) {
+    for (const [name, { kind }] of Object.entries<Load>(loads)) {
       if (kind === 'int' || kind === 'code') this.#ints.set(name, new Ints());
       else if (kind === 'float') this.#floats.set(name, new Floats());
-      else if (kind === 'text') this.#texts.set(name, []);
+      else if (kind === 'bytes') this.#bytes.set(name, new ByteTexts());
       else this.#lists.set(name, new ListStore(kind === 'floats' ? new Floats() : new Ints()));
     }
   }
 
   /**
-   * Reads the rows of a relation, in its order.
-   * @param loads must hold `user` (a code) and `ts` (a float)
+   * Reads the rows of a relation, in its order, behind those that are there.
+   * @param relation of which DuckDB gives the rows in the same order each time: files read by one thread
    */
-  static async read(
-    db: DuckDb,
-    relation: string,
-    loads: Record<string, Load>,
-    codes: CodesByKind,
-  ): Promise<EventTable> {
-    const table = new EventTable(loads, codes);
-    const columns = Object.entries(loads).flatMap(([name, load]) => selects(name, load));
+  async append(db: DuckDb, relation: string): Promise<void> {
+    const loads = Object.entries<Load<Coded>>(this.#loads);
+    const columns = loads.flatMap(([name, load]) => selects(name, load));
     for await (const batch of db.batches(`select ${columns.join(',\n')} from ${relation}`)) {
-      table.#append(batch);
+      this.#append(batch);
     }
-    return table;
+    if (this.#bytes.size === 0) return;
+    // All texts of a column as one value: DuckDB's package needs a microsecond for each value.
+    const joined = loads.flatMap(([name, { kind, sql }]) =>
+      kind === 'bytes' ? [`encode(coalesce(string_agg(${sql}, ''), '')) as "${name}"`] : [],
+    );
+    for await (const batch of db.batches(`select ${joined.join(', ')} from ${relation}`)) {
+      for (const [name, texts] of this.#bytes) texts.append(batch.blob(name, 0));
+    }
   }
 
   #append(batch: Batch): void {
     const { rows } = batch;
-    for (const [name, load] of Object.entries(this.#loads)) {
+    for (const [name, load] of Object.entries<Load<Coded>>(this.#loads)) {
       if (load.kind === 'int') append(this.#ints.get(name)!, batch.numbers(name), rows);
       else if (load.kind === 'float') append(this.#floats.get(name)!, batch.numbers(name), rows);
-      else if (load.kind === 'text') {
-        const texts = this.#texts.get(name)!;
-        const textOf = batch.texts(name);
-        for (let row = 0; row < rows; row++) texts.push(textOf(row));
+      else if (load.kind === 'bytes') {
+        const first = rows > 0 ? (batch.text(`${name}_text`, 0) ?? '') : '';
+        this.#bytes.get(name)!.lengths(batch.numbers(name), rows, first);
       } else if (load.kind === 'code') this.#appendCodes(name, load, batch);
       else if (load.kind === 'codes') {
         const text = batch.listTexts(`${name}_text`);
@@ -162,7 +163,7 @@ export class EventTable {
     this.rows += rows;
   }
 
-  #appendCodes(name: string, load: Load & { kind: 'code' }, batch: Batch): void {
+  #appendCodes(name: string, load: Load<Coded> & { kind: 'code' }, batch: Batch): void {
     const codes = this.#codes[load.codes];
     const text = load.textless ? () => '' : batch.texts(`${name}_text`);
     const words = batch.words(name);
@@ -237,8 +238,8 @@ export class EventTable {
     return view;
   }
 
-  texts(name: string): readonly string[] {
-    return this.#texts.get(name)!;
+  bytes(name: string): ByteTexts {
+    return this.#bytes.get(name)!;
   }
 
   lists(name: string): Lists {

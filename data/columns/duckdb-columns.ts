@@ -1,5 +1,10 @@
 /** Columns of a DuckDB chunk as typed arrays, without an object per value. */
-import { type DuckDBDataChunk, DuckDBListVector, type DuckDBVector } from '@duckdb/node-api';
+import {
+  DuckDBBlobValue,
+  type DuckDBDataChunk,
+  DuckDBListVector,
+  type DuckDBVector,
+} from '@duckdb/node-api';
 
 type Items = ArrayLike<number> | ArrayLike<bigint>;
 
@@ -55,6 +60,13 @@ export class Batch {
   /** The text of one row; null stays null. */
   text(name: string, row: number): string | null {
     return this.#vector(name).getItem(row) as string | null;
+  }
+
+  /** The bytes of one row of a BLOB column. */
+  blob(name: string, row: number): Uint8Array {
+    const value = this.#vector(name).getItem(row);
+    if (!(value instanceof DuckDBBlobValue)) throw new TypeError(`${name} is not a BLOB`);
+    return value.bytes;
   }
 
   /** Texts of a column by row, quickly; to be asked only for rows that are not null. */
