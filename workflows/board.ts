@@ -43,18 +43,20 @@ export class Board {
     this.#set({ node, state: 'failed', reason });
   }
 
-  /** A fan-out `fine-tune/<cohort>` takes the place of its parent `fine-tune`. */
+  /** A fan-out `fine-tune/<n>` takes the place of its parent `fine-tune`. */
   #set(status: NodeStatus): void {
     const parent = status.node.split('/')[0]!;
     if (parent === status.node || this.#nodes.has(status.node)) {
       this.#nodes.set(status.node, status);
       return;
     }
-    const entries = [...this.#nodes].filter(([name]) => name !== parent);
+    const entries = [...this.#nodes];
     const after = entries.findLastIndex(
-      ([name]) => name === 'cohorts' || name.startsWith(`${parent}/`),
+      ([name]) => name === parent || name.startsWith(`${parent}/`),
     );
     entries.splice(after + 1, 0, [status.node, status]);
+    const placeholder = entries.findIndex(([name]) => name === parent);
+    if (placeholder >= 0) entries.splice(placeholder, 1);
     this.#nodes.clear();
     for (const [name, value] of entries) this.#nodes.set(name, value);
   }

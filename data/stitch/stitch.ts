@@ -117,7 +117,8 @@ export async function stitch(options: StitchOptions): Promise<StitchSummary> {
   });
 }
 
-function settingsOf(options: StitchOptions): Omit<BucketSettings, 'utcOffsetMs'> {
+/** @throws EdgeloomError `bad-config` */
+export function settingsOf(options: StitchOptions): Omit<BucketSettings, 'utcOffsetMs'> {
   const rerank = {
     candidates: options.candidatesN ?? 50,
     exposures: options.exposuresK ?? 32,
@@ -177,9 +178,6 @@ async function fill(
   options: StitchOptions,
   given: Omit<BucketSettings, 'utcOffsetMs'>,
 ): Promise<StitchSummary> {
-  for (const name of ['items', 'history'] as const) {
-    await db.run(viewSql(`lake_${name}`, TABLE_COLUMNS[name], lake.table(name)));
-  }
   const settings = { ...given, utcOffsetMs: lake.dataset.utc_offset_minutes * 60_000 };
   const { facts, events } = await logFacts(db, lake, options.labelWindowMs ?? 86_400_000);
   const history = lake.table('history');
@@ -200,11 +198,11 @@ async function fill(
         }),
     },
   );
-  return finish(db, lake, folders, settings, facts.labelWindowMs, counts);
+  return joinBuckets(db, lake, folders, settings, facts.labelWindowMs, counts);
 }
 
 /** What holds for the whole log: which types and page blocks it has, and its last device time. */
-async function logFacts(
+export async function logFacts(
   db: DuckDb,
   lake: Lake,
   labelWindowMs: number,
@@ -235,8 +233,8 @@ async function logFacts(
   return { facts, events: Object.values(rows).reduce((sum, n) => sum + n, 0) };
 }
 
-/** Joins the buckets' parts of the small tables and writes the summary. */
-async function finish(
+/** Joins the buckets' parts of the small tables, which lie in `.work/`, and writes the summary. */
+export async function joinBuckets(
   db: DuckDb,
   lake: Lake,
   { out }: WorkFolders,
@@ -244,6 +242,9 @@ async function finish(
   labelWindowMs: number,
   counts: StitchCounts,
 ): Promise<StitchSummary> {
+  for (const name of ['items', 'history'] as const) {
+    await db.run(viewSql(`lake_${name}`, TABLE_COLUMNS[name], lake.table(name)));
+  }
   const written = await listFiles(out);
   const under = (folder: string) =>
     written.filter((path) => path.startsWith(folder)).map((path) => join(out, path));
