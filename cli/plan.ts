@@ -80,7 +80,8 @@ export async function plan(options: PlanOptions): Promise<void> {
     const refused = stage.gate?.(found.record);
     if (refused) return { hit: false, refused: true, reason: refused.what.split('\n')[0]! };
     const result = reusedResult(stage, call, found.record, found.reason);
-    return { hit: true, reason: result.reason, result };
+    const reason = result.told ? `${result.reason}; ${result.told}` : result.reason;
+    return { hit: true, reason, result };
   });
   try {
     await dailyDag(input, runner);

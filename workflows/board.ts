@@ -30,9 +30,10 @@ export class Board {
   }
 
   finish(result: NodeResult): void {
-    const { node, reason, reused, ref } = result;
+    const { node, reason, told, reused, ref } = result;
     const { rows, bytes, uri } = ref;
-    this.#set({ node, state: reused ? 'reused' : 'done', reason, rows, bytes, uri });
+    const said = told ? { told } : {};
+    this.#set({ node, state: reused ? 'reused' : 'done', reason, ...said, rows, bytes, uri });
   }
 
   skip(node: string, reason: string): void {
@@ -67,9 +68,9 @@ export class Board {
 
   /** A table for the Web UI. */
   markdown(title: string): string {
-    const rows = this.list().map(({ node, state, reason, rows, bytes }) => {
+    const rows = this.list().map(({ node, state, reason, told, rows, bytes }) => {
       const amount = bytes === undefined ? '' : `${rows ? `${rows} rows, ` : ''}${size(bytes)}`;
-      return `| ${ICONS[state]} ${state} | ${node} | ${amount} | ${cell(reason)} |`;
+      return `| ${ICONS[state]} ${state} | ${node} | ${amount} | ${cell(told ? `${reason}; ${told}` : reason)} |`;
     });
     return [
       `### ${title}`,

@@ -28,6 +28,8 @@ export interface StageResult {
   reused: boolean;
   /** Why it was reused or had to run. */
   reason: string;
+  /** What the stage says of the result in a few words. */
+  told?: string;
 }
 
 export type LookUp =
@@ -145,8 +147,8 @@ async function execute(
     const ref = await store.put(outDir, rows, options);
     await store.writeRecord(input.node, { key, parts, ref, summary });
     await store.dropScratch(key);
-    const told = explained(stage, summary, reason, false);
-    return { node: input.node, key, ref, summary, reused: false, reason: told };
+    const { node } = input;
+    return { node, key, ref, summary, reused: false, reason, ...told(stage, summary, false) };
   } finally {
     await rm(outDir, { recursive: true, force: true });
   }
@@ -209,19 +211,19 @@ async function refuseChangedInputs(input: StageInput, signal?: AbortSignal): Pro
   }
 }
 
-/** A reason, and what the stage says of the result. */
-function explained(stage: Stage, summary: Summary, reason: string, reused: boolean): string {
+/** What the stage says of a result, as a part of it. */
+function told(stage: Stage, summary: Summary, reused: boolean): { told?: string } {
   const words = stage.tell?.(summary, reused);
-  return words ? `${reason}; ${words}` : reason;
+  return words ? { told: words } : {};
 }
 
 export function reusedResult(
   stage: Stage,
   input: StageInput,
   record: StageRecord,
-  why: string,
+  reason: string,
 ): StageResult {
   const { key, ref, summary } = record;
-  const reason = explained(stage, summary, why, true);
-  return { node: input.node, key, ref, summary, reused: true, reason };
+  const { node } = input;
+  return { node, key, ref, summary, reused: true, reason, ...told(stage, summary, true) };
 }
