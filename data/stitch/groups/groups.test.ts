@@ -128,6 +128,20 @@ describe('groups of buckets', () => {
     await stitchGroup({ lakeDir: at('new-lake'), outDir: at('all-2'), group: 2, groups: 2 });
     expect((await hashFolder(at('new-2'))).sha256).toBe((await hashFolder(at('all-2'))).sha256);
   });
+
+  it('write all dates of a bucket when a late event moves a user into another part', async () => {
+    await writeLake(at('old-lake'), withClick(week));
+    await writeLake(at('new-lake'), withClick(late));
+    // Six events a user: before user e stand 12 of them, and 13 with the late one.
+    const rules = { group: 2, groups: 2, eventsPerPart: 13 };
+    await stitchGroup({ ...rules, lakeDir: at('old-lake'), outDir: at('old') });
+    const made = { ...rules, lakeDir: at('new-lake') };
+    const former = { groupDir: at('old'), lakeDir: at('old-lake') };
+    const report = await stitchGroup({ ...made, outDir: at('new'), former });
+    await stitchGroup({ ...made, outDir: at('all') });
+    expect(report.reused).toBe(0);
+    expect((await hashFolder(at('new'))).sha256).toBe((await hashFolder(at('all'))).sha256);
+  });
 });
 
 describe('revisions', () => {
