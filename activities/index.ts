@@ -9,6 +9,8 @@ const loaders: Record<string, () => Promise<unknown>> = {
   logs: async () => (await import('./logs.ts')).logs,
   ingest: async () => (await import('./ingest.ts')).ingest,
   stitch: async () => (await import('./stitch.ts')).stitch,
+  'stitch-group': async () => (await import('./stitch-group.ts')).stitchGroup,
+  'join-samples': async () => (await import('./join-samples.ts')).joinSamples,
   'check-data': async () => (await import('./check-data.ts')).checkData,
   features: async () => (await import('./features.ts')).features,
   'train-model': async () => (await import('./train-model.ts')).trainModel,

@@ -1,40 +1,28 @@
-/** Stage `stitch`: lake → rerank, video and decision samples, point in time. */
-import { z } from 'zod';
+/** Stage `stitch`: lake → rerank, video and decision samples, point in time, in one piece. */
 import { stitch as stitchLake } from '../data/stitch/stitch.ts';
 import type { Summary } from '../lib/artifact.ts';
 import { defineStage } from './runtime/stage.ts';
-
-const count = z.int().min(1).max(1000);
+import { stitchParams } from './runtime/stitch-params.ts';
 
 export const stitch = defineStage({
   name: 'stitch',
   describe: 'join the lake into rerank, video and decision samples, point in time',
   inputs: ['lake'],
-  params: z.strictObject({
-    exposuresK: count.default(32).describe('exposures before a slate decision, at most'),
-    pageViewsK: count.default(16).describe('page views before a slate decision, at most'),
-    candidatesN: count.default(50).describe('candidates in one sample; longer slates are cut'),
-    labelWindowMs: z
-      .int()
-      .min(1)
-      .default(86_400_000)
-      .describe('what an exposure leads to counts for this long after its start, ms'),
-    maxUserEvents: z
-      .int()
-      .min(100)
-      .default(200_000)
-      .describe('of a user with more events, the latest so many count'),
-    effectiveViewMs: z
-      .int()
-      .min(1)
-      .default(7000)
-      .describe('watched so long, or to the end, a view of a video is effective, ms'),
-  }),
+  params: stitchParams,
   assets: ['data/sql'],
   module: import.meta.url,
-  async run({ inputs, outDir, signal, onProgress }, params) {
+  async run({ inputs, outDir, machine, signal, onProgress }, params) {
     const lakeDir = inputs.lake!;
-    const summary = await stitchLake({ ...params, lakeDir, outDir, signal, onProgress });
+    const { memoryLimitMb } = machine;
+    const limit = memoryLimitMb === undefined ? {} : { memoryLimitMb };
+    const summary = await stitchLake({
+      ...params,
+      ...limit,
+      lakeDir,
+      outDir,
+      signal,
+      onProgress,
+    });
     return { rows: summary.slates, summary: { ...summary } as unknown as Summary };
   },
 });

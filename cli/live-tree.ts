@@ -97,7 +97,7 @@ export class LiveTree {
     }
   }
 
-  #changed(node: Node, name: string, { state, reason, rows, bytes }: NodeStatus): void {
+  #changed(node: Node, name: string, { state, reason, told, rows, bytes }: NodeStatus): void {
     const amount =
       bytes === undefined
         ? ''
@@ -105,7 +105,7 @@ export class LiveTree {
     const line =
       state === 'waiting' || state === 'running'
         ? name
-        : `${name}: ${state}${amount}${reason ? `, ${reason}` : ''}`;
+        : `${name}: ${state}${amount}${reason ? `, ${reason}` : ''}${told ? `; ${told}` : ''}`;
     if (this.#plain && !this.#finished) process.stderr.write(`${state.padEnd(8)} ${line}\n`);
     if (node.task) {
       if (state === 'skipped') node.task.skip(line);

@@ -12,7 +12,18 @@ const section = z.record(z.string(), z.json()).default({});
 /** Settings file (`--config FILE`): parameters by section; each stage checks its own. */
 const settingsFile = z.strictObject({
   ingest: section.describe('limits of the ingest: maxRejectShare, maxLateMs, …'),
-  stitch: section.describe('lengths of the sequences'),
+  stitch: z
+    .object({
+      groups: z
+        .int()
+        .min(1)
+        .max(256)
+        .optional()
+        .describe('activities that share the buckets out; 1 unless told'),
+    })
+    .catchall(z.json())
+    .prefault({})
+    .describe('lengths of the sequences; groups'),
   quality: section.describe('checks of the data: limits, severities, what is switched off and why'),
   features: section.describe('vocabularies and boundaries'),
   reranker: section.describe('the reranker and its training'),

@@ -1,6 +1,6 @@
 /** `edgeloom plan`: carries out the DAG by looking up content keys only. */
 import { loadStage } from '../activities/index.ts';
-import { lookUp } from '../activities/runtime/run-stage.ts';
+import { lookUp, reusedResult } from '../activities/runtime/run-stage.ts';
 import { dailyDag, NODES } from '../workflows/dag.ts';
 import type { NodeCall, NodeResult, NodeRunner } from '../workflows/types.ts';
 import { sayOnStderr } from './run.ts';
@@ -77,11 +77,11 @@ export async function plan(options: PlanOptions): Promise<void> {
     const stage = await loadStage(call.stage);
     const found = await lookUp(store, stage, call);
     if (!found.hit) return { hit: false, reason: found.reason };
-    const { key, ref, summary } = found.record;
     const refused = stage.gate?.(found.record);
     if (refused) return { hit: false, refused: true, reason: refused.what.split('\n')[0]! };
-    const result = { node: call.node, key, ref, summary, reused: true, reason: found.reason };
-    return { hit: true, reason: found.reason, result };
+    const result = reusedResult(stage, call, found.record, found.reason);
+    const reason = result.told ? `${result.reason}; ${result.told}` : result.reason;
+    return { hit: true, reason, result };
   });
   try {
     await dailyDag(input, runner);

@@ -21,6 +21,9 @@ export function describeRun(report: RunReport): string {
   if (report.serverStopped) {
     lines.push('         (its server is stopped; `npx edgeloom dev` brings the page back)');
   }
+  for (const { node, told } of report.nodes) {
+    if (told) lines.push(`Note     ${node}: ${told}`);
+  }
   for (const { node, reason } of report.skipped) lines.push(`Skipped  ${node}: ${reason}`);
   lines.push(`Took     ${report.seconds.toFixed(0)} s`);
   return lines.join('\n');

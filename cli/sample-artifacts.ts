@@ -1,5 +1,6 @@
 /** The folders that `edgeloom sample` reads: as told, or the latest of the workspace. */
 import { resolve } from 'node:path';
+import type { Revisions } from '../data/stitch/groups/revisions.ts';
 import type { StageRecord, Store } from '../lib/artifact.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import { statIfThere } from '../lib/files.ts';
@@ -18,6 +19,8 @@ export interface SampleFolders {
   /** Null when the workspace has none. */
   tensorsDir: string | null;
   lakeDir: string | null;
+  /** How often the samples of each date changed; null when the workspace does not know. */
+  revisions: Revisions | null;
   /** What a reader should know about the choice. */
   notes: string[];
 }
@@ -63,6 +66,7 @@ export async function sampleFolders(told: Told): Promise<SampleFolders> {
     samplesDir,
     tensorsDir: await tensorsFolder(store, told, own ? sha256 : undefined, notes),
     lakeDir: await lakeFolder(store, told.lake, record, notes),
+    revisions: (record?.summary.revisions as unknown as Revisions | undefined) ?? null,
     notes,
   };
 }

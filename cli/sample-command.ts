@@ -3,6 +3,7 @@ import { findSample, listSampleIds, randomSample } from '../data/samples/find.ts
 import { KINDS, withSamples } from '../data/samples/open.ts';
 import { showSample } from '../data/samples/show-sample.ts';
 import { openFitted } from '../data/samples/tensors.ts';
+import { tellRevisions } from '../data/stitch/groups/revisions.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import type { ListOptions, ShowOptions } from './sample.ts';
 import { sampleFolders } from './sample-artifacts.ts';
@@ -46,7 +47,7 @@ export async function show(id: string | undefined, options: ShowOptions): Promis
 
 export async function list(options: ListOptions): Promise<void> {
   const { kind = 'rerank', date, clicked = false, limit } = options;
-  const { samplesDir } = await sampleFolders({ ...options, lake: false });
+  const { samplesDir, revisions } = await sampleFolders({ ...options, lake: false });
   const asked = { kind, clicked, limit, ...(date && { date }) };
   const { samples, rows, total } = await withSamples(samplesDir, async (reader) => ({
     samples: reader.samples,
@@ -54,7 +55,10 @@ export async function list(options: ListOptions): Promise<void> {
   }));
   process.stdout.write(
     options.json
-      ? `${JSON.stringify({ kind, total, samples: rows })}\n`
+      ? `${JSON.stringify({ kind, total, samples: rows, revisions })}\n`
       : listText(kind, rows, total, samples.utcOffsetMinutes, terminalWidth()),
   );
+  const shown = Object.entries(revisions ?? {}).filter(([day]) => !date || day === date);
+  const revised = tellRevisions(Object.fromEntries(shown));
+  if (revised && !options.json) process.stdout.write(`${revised}\n`);
 }

@@ -8,6 +8,7 @@ import { loadStage, stageNames } from '../activities/index.ts';
 import { createPrivacyActivities } from '../activities/privacy/as-activities.ts';
 import { createActivities } from '../activities/runtime/as-activities.ts';
 import { CPU_QUEUE, IO_QUEUE } from '../workflows/profiles.ts';
+import { memoryPerStage } from './stage-memory.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 import { openWorkspace, projectRoot } from './workspace.ts';
 
@@ -36,7 +37,10 @@ export async function main(): Promise<void> {
     loadStage,
     store,
     workspace,
-    child: { args: [join(projectRoot, 'cli', 'stage-child.mjs')] },
+    child: {
+      args: [join(projectRoot, 'cli', 'stage-child.mjs')],
+      env: memoryPerStage(ioSlots),
+    },
     logFile: (workflowId, node) =>
       join(
         workspace,

@@ -13,6 +13,7 @@ import type { Machine } from '../activities/runtime/stage.ts';
 import { openStore } from '../infra/store/index.ts';
 import type { StoreUpkeep } from '../lib/artifact.ts';
 import { openKeyRing } from './key-ring.ts';
+import { stageMemoryMb } from './stage-memory.ts';
 
 export const projectRoot = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -31,6 +32,7 @@ export const workspacePath = (given?: string): string =>
 export async function openWorkspace(root: string): Promise<Workspace> {
   const releaseDir = join(root, 'releases');
   const keys = openKeyRing(root);
+  const memoryLimitMb = stageMemoryMb();
   return {
     root,
     store: await openStore({ workspace: root, url: process.env.EDGELOOM_STORE }),
@@ -39,6 +41,7 @@ export async function openWorkspace(root: string): Promise<Workspace> {
     machine: {
       workspace: root,
       releaseDir,
+      ...(memoryLimitMb === undefined ? {} : { memoryLimitMb }),
       userKey: (id) => keys.secret(id),
       erasedUsers: (id) => keys.erased(id),
     },

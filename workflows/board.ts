@@ -30,9 +30,10 @@ export class Board {
   }
 
   finish(result: NodeResult): void {
-    const { node, reason, reused, ref } = result;
+    const { node, reason, told, reused, ref } = result;
     const { rows, bytes, uri } = ref;
-    this.#set({ node, state: reused ? 'reused' : 'done', reason, rows, bytes, uri });
+    const said = told ? { told } : {};
+    this.#set({ node, state: reused ? 'reused' : 'done', reason, ...said, rows, bytes, uri });
   }
 
   skip(node: string, reason: string): void {
@@ -43,18 +44,20 @@ export class Board {
     this.#set({ node, state: 'failed', reason });
   }
 
-  /** A fan-out `fine-tune/<cohort>` takes the place of its parent `fine-tune`. */
+  /** A fan-out `fine-tune/<n>` takes the place of its parent `fine-tune`. */
   #set(status: NodeStatus): void {
     const parent = status.node.split('/')[0]!;
     if (parent === status.node || this.#nodes.has(status.node)) {
       this.#nodes.set(status.node, status);
       return;
     }
-    const entries = [...this.#nodes].filter(([name]) => name !== parent);
+    const entries = [...this.#nodes];
     const after = entries.findLastIndex(
-      ([name]) => name === 'cohorts' || name.startsWith(`${parent}/`),
+      ([name]) => name === parent || name.startsWith(`${parent}/`),
     );
     entries.splice(after + 1, 0, [status.node, status]);
+    const placeholder = entries.findIndex(([name]) => name === parent);
+    if (placeholder >= 0) entries.splice(placeholder, 1);
     this.#nodes.clear();
     for (const [name, value] of entries) this.#nodes.set(name, value);
   }
@@ -65,9 +68,9 @@ export class Board {
 
   /** A table for the Web UI. */
   markdown(title: string): string {
-    const rows = this.list().map(({ node, state, reason, rows, bytes }) => {
+    const rows = this.list().map(({ node, state, reason, told, rows, bytes }) => {
       const amount = bytes === undefined ? '' : `${rows ? `${rows} rows, ` : ''}${size(bytes)}`;
-      return `| ${ICONS[state]} ${state} | ${node} | ${amount} | ${cell(reason)} |`;
+      return `| ${ICONS[state]} ${state} | ${node} | ${amount} | ${cell(told ? `${reason}; ${told}` : reason)} |`;
     });
     return [
       `### ${title}`,

@@ -109,7 +109,31 @@ describe('dailyDag', () => {
     const run: NodeRunner['run'] = (call) =>
       call.node === 'check-data' ? Promise.reject(new Error('refused')) : runner.run(call);
     await expect(dailyDag(input, { ...runner, run })).rejects.toThrow('refused');
-    expect(calls.map(({ node }) => node)).toEqual(['logs', 'ingest', 'stitch']);
+    expect(calls.map(({ node }) => node)).toEqual(['logs', 'ingest', 'stitch-group/1', 'stitch']);
+  });
+
+  it('stitches in one group unless told, and hands every group to the join with the same rules', async () => {
+    for (const groups of [undefined, 3]) {
+      const { runner, calls } = recorder(ok);
+      const stitch = { exposuresK: 8, ...(groups ? { groups } : {}) };
+      await dailyDag({ ...input, params: { ...input.params, stitch } }, runner);
+      const made = calls.filter(({ stage }) => stage === 'stitch-group');
+      expect(made.map(({ params }) => params)).toEqual(
+        Array.from({ length: groups ?? 1 }, (_, i) => ({
+          exposuresK: 8,
+          group: i + 1,
+          groups: groups ?? 1,
+        })),
+      );
+      const join = calls.find(({ node }) => node === 'stitch')!;
+      expect(join).toMatchObject({ stage: 'join-samples', params: { exposuresK: 8 } });
+      // How many there were must not be part of the samples' key but by their content.
+      expect(join.params).not.toHaveProperty('groups');
+      expect(Object.values(join.inputs).map(({ uri }) => uri)).toEqual([
+        'ingest',
+        ...made.map(({ node }) => node),
+      ]);
+    }
   });
 
   it('fine-tunes cohorts by groups and hands every group to the fusion', async () => {
@@ -193,13 +217,16 @@ describe('dailyDag', () => {
 describe('Board', () => {
   it('shows every node of the DAG, and a fan-out in the place of its parent', () => {
     const board = new Board();
+    board.start('stitch-group/1');
     board.start('fine-tune/low');
     board.start('fine-tune/high');
+    board.start('stitch-group/2');
     const names = board.list().map(({ node }) => node);
     expect(names).toEqual(
-      NODES.flatMap((node) =>
-        node === 'fine-tune' ? ['fine-tune/low', 'fine-tune/high'] : [node],
-      ),
+      NODES.flatMap((node) => {
+        if (node === 'stitch-group') return ['stitch-group/1', 'stitch-group/2'];
+        return node === 'fine-tune' ? ['fine-tune/low', 'fine-tune/high'] : [node];
+      }),
     );
   });
 

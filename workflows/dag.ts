@@ -2,11 +2,14 @@
  * The daily DAG as one pure function: which stage reads what. It knows names, dates and references
  * only, so the workflow, `edgeloom plan` and tests all carry out this same code.
  *
- *   logs ─► ingest ─► stitch ─► check-data¹ ─► features ─┬─ train-reranker, train-dnn ─► evaluate-reranker, export-reranker ────┐
- *                                                        ├─ train-uplift² ─► evaluate-uplift ─► export-uplift ─────────────────┼─► bundle ─► release
- *                                                        └─ train-meta ─► cohorts ─► fine-tune (by cohorts)    ─► fuse ───────┘
+ *   logs ─► ingest ─► stitch-group³ ─► stitch ─► check-data¹ ─► features ─┐
+ *   ┌──────────────────────────────────────────────────────────────────────┘
+ *   ├─ train-reranker, train-dnn ─► evaluate-reranker, export-reranker ────┐
+ *   ├─ train-uplift² ─► evaluate-uplift ─► export-uplift ──────────────────┼─► bundle ─► release
+ *   └─ train-meta ─► cohorts ─► fine-tune (by cohorts) ─► fuse ────────────┘
  *   ¹ ends the day when the data are not fit to learn from; only the report reads its result
  *   ² after train-reranker, whose item tables it shares; its export reads the reranker's shards
+ *   ³ by groups of user buckets; the node stitch joins them
  */
 import type { ArtifactRef, Json } from '../lib/artifact.ts';
 import type { DailyInput, DailyResult, NodeResult, NodeRunner } from './types.ts';
@@ -19,6 +22,7 @@ export const METAFUSION_NODES = ['train-meta', 'cohorts', 'fine-tune', 'fuse'] a
 export const NODES = [
   'logs',
   'ingest',
+  'stitch-group',
   'stitch',
   'check-data',
   'features',
@@ -51,6 +55,33 @@ async function allBranches<T>(branches: Promise<T>[]): Promise<T[]> {
 const refs = (results: Record<string, NodeResult>): Parts =>
   Object.fromEntries(Object.entries(results).map(([name, result]) => [name, result.ref]));
 
+/** Buckets of users are stitched in groups, on any worker; the samples do not depend on how many. */
+async function stitched(
+  { groups = 1, ...params }: { [key: string]: Json },
+  lake: NodeResult,
+  runner: NodeRunner,
+): Promise<NodeResult> {
+  const made = await allBranches(
+    Array.from({ length: Number(groups) }, (_, i) =>
+      runner.run({
+        node: `stitch-group/${i + 1}`,
+        stage: 'stitch-group',
+        params: { ...params, group: i + 1, groups },
+        inputs: refs({ lake }),
+      }),
+    ),
+  );
+  return runner.run({
+    node: 'stitch',
+    stage: 'join-samples',
+    params,
+    inputs: {
+      ...refs({ lake }),
+      ...Object.fromEntries(made.map(({ ref }, i) => [`group-${i + 1}`, ref])),
+    },
+  });
+}
+
 export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<DailyResult> {
   const { params, dates } = input;
   const skipped: DailyResult['skipped'] = [];
@@ -73,12 +104,7 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
     params: params.ingest,
     inputs: refs({ logs }),
   });
-  const samples = await runner.run({
-    node: 'stitch',
-    stage: 'stitch',
-    params: params.stitch,
-    inputs: refs({ lake }),
-  });
+  const samples = await stitched(params.stitch, lake, runner);
   const quality = await runner.run({
     node: 'check-data',
     stage: 'check-data',

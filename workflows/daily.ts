@@ -1,7 +1,7 @@
 /**
  * dailyPipeline: a day of device logs → a released bundle. Workflow id `daily/<date>`.
  *
- *   logs ─► ingest ─► stitch ─► check-data ─► features ─► { reranker, uplift, metafusion } ─► bundle ─► release
+ *   logs ─► ingest ─► stitch-group ─► stitch ─► check-data ─► features ─► { reranker, uplift, metafusion } ─► bundle ─► release
  *
  * The DAG itself is in dag.ts; this file carries it out with activities and shows where it is.
  */

@@ -24,6 +24,8 @@ const IO_STAGES = new Set([
   'logs',
   'ingest',
   'stitch',
+  'stitch-group',
+  'join-samples',
   'check-data',
   'features',
   'bundle',

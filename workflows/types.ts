@@ -37,6 +37,8 @@ export interface NodeResult {
   summary: Summary;
   reused: boolean;
   reason: string;
+  /** What the stage says of the result in a few words. */
+  told?: string;
 }
 
 /** One call of a stage. `node` is unique in a run; the stage may serve several nodes. */
@@ -69,6 +71,8 @@ export interface NodeStatus {
   state: NodeState;
   /** Why it ran, was reused, was skipped or failed. */
   reason: string;
+  /** What the stage says of the result. */
+  told?: string;
   rows?: number;
   bytes?: number;
   uri?: string;

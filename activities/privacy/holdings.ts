@@ -10,6 +10,8 @@ export const LAKE_STAGE = 'ingest';
  */
 const ROWS = new Set([
   'stitch',
+  'stitch-group',
+  'join-samples',
   // Names events that offend, as examples.
   'check-data',
   'features',

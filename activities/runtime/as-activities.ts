@@ -55,7 +55,7 @@ export function createActivities(deps: ActivityDependencies): Record<string, Sta
         });
         if (found.hit && (stage.external || !input.force)) {
           passGate(stage, found.record);
-          return reusedResult(input, found.record, found.reason);
+          return reusedResult(stage, input, found.record, found.reason);
         }
         const { workflowExecution } = context.info;
         const result = await runStageInChild(

@@ -7,6 +7,7 @@ import { hashFolder } from '../../lib/hash-folder.ts';
 import { withLock } from '../../lib/lock.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { explainMiss, keyOf, keyParts } from './content-key.ts';
+import { formerOf } from './former.ts';
 import type { Machine, Stage } from './stage.ts';
 
 /** How the URI of a folder begins that is read where it is, outside the store. */
@@ -27,6 +28,8 @@ export interface StageResult {
   reused: boolean;
   /** Why it was reused or had to run. */
   reason: string;
+  /** What the stage says of the result in a few words. */
+  told?: string;
 }
 
 export type LookUp =
@@ -96,13 +99,14 @@ export async function runStage(
 ): Promise<StageResult> {
   const found = await lookUp(store, stage, input, options);
   if (found.hit && (stage.external || !options.force))
-    return reusedResult(input, found.record, found.reason);
+    return reusedResult(stage, input, found.record, found.reason);
   const reason = found.hit ? 'forced' : found.reason;
 
   const work = async (): Promise<StageResult> => {
     // Whoever held the lock may have finished the work meanwhile.
     const meanwhile = options.force ? undefined : await lookUp(store, stage, input, options);
-    if (meanwhile?.hit) return reusedResult(input, meanwhile.record, 'finished by another process');
+    if (meanwhile?.hit)
+      return reusedResult(stage, input, meanwhile.record, 'finished by another process');
     return execute(store, machine, stage, input, { ...found, reason }, options);
   };
   // A worker that died may have left a process that still works on this key: wait for its end.
@@ -120,9 +124,10 @@ async function execute(
   stage: Stage,
   input: StageInput,
   { key, reason }: { key: string; reason: string },
-  options: RunOptions,
+  options: RunOptions & { force?: boolean },
 ): Promise<StageResult> {
   const params = stage.params.parse(input.params);
+  const parts = await keyParts(stage, params, input.inputs);
   const inputs: Record<string, string> = {};
   for (const [name, ref] of Object.entries(input.inputs)) {
     inputs[name] = ref.uri.startsWith(IN_PLACE)
@@ -133,16 +138,17 @@ async function execute(
   await store.restoreScratch(key, options);
   const outDir = await store.staging();
   try {
-    const context = { ...options, inputs, outDir, scratchDir, machine };
+    const former = () => formerOf(store, input.node, parts, options);
+    const context = { ...options, inputs, outDir, scratchDir, machine, former };
     const { rows, summary } = await savingScratch(store, key, options, () =>
       stage.run(context, params),
     );
     await refuseChangedInputs(input, options.signal);
     const ref = await store.put(outDir, rows, options);
-    const parts = await keyParts(stage, params, input.inputs);
     await store.writeRecord(input.node, { key, parts, ref, summary });
     await store.dropScratch(key);
-    return { node: input.node, key, ref, summary, reused: false, reason };
+    const { node } = input;
+    return { node, key, ref, summary, reused: false, reason, ...told(stage, summary, false) };
   } finally {
     await rm(outDir, { recursive: true, force: true });
   }
@@ -205,7 +211,19 @@ async function refuseChangedInputs(input: StageInput, signal?: AbortSignal): Pro
   }
 }
 
-export function reusedResult(input: StageInput, record: StageRecord, reason: string): StageResult {
+/** What the stage says of a result, as a part of it. */
+function told(stage: Stage, summary: Summary, reused: boolean): { told?: string } {
+  const words = stage.tell?.(summary, reused);
+  return words ? { told: words } : {};
+}
+
+export function reusedResult(
+  stage: Stage,
+  input: StageInput,
+  record: StageRecord,
+  reason: string,
+): StageResult {
   const { key, ref, summary } = record;
-  return { node: input.node, key, ref, summary, reused: true, reason };
+  const { node } = input;
+  return { node, key, ref, summary, reused: true, reason, ...told(stage, summary, true) };
 }

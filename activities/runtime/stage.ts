@@ -4,6 +4,7 @@ import type { ErasedUsers } from '../../data/privacy/erased-users.ts';
 import type { ArtifactRef, Summary } from '../../lib/artifact.ts';
 import { EdgeloomError, type Problem } from '../../lib/errors.ts';
 import type { RunOptions } from '../../lib/progress.ts';
+import type { Former } from './former.ts';
 
 export interface StageContext extends RunOptions {
   /** Input name → local folder, read-only. */
@@ -14,6 +15,13 @@ export interface StageContext extends RunOptions {
   scratchDir: string;
   /** Secrets and places of this machine; never part of a content key. */
   machine: Machine;
+  /** The caller wants all work done anew. */
+  force?: boolean;
+  /**
+   * What this node left last, from other inputs. The result may be made faster by it, or told about it
+   * in the summary; its bytes may not depend on it.
+   */
+  former?: () => Promise<Former | undefined>;
 }
 
 /** What a worker's machine offers to stages. */
@@ -26,6 +34,8 @@ export interface Machine {
   erasedUsers(id: string): Promise<ErasedUsers | undefined>;
   /** Repository that releases are published to. */
   releaseDir: string;
+  /** DuckDB's memory limit in one stage, MB: what a worker may use, divided by its slots. */
+  memoryLimitMb?: number;
 }
 
 export interface StageOutput {
@@ -52,6 +62,8 @@ export interface Stage<P = unknown> {
   run(context: StageContext, params: P): Promise<StageOutput>;
   /** Says when a result that was made, or made earlier, must not be built upon. It is kept all the same. */
   gate?: (result: { ref: ArtifactRef; summary: Summary }) => Problem | undefined;
+  /** A few words on a result, for the board and the plan; of one that was made now or `reused`. */
+  tell?: (summary: Summary, reused: boolean) => string | undefined;
   /** The result for a person at a terminal, from its folder. Default: the summary as JSON. */
   present?: (folder: string) => Promise<string>;
 }

@@ -272,21 +272,11 @@ function indexes(values: ArrayLike<number>, count: number, largest: number): Byt
   return bytes;
 }
 
-/** With fewer values than this for each text of the dictionary, a column gets a dictionary of its own. */
-const VALUES_A_TEXT = 0.25;
-
 /**
- * Indexes into the whole dictionary, whose bytes are made once for all columns; or, where a column has few
- * values, codes numbered anew in the order in which they first appear and a dictionary of only those.
+ * Codes numbered anew in the order in which they first appear, and a dictionary of only those: the bytes
+ * depend on the rows alone, not on what other files of the same part hold.
  */
 function dictionaryCodes(codes: Int32Array, dictionary: Dictionary): Encoded {
-  if (codes.length >= VALUES_A_TEXT * dictionary.size) {
-    return {
-      dictionary: { bytes: dictionary.plain(), count: dictionary.size },
-      encoding: RLE_DICTIONARY,
-      bytes: indexes(codes, codes.length, Math.max(0, dictionary.size - 1)),
-    };
-  }
   const { own, used } = dictionary.renumber(codes);
   const bytes = plainTexts(used.map((code) => dictionary.text(code)));
   return {

@@ -1,10 +1,7 @@
 /** Texts numbered 0, 1, … in the order in which they were first met. */
-import { plainTexts } from './plain-texts.ts';
 
 export class Dictionary {
   readonly #texts: string[] = [];
-  #plain: Uint8Array | undefined;
-  #plainSize = 0;
   /** Scratch of `renumber`: number of a code in the file + 1; 0 everywhere between calls. */
   #numbers = new Int32Array(1024);
 
@@ -19,14 +16,6 @@ export class Dictionary {
 
   text(code: number): string {
     return this.#texts[code]!;
-  }
-
-  /** All texts in Parquet's PLAIN form: each behind its length of four bytes. */
-  plain(): Uint8Array {
-    if (this.#plain && this.#plainSize === this.size) return this.#plain;
-    this.#plain = plainTexts(this.#texts);
-    this.#plainSize = this.size;
-    return this.#plain;
   }
 
   /** Codes in numbers of their own: 0 for the first one met, and so on. `used`: the code of each number. */

@@ -17,6 +17,8 @@ export interface SharedOut {
   tempDir: string;
   signal?: AbortSignal | undefined;
   onBucket: (bucket: string, done: number) => void;
+  /** Told what a bucket had when it is done. */
+  onCounts?: (bucket: string, counts: StitchCounts) => void;
 }
 
 /** What stitches buckets: this thread, or another one. */
@@ -84,7 +86,16 @@ class ThreadLane implements Lane {
 export async function stitchBuckets(
   job: BucketJob,
   buckets: readonly string[],
-  { threads, events, eventsPerThread, memoryLimitMb, tempDir, signal, onBucket }: SharedOut,
+  {
+    threads,
+    events,
+    eventsPerThread,
+    memoryLimitMb,
+    tempDir,
+    signal,
+    onBucket,
+    onCounts,
+  }: SharedOut,
 ): Promise<StitchCounts> {
   const wanted = Math.min(threads, buckets.length, Math.ceil(events / eventsPerThread));
   const lanes: Lane[] = [];
@@ -98,8 +109,11 @@ export async function stitchBuckets(
     try {
       while (next < buckets.length && !stop.signal.aborted) {
         signal?.throwIfAborted();
-        onBucket(buckets[next]!, next);
-        addCounts(counts, await lane.stitch(buckets[next++]!));
+        const bucket = buckets[next]!;
+        onBucket(bucket, next++);
+        const own = await lane.stitch(bucket);
+        onCounts?.(bucket, own);
+        addCounts(counts, own);
       }
     } catch (error) {
       stop.abort(error);

@@ -21,6 +21,8 @@ import { type RerankLengths, RerankRows } from './rerank-rows.ts';
 import { dictionaryKind, sequenceOf } from './sample-schema.ts';
 import { SampleTable } from './sample-table.ts';
 import { SlateReader } from './slates.ts';
+import { UnwrittenRows } from './unwritten-rows.ts';
+import { viewUsers } from './user-choice.ts';
 import { writeUserDays } from './user-days.ts';
 import { type VideoLengths, VideoRows } from './video-rows.ts';
 
@@ -73,7 +75,7 @@ export async function viewTypes(
 }
 
 /** Users from `first` to `last` by their key, both included. */
-interface UserRange {
+export interface UserRange {
   first: string;
   last: string;
 }
@@ -93,6 +95,20 @@ async function viewPart(db: DuckDb, { first, last }: UserRange, capped: boolean)
   );
 }
 
+/** Views `file_<type>` of one bucket's files and tells the parts in which its users are stitched. */
+export async function cutIntoParts(
+  db: DuckDb,
+  files: readonly LakeFile[],
+  { maxUserEvents, eventsPerPart }: Pick<BucketSettings, 'maxUserEvents' | 'eventsPerPart'>,
+  users?: readonly string[],
+): Promise<UserRange[]> {
+  await (users ? viewUsers(db, files, users) : viewTypes(db, files, 'file'));
+  await makeTable(db, 'bucket_user');
+  await makeTable(db, 'capped_user', { most: maxUserEvents });
+  await makeTable(db, 'user_part', { events: eventsPerPart, most: maxUserEvents });
+  return db.rows<UserRange>('select first, last from user_part order by part');
+}
+
 /** What stitching a bucket needs; plain data, so that it can be sent to a thread. */
 export interface BucketJob {
   files: readonly LakeFile[];
@@ -101,6 +117,10 @@ export interface BucketJob {
   facts: LogFacts;
   folders: WorkFolders;
   settings: BucketSettings;
+  /** Only these users. @default all */
+  users?: readonly string[];
+  /** By bucket, `<kind>/<date>` whose samples are written; of a bucket that is not named, all. */
+  wanted?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Stitches buckets one after another with a database of its own. */
@@ -127,16 +147,7 @@ export class BucketStitcher {
   async stitch(bucket: string): Promise<StitchCounts> {
     const { files, facts, folders, settings } = this.#job;
     const own = files.filter((file) => file.bucket === bucket);
-    await viewTypes(this.#db, own, 'file');
-    await makeTable(this.#db, 'bucket_user');
-    await makeTable(this.#db, 'capped_user', { most: settings.maxUserEvents });
-    await makeTable(this.#db, 'user_part', {
-      events: settings.eventsPerPart,
-      most: settings.maxUserEvents,
-    });
-    const ranges = await this.#db.rows<UserRange>(
-      'select first, last from user_part order by part',
-    );
+    const ranges = await cutIntoParts(this.#db, own, settings, this.#job.users);
     const loads = loadsFor(Object.values(settings.columns).flatMap(Object.keys));
     const counts = emptyCounts();
     const { users, events } = await this.#db.row<{ users: number; events: number }>(
@@ -147,7 +158,8 @@ export class BucketStitcher {
     for (const [number, range] of ranges.entries()) {
       await viewPart(this.#db, range, users > 0);
       const part = await readPart(this.#db, facts, loads);
-      const writer = new PartWriter(part, bucket, number, folders, settings);
+      const wanted = this.#job.wanted?.[bucket];
+      const writer = new PartWriter(part, bucket, number, folders, settings, wanted);
       addCounts(counts, await writer.write());
     }
     return counts;
@@ -166,6 +178,7 @@ class PartWriter {
   readonly #folders: WorkFolders;
   readonly #bucket: string;
   readonly #number: number;
+  readonly #wanted: readonly string[] | undefined;
 
   constructor(
     part: Part,
@@ -173,7 +186,9 @@ class PartWriter {
     number: number,
     folders: WorkFolders,
     settings: BucketSettings,
+    wanted?: readonly string[],
   ) {
+    this.#wanted = wanted;
     this.#part = part;
     this.#bucket = bucket;
     this.#number = number;
@@ -248,7 +263,9 @@ class PartWriter {
       if (!table) {
         const date = new Date(day * 86_400_000).toISOString().slice(0, 10);
         const folder = join(this.#folders.out, kind, `date=${date}`, `bucket=${this.#bucket}`);
-        table = this.#table(join(folder, `part-${this.#number}.parquet`), types);
+        const path = join(folder, `part-${this.#number}.parquet`);
+        const dropped = this.#wanted && !this.#wanted.includes(`${kind}/${date}`);
+        table = dropped ? new UnwrittenRows() : this.#table(path, types);
         tables.set(day, table);
       }
       return table;

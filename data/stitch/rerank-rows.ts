@@ -232,6 +232,11 @@ export class RerankRows {
     copy(table, 'cand_item', slates.item.data, first, end);
     copy(table, 'cand_position', slates.position.data, first, end);
     copy(table, 'cand_score', slates.score.data, first, end);
+    const { click } = this.#outcomes.labels;
+    for (let c = first; c < end; c++) {
+      const item = slates.item.data[c]!;
+      if (this.#outcomes.has(item) && click[item] === 1) counts.clicksLabelled++;
+    }
     const knows = {
       exposed: true,
       click: facts.hasPageView,
@@ -249,7 +254,6 @@ export class RerankRows {
         const item = slates.item.data[c]!;
         const seen = this.#outcomes.has(item);
         target[out.length++] = seen ? flag(knows[name], labels[item]!) : unexposed;
-        if (name === 'click' && seen && labels[item] === 1) counts.clicksLabelled++;
       }
     }
   }

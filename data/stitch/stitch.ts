@@ -123,7 +123,8 @@ export async function stitch(options: StitchOptions): Promise<StitchSummary> {
   });
 }
 
-function settingsOf(options: StitchOptions): Omit<BucketSettings, 'utcOffsetMs'> {
+/** @throws EdgeloomError `bad-config` */
+export function settingsOf(options: StitchOptions): Omit<BucketSettings, 'utcOffsetMs'> {
   const rerank = {
     candidates: options.candidatesN ?? 50,
     exposures: options.exposuresK ?? 32,
@@ -183,20 +184,11 @@ async function fill(
   options: StitchOptions,
   given: Omit<BucketSettings, 'utcOffsetMs'>,
 ): Promise<StitchSummary> {
-  for (const name of ['items', 'history'] as const) {
-    await db.run(viewSql(`lake_${name}`, TABLE_COLUMNS[name], lake.table(name)));
-  }
   const { facts, rows } = await logFacts(db, lake, options.labelWindowMs ?? 86_400_000);
-  const events = Object.values(rows).reduce((sum, n) => sum + n, 0);
-  // What is read follows from what is written: samples that the log cannot have cost nothing.
-  const columns = {
-    rerank: given.columns.rerank,
-    decisions: rows.decision > 0 ? given.columns.decisions : {},
-    video: rows.play > 0 ? given.columns.video : {},
-  };
+  const events = eventsOf(rows);
   const settings = {
     ...given,
-    columns,
+    columns: columnsFor(given.columns, rows),
     utcOffsetMs: lake.dataset.utc_offset_minutes * 60_000,
   };
   const history = lake.table('history');
@@ -217,15 +209,30 @@ async function fill(
         }),
     },
   );
-  return finish(db, lake, folders, settings, facts.labelWindowMs, counts);
+  return joinBuckets(db, lake, folders, settings, facts.labelWindowMs, counts);
 }
 
+export type RowCounts = Readonly<Record<StitchedType, number>>;
+
+export const eventsOf = (rows: RowCounts): number =>
+  Object.values(rows).reduce((sum, n) => sum + n, 0);
+
+/** What is read follows from what is written: samples that the log cannot have cost nothing. */
+export const columnsFor = (
+  given: BucketSettings['columns'],
+  rows: RowCounts,
+): BucketSettings['columns'] => ({
+  rerank: given.rerank,
+  decisions: rows.decision > 0 ? given.decisions : {},
+  video: rows.play > 0 ? given.video : {},
+});
+
 /** What holds for the whole log: which types and page blocks it has, and its last device time. */
-async function logFacts(
+export async function logFacts(
   db: DuckDb,
   lake: Lake,
   labelWindowMs: number,
-): Promise<{ facts: LogFacts; rows: Record<StitchedType, number> }> {
+): Promise<{ facts: LogFacts; rows: RowCounts }> {
   await viewTypes(db, lake.files);
   const rows = {} as Record<StitchedType, number>;
   let logEnd = 0;
@@ -252,8 +259,8 @@ async function logFacts(
   return { facts, rows };
 }
 
-/** Joins the buckets' parts of the small tables and writes the summary. */
-async function finish(
+/** Joins the buckets' parts of the small tables, which lie in `.work/`, and writes the summary. */
+export async function joinBuckets(
   db: DuckDb,
   lake: Lake,
   { out }: WorkFolders,
@@ -261,6 +268,9 @@ async function finish(
   labelWindowMs: number,
   counts: StitchCounts,
 ): Promise<StitchSummary> {
+  for (const name of ['items', 'history'] as const) {
+    await db.run(viewSql(`lake_${name}`, TABLE_COLUMNS[name], lake.table(name)));
+  }
   const written = await listFiles(out);
   const under = (folder: string) =>
     written.filter((path) => path.startsWith(folder)).map((path) => join(out, path));
