@@ -3,6 +3,7 @@
  * each other: a session depends on its user and on the day alone, and every lane moves a world of its
  * own through the days. Whoever wants the log takes the sessions back in the order of the plan.
  */
+import { eventLine, exposureTruthLine } from './event-lines.ts';
 import { LineBytes } from './line-bytes.ts';
 import type { WorldParams } from './params.ts';
 import { playSession } from './play-session.ts';
@@ -156,12 +157,12 @@ function playLines(
       counts[event.type] = (counts[event.type] ?? 0) + 1;
       const received = event.received_ts ?? event.ts;
       if (received < midnight) {
-        batch.events.line(event);
+        eventLine(batch.events, event);
         lines++;
-      } else lateLines(received).line(event);
+      } else eventLine(lateLines(received), event);
     },
     ...(truth && {
-      exposureTruth: (row) => batch.exposures.line(row),
+      exposureTruth: (row) => exposureTruthLine(batch.exposures, row),
       decisionTruth: (row) => batch.decisions.line(row),
     }),
   });
