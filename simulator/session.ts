@@ -48,7 +48,7 @@ export class Session {
   quiet = 0;
   /** Click logits lost to a wait. */
   annoyance = 0;
-  seen: Set<number>;
+  seen = new Set<number>();
   #scene: WorldParams['searchFeed'];
   #memo = new PageMemo(new Float64Array(0), this.intent);
   /** Of a future: what it shares with others. */
@@ -59,22 +59,14 @@ export class Session {
   #above2 = -1;
   #above2Fixed = 0;
   /** The observable trace of the intent. */
-  readonly #trace = new Trace();
+  readonly trace = new Trace();
 
-  constructor(
-    population: Population,
-    user: number,
-    scene: number,
-    slow: boolean,
-    random: Random,
-    seen: Set<number> = new Set(),
-  ) {
+  constructor(population: Population, user: number, scene: number, slow: boolean, random: Random) {
     this.population = population;
     this.user = user;
     this.scene = scene;
     this.slow = slow;
     this.random = random;
-    this.seen = seen;
     this.#scene = scene === 0 ? HOME : population.params.searchFeed;
   }
 
@@ -342,35 +334,27 @@ export class Session {
    * @param weight above 0 for interest shown (long dwell, deep page view), below for the contrary
    */
   observe(item: number, weight: number): void {
-    this.#trace.observe(this.population.catalogue.vectors, item, weight);
+    this.trace.observe(this.population.catalogue.vectors, item, weight);
   }
 
   /** Forgets the trace of the wish that was met and notes the one that goes with it. */
   observeCart(item: number): void {
     const { category, categoryVectors, complement } = this.population.catalogue;
-    this.#trace.restart(categoryVectors, complement[category[item]!]!);
-  }
-
-  /** The intent as what was observed gives it away, [1, SIZE]. */
-  estimate(): Float64Array {
-    return this.#trace.estimate();
+    this.trace.restart(categoryVectors, complement[category[item]!]!);
   }
 
   /** A future: a copy that goes its own way, without the trace, which no future asks for. */
   fork(random: Random): Session {
-    const { population, user, scene, slow, seen } = this;
-    const copy = new Session(population, user, scene, slow, random, seen);
+    const copy = new Session(this.population, this.user, this.scene, this.slow, random);
     copy.restart(this, random);
     return copy;
   }
 
   /** A whole copy, which does not disturb this one. */
   clone(random: Random): Session {
-    const { population, user, scene, slow, seen } = this;
-    const copy = new Session(population, user, scene, slow, random);
-    copy.restart(this, random);
-    copy.seen = new Set(seen);
-    copy.#trace.set(this.#trace);
+    const copy = this.fork(random);
+    copy.seen = new Set(this.seen);
+    copy.trace.set(this.trace);
     return copy;
   }
 

@@ -189,7 +189,7 @@ export class World {
       random,
       session.seen,
       session.loss,
-      inserted ? session.estimate() : undefined,
+      inserted ? session.trace.estimate() : undefined,
       most,
     );
   }
