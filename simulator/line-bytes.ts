@@ -92,6 +92,17 @@ export class LineBytes {
     return new Uint8Array(this.#bytes.buffer as ArrayBuffer, 0, this.#length);
   }
 
+  /**
+   * Gives away what was written, with its buffer, and starts anew.
+   * @param spare buffer to go on with, which nobody else uses; default a new one of the same size
+   */
+  take(spare?: ArrayBuffer): Uint8Array<ArrayBuffer> {
+    const taken = this.view();
+    this.#bytes = new Uint8Array(spare ?? new ArrayBuffer(this.#bytes.length));
+    this.#length = 0;
+    return taken;
+  }
+
   /** A copy of what was written. */
   copy(): Uint8Array<ArrayBuffer> {
     return this.view().slice();
