@@ -51,14 +51,17 @@ export class PageMemos {
     this.#usual = usual;
   }
 
-  /** @param fixed the page's click logits, worked out once */
-  of(page: Page, intent: Float64Array, fixed: (page: Page) => Float64Array): PageMemo {
-    let known = this.#known.get(page);
-    if (!known) {
-      known = new PageMemo(fixed(page), this.#usual);
-      this.#known.set(page, known);
-    }
-    return known.intent === intent ? known : this.own(known.fixed, intent);
+  /** Undefined for a page that no future has come to yet. */
+  of(page: Page, intent: Float64Array): PageMemo | undefined {
+    const known = this.#known.get(page);
+    return !known || known.intent === intent ? known : this.own(known.fixed, intent);
+  }
+
+  /** The first future that comes to a page tells what it means. */
+  add(page: Page, intent: Float64Array, fixed: Float64Array): PageMemo {
+    const memo = new PageMemo(fixed, this.#usual);
+    this.#known.set(page, memo);
+    return intent === this.#usual ? memo : this.own(fixed, intent);
   }
 
   /** A memo for the page that a future sees now; valid until it asks for another. */

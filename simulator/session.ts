@@ -119,12 +119,15 @@ export class Session {
       this.#above = -1;
       this.#above2 = -1;
     }
-    this.#memo = this.#memos
-      ? this.#memos.of(page, this.intent, this.#fixedLogits)
-      : new PageMemo(this.#fixedLogits(page), this.intent);
+    const known = this.#memos?.of(page, this.intent);
+    if (known) this.#memo = known;
+    else {
+      const fixed = this.#fixedLogits(page);
+      this.#memo = this.#memos?.add(page, this.intent, fixed) ?? new PageMemo(fixed, this.intent);
+    }
   }
 
-  readonly #fixedLogits = (page: Page): Float64Array => {
+  #fixedLogits(page: Page): Float64Array {
     const { params, catalogue, bias, cohort, cohortBias } = this.population;
     const base =
       params.click.bias + this.#scene.bias + bias[this.user]! + cohortBias[cohort[this.user]!]!;
@@ -139,7 +142,7 @@ export class Session {
         catalogue.curiosity[item]!;
     }
     return fixed;
-  };
+  }
 
   /** Items of the page not yet seen, top first. */
   unexposed(): Int32Array {
@@ -160,13 +163,13 @@ export class Session {
     };
     const { fixed } = this.#memo;
     const moved = fixed.map((_, k) => fixed[at(k)]!);
-    this.#memo = new PageMemo(moved, this.intent);
+    this.#memo = this.#freshMemo(moved);
   }
 
   /** Shows the page of another fork in its order, to the user's wish here. */
   rerankLike(other: Session): void {
     this.page = other.page;
-    this.#memo = new PageMemo(other.#memo.fixed, this.intent);
+    this.#memo = this.#freshMemo(other.#memo.fixed);
   }
 
   /** The wait for an inserted request annoys: little when the page is a failure, much in the flow. */
@@ -233,12 +236,12 @@ export class Session {
 
   /** The page's memo, or a new one when the wish is another than when the page came. */
   #memoOfIntent(): PageMemo {
-    const memo = this.#memo;
-    if (memo.intent === this.intent) return memo;
-    this.#memo = this.#memos
-      ? this.#memos.own(memo.fixed, this.intent)
-      : new PageMemo(memo.fixed, this.intent);
+    if (this.#memo.intent !== this.intent) this.#memo = this.#freshMemo(this.#memo.fixed);
     return this.#memo;
+  }
+
+  #freshMemo(fixed: Float64Array): PageMemo {
+    return this.#memos?.own(fixed, this.intent) ?? new PageMemo(fixed, this.intent);
   }
 
   #fit(memo: PageMemo, k: number): number {
