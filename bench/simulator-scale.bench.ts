@@ -28,7 +28,7 @@ export const bench: Bench = {
     const folder = await mkdtemp(join(tmpdir(), 'edgeloom-scale-'));
     const memory: { fraction: number; rss: number }[] = [];
     try {
-      const [before, started] = [process.cpuUsage(), Date.now()];
+      const [before, started, idle] = [process.cpuUsage(), Date.now(), process.memoryUsage().rss];
       const { lines } = await simulate(
         {
           params,
@@ -69,7 +69,14 @@ export const bench: Bench = {
           target: 'flat',
           data,
           n: lines,
-          extra: { upTo20Percent: peak(0, 0.2), from80Percent: peak(0.8, 2) },
+          extra: {
+            // The code of all benches is in there, before anything is simulated.
+            beforeTheRun: idle,
+            upTo10Percent: peak(0, 0.1),
+            upTo50Percent: peak(0, 0.5),
+            from50To75Percent: peak(0.5, 0.75),
+            from75Percent: peak(0.75, 2),
+          },
         },
       ];
     } finally {

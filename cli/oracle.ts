@@ -58,7 +58,7 @@ export function registerOracle(program: Command): void {
     .description('the best that could be reached in a simulated world, as JSON')
     .option('--truth <dir>', 'truth of the log (default: the world of --world, played again)')
     .option('--world <name|file>', 'a world by name or file', 'default')
-    .option('--slates <n>', 'slates to look at (default: 100)', number(1, 1e6, true))
+    .option('--slates <n>', 'slates to look at (default: 200)', number(1, 1e6, true))
     .option('--rollouts <n>', 'futures per arm of a decision (default: 32)', number(1, 1e4, true))
     .option('--share <x>', 'part of the sessions whose decisions count', number(0.001, 1, false))
     .action(async ({ truth, world, ...options }: Flags) => {

@@ -5,7 +5,7 @@
 import type { DeviceEvent } from '../data/contracts/device-log.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import type { Random } from '../lib/random.ts';
-import { type DecisionTruth, decisionTruth, HORIZONS } from './counterfactual.ts';
+import { type DecisionTruth, FUTURE_ITEMS, HORIZONS } from './counterfactual.ts';
 import type { InsertAnswer, Moment, MomentTrigger, RerankAnswer } from './policy.ts';
 import type { Page } from './ranker.ts';
 import type { Session } from './session.ts';
@@ -241,7 +241,9 @@ export class Episode {
     const decision_id = this.#log.decision(action, this.#unexposedIds(), this.#pageDepth);
     const told = this.#truth.decisionTruth !== undefined;
     if (arm === 'control' && !told) return;
-    const inserted = world.answer(session, 'insert', this.#stream('insert', number));
+    // A page that is not shown need not reach further than the futures do.
+    const most = arm === 'control' ? FUTURE_ITEMS : undefined;
+    const inserted = world.answer(session, 'insert', this.#stream('insert', number), most);
     if (told) {
       const truth = this.#decisionTruth(inserted, number, world.params.insert.rollouts);
       this.#truth.decisionTruth?.({ decision_id, arm, propensity, horizons: HORIZONS, truth });
@@ -257,7 +259,8 @@ export class Episode {
    */
   effect(rollouts: number, salt: number): DecisionTruth {
     const number = this.#decisions;
-    const inserted = this.#world.answer(this.#session, 'insert', this.#stream('insert', number));
+    const stream = this.#stream('insert', number);
+    const inserted = this.#world.answer(this.#session, 'insert', stream, FUTURE_ITEMS);
     return this.#decisionTruth(inserted, number, rollouts, salt);
   }
 
@@ -274,10 +277,12 @@ export class Episode {
         this.#session,
         'refresh',
         this.#stream('later', number, ordinal),
+        FUTURE_ITEMS,
       );
       return later[ordinal];
     };
     const seed = this.#stream('future', number, ...salt).uint32();
-    return decisionTruth(this.#session, inserted, nextPage, rollouts, seed);
+    const futures = world.futuresOf(this.#session);
+    return futures.decisionTruth(this.#session, inserted, nextPage, rollouts, seed);
   }
 }

@@ -2,8 +2,8 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { EdgeloomError, receivedError, sentError } from '../lib/errors.ts';
-import { type LaneInput, type PlayedSession, playLane } from './lane.ts';
-import type { FromLane } from './lane-worker.ts';
+import { buffersOf, type LaneInput, type PlayedSession, playLane } from './lane.ts';
+import type { FromLane, ToLane } from './lane-worker.ts';
 import type { WorldParams } from './params.ts';
 import type { Policy } from './policy.ts';
 
@@ -16,6 +16,7 @@ const WORTH_A_LANE = 250;
 
 /** A lane whose sessions come one by one, in the order in which they were planned. */
 export interface Lane {
+  /** What it gave before is valid no more. */
   next(): Promise<PlayedSession>;
   close(): Promise<void>;
 }
@@ -53,7 +54,11 @@ export function openLanes(
 
 function hereLane(input: LaneInput, policy: Policy | undefined): Lane {
   const sessions = (function* () {
-    for (const batch of playLane(input, policy)) yield* batch;
+    const spare: ArrayBuffer[][] = [];
+    for (const batch of playLane(input, policy, spare)) {
+      yield* batch;
+      spare.push(buffersOf(batch));
+    }
   })();
   return {
     async next() {
@@ -95,12 +100,16 @@ class ThreadLane implements Lane {
     });
     this.#worker.on('error', (error) => this.#fail(cannotRun(error)));
     this.#worker.on('exit', () => this.#fail(ended()));
-    for (let i = 0; i < AHEAD; i++) this.#worker.postMessage('more');
+    for (let i = 0; i < AHEAD; i++) this.#more(null);
   }
 
   #fail(error: Error): void {
     this.#failed ??= error;
     this.#wake?.();
+  }
+
+  #more(read: ToLane): void {
+    this.#worker?.postMessage(read, read ?? []);
   }
 
   async next(): Promise<PlayedSession> {
@@ -110,9 +119,10 @@ class ThreadLane implements Lane {
         this.#taken++;
         return session;
       }
-      if (this.#batches.shift()) {
+      const read = this.#batches.shift();
+      if (read) {
         this.#taken = 0;
-        this.#worker?.postMessage('more');
+        this.#more(buffersOf(read));
       } else if (this.#failed) throw this.#failed;
       else {
         await new Promise<void>((resolve) => {

@@ -1,7 +1,10 @@
-/** A thread that plays the sessions of one lane, a batch for every `more`. */
+/** A thread that plays the sessions of one lane, a batch for every message. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type SentError, sentError } from '../lib/errors.ts';
 import { buffersOf, type LaneInput, type PlayedSession, playLane } from './lane.ts';
+
+/** To the thread: play another batch. With the buffers of one that was read, so that they are used again. */
+export type ToLane = ArrayBuffer[] | null;
 
 /** From the thread. `end` comes when all days are played. */
 export type FromLane =
@@ -10,9 +13,11 @@ export type FromLane =
   | { kind: 'error'; error: SentError };
 
 const port = parentPort!;
-const batches = playLane(workerData as LaneInput);
+const spare: ArrayBuffer[][] = [];
+const batches = playLane(workerData as LaneInput, undefined, spare);
 
-port.on('message', () => {
+port.on('message', (read: ToLane) => {
+  if (read) spare.push(read);
   const message = next();
   port.postMessage(message, message.kind === 'batch' ? buffersOf(message.batch) : []);
 });

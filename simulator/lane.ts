@@ -3,6 +3,7 @@
  * each other: a session depends on its user and on the day alone, and every lane moves a world of its
  * own through the days. Whoever wants the log takes the sessions back in the order of the plan.
  */
+import { eventLine, exposureTruthLine } from './event-lines.ts';
 import { LineBytes } from './line-bytes.ts';
 import type { WorldParams } from './params.ts';
 import { playSession } from './play-session.ts';
@@ -40,6 +41,8 @@ export interface LateLines {
 
 /** Bytes that a batch holds at least: a session is too little to be handed to another thread. */
 const BATCH = 1 << 20;
+/** Bytes for which a batch has room at first: a third of it is truth. */
+const ROOM = { events: BATCH, exposures: BATCH >> 1, decisions: BATCH >> 3 } as const;
 /** Bytes for which the late lines of a session have room at first. */
 const LATE = 1 << 12;
 
@@ -57,10 +60,14 @@ export function laneOfUsers(sessionsPerDay: Float64Array, lanes: number): Uint8A
   return laneOf;
 }
 
-/** The sessions of a lane in batches; days and sessions in the order of the plan. */
+/**
+ * The sessions of a lane in batches; days and sessions in the order of the plan.
+ * @param spare buffers of batches that nobody reads any more, as `buffersOf` names them: more may come
+ */
 export function* playLane(
   { params, lane, lanes, truth }: LaneInput,
   policy: Policy = loggingPolicy(params),
+  spare: ArrayBuffer[][] = [],
 ): Generator<PlayedSession[], void> {
   const world = new World(params);
   const laneOf = laneOfUsers(world.population.sessionsPerDay, lanes);
@@ -70,7 +77,7 @@ export function* playLane(
     for (const planned of world.plan()) {
       if (laneOf[planned.user] !== lane) continue;
       playLines(world, planned, policy, truth, batch);
-      if (batch.length >= BATCH) yield batch.take();
+      if (batch.length >= BATCH) yield batch.take(spare.pop());
     }
   }
   if (batch.sessions > 0) yield batch.take();
@@ -78,9 +85,9 @@ export function* playLane(
 
 /** Sessions that are handed on together: their lines lie one after the other, in a buffer for each kind. */
 class Batch {
-  readonly events = new LineBytes(BATCH);
-  readonly exposures = new LineBytes(BATCH);
-  readonly decisions = new LineBytes(BATCH);
+  readonly events = new LineBytes(ROOM.events);
+  readonly exposures = new LineBytes(ROOM.exposures);
+  readonly decisions = new LineBytes(ROOM.decisions);
   /** Of each session: what does not lie in the buffers, and where it ends in each of them. */
   readonly #ends: (Pick<PlayedSession, 'lines' | 'late' | 'counts'> & {
     events: number;
@@ -108,10 +115,10 @@ class Batch {
   }
 
   /** The sessions so far; their buffers are theirs, and the batch starts anew. */
-  take(): PlayedSession[] {
-    const events = this.events.copy();
-    const exposures = this.exposures.copy();
-    const decisions = this.decisions.copy();
+  take(spare: ArrayBuffer[] = []): PlayedSession[] {
+    const events = this.events.take(spare[0]);
+    const exposures = this.exposures.take(spare[1]);
+    const decisions = this.decisions.take(spare[2]);
     let from = { events: 0, exposures: 0, decisions: 0 };
     const sessions = this.#ends.map((to): PlayedSession => {
       const session = {
@@ -126,7 +133,6 @@ class Batch {
       return session;
     });
     this.#ends.length = 0;
-    for (const lines of [this.events, this.exposures, this.decisions]) lines.clear();
     return sessions;
   }
 }
@@ -156,12 +162,12 @@ function playLines(
       counts[event.type] = (counts[event.type] ?? 0) + 1;
       const received = event.received_ts ?? event.ts;
       if (received < midnight) {
-        batch.events.line(event);
+        eventLine(batch.events, event);
         lines++;
-      } else lateLines(received).line(event);
+      } else eventLine(lateLines(received), event);
     },
     ...(truth && {
-      exposureTruth: (row) => batch.exposures.line(row),
+      exposureTruth: (row) => exposureTruthLine(batch.exposures, row),
       decisionTruth: (row) => batch.decisions.line(row),
     }),
   });
@@ -169,8 +175,8 @@ function playLines(
   batch.end({ lines, counts, late: received });
 }
 
-/** The buffers of a batch, to be given away with it. */
-export function buffersOf(batch: PlayedSession[]): ArrayBuffer[] {
-  const views = batch.flatMap(({ events, exposures, decisions }) => [events, exposures, decisions]);
-  return [...new Set(views.map((view) => view.buffer as ArrayBuffer))];
+/** The buffers of a batch, which is not empty: of its events, exposures and decisions. */
+export function buffersOf([session]: PlayedSession[]): ArrayBuffer[] {
+  const { events, exposures, decisions } = session!;
+  return [events, exposures, decisions].map((view) => view.buffer as ArrayBuffer);
 }

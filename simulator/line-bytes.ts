@@ -19,6 +19,20 @@ interface JsonObject {
   readonly [key: string]: Json | undefined;
 }
 
+/** What stands before the value of a field that another field stands before: `,"name":`. */
+export type FieldName = Uint8Array & { readonly fieldName: unique symbol };
+
+/** Names of fields, ready to be written. */
+export function fieldNames<N extends string>(...names: N[]): Record<N, FieldName> {
+  const named = names.map((name) => [name, Buffer.from(`,${JSON.stringify(name)}:`)] as const);
+  return Object.fromEntries(named) as unknown as Record<N, FieldName>;
+}
+
+/** Characters that stand in a JSON text as they are, in one byte. */
+const PLAIN = Uint8Array.from({ length: 0x7f }, (_, code) =>
+  code < 0x20 || code === QUOTE || code === BACKSLASH ? 0 : 1,
+);
+
 export class LineBytes {
   #bytes: Uint8Array;
   #length = 0;
@@ -35,9 +49,36 @@ export class LineBytes {
 
   /** One value as a line of JSON. */
   line(value: object): void {
-    this.#value(value as Json);
+    this.value(value as Json);
     this.#room(1);
     this.#bytes[this.#length++] = NEWLINE;
+  }
+
+  /**
+   * A constant part, such as a name with what stands around it; short, so that a loop is faster than a
+   * copy by the library.
+   */
+  part(bytes: Uint8Array): void {
+    const { length } = bytes;
+    this.#room(length);
+    const to = this.#bytes;
+    const at = this.#length;
+    for (let i = 0; i < length; i++) to[at + i] = bytes[i]!;
+    this.#length = at + length;
+  }
+
+  /** A field of an object that another one stands before; nothing when the value is undefined. */
+  field(name: FieldName, value: Json | undefined): void {
+    if (value === undefined) return;
+    this.part(name);
+    this.value(value);
+  }
+
+  /** A value as JSON. */
+  value(value: Json): void {
+    if (typeof value === 'string') this.#string(value);
+    else if (typeof value === 'number') this.#number(value);
+    else this.#other(value);
   }
 
   append(bytes: Uint8Array): void {
@@ -49,6 +90,17 @@ export class LineBytes {
   /** What was written, valid until the next write. */
   view(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.#bytes.buffer as ArrayBuffer, 0, this.#length);
+  }
+
+  /**
+   * Gives away what was written, with its buffer, and starts anew.
+   * @param spare buffer to go on with, which nobody else uses; default a new one of the same size
+   */
+  take(spare?: ArrayBuffer): Uint8Array<ArrayBuffer> {
+    const taken = this.view();
+    this.#bytes = new Uint8Array(spare ?? new ArrayBuffer(this.#bytes.length));
+    this.#length = 0;
+    return taken;
   }
 
   /** A copy of what was written. */
@@ -68,10 +120,8 @@ export class LineBytes {
     this.#bytes = grown;
   }
 
-  #value(value: Json): void {
-    if (typeof value === 'string') this.#string(value);
-    else if (typeof value === 'number') this.#number(value);
-    else if (value === null || typeof value !== 'object') this.#ascii(String(value));
+  #other(value: Exclude<Json, string | number>): void {
+    if (value === null || typeof value !== 'object') this.#ascii(String(value));
     else if (Array.isArray(value)) this.#array(value as readonly Json[]);
     else this.#object(value as JsonObject);
   }
@@ -80,7 +130,7 @@ export class LineBytes {
     this.#ascii('[');
     for (let i = 0; i < values.length; i++) {
       if (i > 0) this.#byte(COMMA);
-      this.#value(values[i]!);
+      this.value(values[i]!);
     }
     this.#ascii(']');
   }
@@ -96,8 +146,7 @@ export class LineBytes {
       first = false;
       this.#string(key);
       this.#byte(COLON);
-      if (typeof field === 'string') this.#string(field);
-      else this.#value(field);
+      this.value(field);
     }
     this.#ascii('}');
   }
@@ -122,7 +171,7 @@ export class LineBytes {
     bytes[at++] = QUOTE;
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i);
-      if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) {
+      if (PLAIN[code] !== 1) {
         this.append(Buffer.from(JSON.stringify(text)));
         return;
       }

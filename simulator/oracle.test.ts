@@ -142,6 +142,10 @@ describe('oracle', () => {
     for (const kind of ['clicks', 'orders'] as const) {
       const { random, initial, oracle: best } = report.slates[kind];
       expect(best).toBeGreaterThan(1.2 * Math.max(random, initial));
+      const { gain } = report.slates[kind];
+      expect(gain.mean).toBeCloseTo(best - initial, 12);
+      expect(gain.low).toBeGreaterThan(0);
+      expect(gain.high - gain.mean).toBeCloseTo(gain.mean - gain.low, 12);
     }
     for (const { oracle: best, upper, random } of report.uplift.budgets) {
       expect(best).toBeGreaterThan(random);

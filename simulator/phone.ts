@@ -17,7 +17,31 @@ type Fields<T extends EventType> = Omit<
   | 'model_version'
 >;
 
-const hex = (x: number): string => x.toString(16).padStart(8, '0');
+const HEX = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
+/** Character code of the hex digit of `x` at a shift of 0, 4 … 28 bits. */
+const digit = (x: number, shift: number): number => HEX[(x >>> shift) & 15]!;
+
+/** Eight hex digits of each number behind a prefix of one character; all at once, as texts put together cost ten times as much. */
+const idText = (prefix: string, a: number, b: number): string =>
+  String.fromCharCode(
+    prefix.charCodeAt(0),
+    digit(a, 28),
+    digit(a, 24),
+    digit(a, 20),
+    digit(a, 16),
+    digit(a, 12),
+    digit(a, 8),
+    digit(a, 4),
+    digit(a, 0),
+    digit(b, 28),
+    digit(b, 24),
+    digit(b, 20),
+    digit(b, 16),
+    digit(b, 12),
+    digit(b, 8),
+    digit(b, 4),
+    digit(b, 0),
+  );
 
 export interface PhoneOptions {
   userId: string;
@@ -63,7 +87,7 @@ export class Phone {
 
   newId(prefix: string): string {
     const { random } = this.#options;
-    return prefix + hex(random.uint32()) + hex(random.uint32());
+    return idText(prefix, random.uint32(), random.uint32());
   }
 
   /**

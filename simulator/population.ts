@@ -37,6 +37,8 @@ export class Population {
   /** [1, SIZE]: the taste of the day. */
   readonly trend = new Float64Array(SIZE);
   day = 0;
+  /** Room for the items that a request recalls and for their scores. */
+  readonly pool: { items: Int32Array; scores: Float64Array };
   readonly #favourites: Uint8Array;
   readonly #marks: Int32Array;
   /** Of `#appealsTo`; 0 where not yet known. */
@@ -54,6 +56,8 @@ export class Population {
     this.tastes = new Float64Array(count * SIZE);
     this.believedTastes = new Float64Array(count * SIZE);
     this.bias = new Float64Array(count);
+    const { pool } = params.ranker;
+    this.pool = { items: new Int32Array(pool), scores: new Float64Array(pool) };
     this.#marks = new Int32Array(catalogue.count);
     this.#appeals = new Float64Array(catalogue.count);
     this.#favourites = new Uint8Array(3 * count);

@@ -5,7 +5,7 @@
  */
 import type { Random } from '../lib/random.ts';
 import { dot, normalise, pick, SIZE, sigmoid } from './maths.ts';
-import { PageMemo } from './page-memo.ts';
+import { PageMemo, type PageMemos } from './page-memo.ts';
 import type { WorldParams } from './params.ts';
 import type { Population } from './population.ts';
 import type { Page } from './ranker.ts';
@@ -17,7 +17,9 @@ import {
   type SceneName,
   type Trigger,
   UNSEEN,
+  whatFollows,
 } from './slot.ts';
+import { Trace } from './trace.ts';
 
 /** Slots by which repetition is judged. */
 const MEMORY = 8;
@@ -26,9 +28,9 @@ export const INTENT_NOISE = 0.1;
 
 export class Session {
   readonly population: Population;
-  readonly user: number;
-  readonly scene: number;
-  readonly slow: boolean;
+  user: number;
+  scene: number;
+  slow: boolean;
   random: Random;
   /** Part of the signal that the ranker of the session's arm lacks. */
   loss = 0;
@@ -46,34 +48,25 @@ export class Session {
   quiet = 0;
   /** Click logits lost to a wait. */
   annoyance = 0;
-  readonly seen: Set<number>;
-  readonly #scene: WorldParams['searchFeed'];
+  seen = new Set<number>();
+  #scene: WorldParams['searchFeed'];
   #memo = new PageMemo(new Float64Array(0), this.intent);
-  /** Of the pages as they came, shared with copies. */
-  #memos = new Map<Page, PageMemo>();
+  /** Of a future: what it shares with others. */
+  #memos: PageMemos | null = null;
   #recent = new Int32Array(MEMORY).fill(-1);
   #above = -1;
   #aboveFixed = 0;
   #above2 = -1;
   #above2Fixed = 0;
-  /** Weighted sum of the vectors of what was seen: the observable trace of the intent. */
-  #trace = new Float64Array(SIZE);
-  #traceWeight = 0;
+  /** The observable trace of the intent. */
+  readonly trace = new Trace();
 
-  constructor(
-    population: Population,
-    user: number,
-    scene: number,
-    slow: boolean,
-    random: Random,
-    seen: Set<number> = new Set(),
-  ) {
+  constructor(population: Population, user: number, scene: number, slow: boolean, random: Random) {
     this.population = population;
     this.user = user;
     this.scene = scene;
     this.slow = slow;
     this.random = random;
-    this.seen = seen;
     this.#scene = scene === 0 ? HOME : population.params.searchFeed;
   }
 
@@ -126,11 +119,11 @@ export class Session {
       this.#above = -1;
       this.#above2 = -1;
     }
-    const known = this.#memos.get(page);
-    if (known?.intent === this.intent) this.#memo = known;
+    const known = this.#memos?.of(page, this.intent);
+    if (known) this.#memo = known;
     else {
-      this.#memo = new PageMemo(known?.fixed ?? this.#fixedLogits(page), this.intent);
-      if (!known) this.#memos.set(page, this.#memo);
+      const fixed = this.#fixedLogits(page);
+      this.#memo = this.#memos?.add(page, this.intent, fixed) ?? new PageMemo(fixed, this.intent);
     }
   }
 
@@ -170,13 +163,13 @@ export class Session {
     };
     const { fixed } = this.#memo;
     const moved = fixed.map((_, k) => fixed[at(k)]!);
-    this.#memo = new PageMemo(moved, this.intent);
+    this.#memo = this.#freshMemo(moved);
   }
 
   /** Shows the page of another fork in its order, to the user's wish here. */
   rerankLike(other: Session): void {
     this.page = other.page;
-    this.#memo = new PageMemo(other.#memo.fixed, this.intent);
+    this.#memo = this.#freshMemo(other.#memo.fixed);
   }
 
   /** The wait for an inserted request annoys: little when the page is a failure, much in the flow. */
@@ -220,6 +213,11 @@ export class Session {
       ordered = sigmoid(logit);
       memo.numbers[2 * size + k] = ordered;
     }
+    let exit = memo.numbers[3 * size + k]!;
+    if (exit === 0) {
+      exit = params.session.exit * Math.exp(-0.7 * fit);
+      memo.numbers[3 * size + k] = exit;
+    }
     const attention = this.population.tables.attention(this.scene, this.depth);
     const { slip } = params.click;
     look.item = item;
@@ -232,13 +230,18 @@ export class Session {
     look.clickProbability = attention * (slip + (1 - slip) * sigmoid(utility + slate));
     look.satisfiedProbability = fit > 0.5 ? params.session.satisfied : 0;
     look.orderProbability = ordered;
+    look.exit = exit;
     return look;
   }
 
   /** The page's memo, or a new one when the wish is another than when the page came. */
   #memoOfIntent(): PageMemo {
-    if (this.#memo.intent !== this.intent) this.#memo = new PageMemo(this.#memo.fixed, this.intent);
+    if (this.#memo.intent !== this.intent) this.#memo = this.#freshMemo(this.#memo.fixed);
     return this.#memo;
+  }
+
+  #freshMemo(fixed: Float64Array): PageMemo {
+    return this.#memos?.own(fixed, this.intent) ?? new PageMemo(fixed, this.intent);
   }
 
   #fit(memo: PageMemo, k: number): number {
@@ -299,34 +302,34 @@ export class Session {
   }
 
   /** Probability of leaving the page after a slot. */
-  leaves(look: Look, clicked: boolean): number {
-    const { params, haste } = this.population;
-    return Math.min(
-      1,
-      params.session.exit * Math.exp(-0.7 * look.intent) * (clicked ? 0.5 : 1) * haste[this.user]!,
-    );
+  leaves({ exit }: Look, clicked: boolean): number {
+    return Math.min(1, exit * (clicked ? 0.5 : 1) * this.population.haste[this.user]!);
   }
 
   /** Lets the slot pass with what happened in it, and says what follows. */
   settle(look: Look, clicked: boolean, satisfied: boolean): Outcome {
-    const { params, catalogue } = this.population;
     this.pass(look);
     if (clicked) {
       this.clicks++;
       this.sinceClick = 0;
       this.quiet = 0;
     }
-    // Who has found a phone looks for its case.
-    if (satisfied) this.#intend(catalogue.complement[catalogue.category[look.item]!]!);
-    else if (this.random.chance(params.session.intentSwitch)) this.drawIntent();
-    if (this.random.chance(this.leaves(look, clicked))) return this.#leave();
-    if (this.next >= this.page.items.length)
-      return this.random.chance(params.session.nextPage) ? 'page' : 'end';
-    return 'continue';
+    const { params } = this.population;
+    if (satisfied || this.random.chance(params.session.intentSwitch))
+      this.turn(satisfied ? look : null);
+    const unseen = this.page.items.length - this.next;
+    return whatFollows(this.random, this.leaves(look, clicked), unseen, params.session);
   }
 
-  #leave(): Outcome {
-    return this.random.chance(this.population.params.session.another) ? 'refresh' : 'end';
+  /**
+   * Turns to another wish.
+   * @param met the slot that met the present one; null when it just goes
+   */
+  turn(met: Look | null): void {
+    const { complement, category } = this.population.catalogue;
+    // Who has found a phone looks for its case.
+    if (met) this.#intend(complement[category[met.item]!]!);
+    else this.drawIntent();
   }
 
   /**
@@ -334,47 +337,40 @@ export class Session {
    * @param weight above 0 for interest shown (long dwell, deep page view), below for the contrary
    */
   observe(item: number, weight: number): void {
-    const { vectors } = this.population.catalogue;
-    for (let d = 0; d < SIZE; d++) {
-      this.#trace[d] = 0.96 * this.#trace[d]! + weight * vectors[item * SIZE + d]!;
-    }
-    this.#traceWeight = 0.96 * this.#traceWeight + Math.abs(weight);
+    this.trace.observe(this.population.catalogue.vectors, item, weight);
   }
 
   /** Forgets the trace of the wish that was met and notes the one that goes with it. */
   observeCart(item: number): void {
     const { category, categoryVectors, complement } = this.population.catalogue;
-    const next = complement[category[item]!]!;
-    for (let d = 0; d < SIZE; d++) this.#trace[d] = 2 * categoryVectors[next * SIZE + d]!;
-    this.#traceWeight = 2;
-  }
-
-  /** The intent as what was observed gives it away, [1, SIZE]; near 0 while little was seen. */
-  estimate(): Float64Array {
-    const scale = 1 / (this.#traceWeight + 1);
-    return this.#trace.map((x) => x * scale);
+    this.trace.restart(categoryVectors, complement[category[item]!]!);
   }
 
   /** A future: a copy that goes its own way, without the trace, which no future asks for. */
   fork(random: Random): Session {
-    const { population, user, scene, slow, seen } = this;
-    const copy = new Session(population, user, scene, slow, random, seen);
+    const copy = new Session(this.population, this.user, this.scene, this.slow, random);
     copy.restart(this, random);
     return copy;
   }
 
   /** A whole copy, which does not disturb this one. */
   clone(random: Random): Session {
-    const { population, user, scene, slow, seen } = this;
-    const copy = new Session(population, user, scene, slow, random, new Set(seen));
-    copy.restart(this, random);
-    copy.#trace.set(this.#trace);
-    copy.#traceWeight = this.#traceWeight;
+    const copy = this.fork(random);
+    copy.seen = new Set(this.seen);
+    copy.trace.set(this.trace);
     return copy;
   }
 
-  /** Makes a fork stand where `from` does, of which it was forked. Pages are shared: nobody writes into one. */
+  /**
+   * Makes a future stand where `from` does, of whatever session of this world it was before. Pages are
+   * shared: nobody writes into one.
+   */
   restart(from: Session, random: Random): void {
+    this.user = from.user;
+    this.scene = from.scene;
+    this.#scene = from.#scene;
+    this.slow = from.slow;
+    this.seen = from.seen;
     this.random = random;
     this.intent = from.intent;
     this.loss = from.loss;
@@ -386,12 +382,16 @@ export class Session {
     this.sinceClick = from.sinceClick;
     this.annoyance = from.annoyance;
     this.quiet = from.quiet;
-    this.#memo = from.#memo;
-    this.#memos = from.#memos;
+    this.#memo = from.#memoOfIntent();
     this.#recent.set(from.#recent);
     this.#above = from.#above;
     this.#aboveFixed = from.#aboveFixed;
     this.#above2 = from.#above2;
     this.#above2Fixed = from.#above2Fixed;
+  }
+
+  /** Shares what pages mean with other futures, one of which plays at a time. */
+  share(memos: PageMemos): void {
+    this.#memos = memos;
   }
 }

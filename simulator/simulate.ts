@@ -115,7 +115,7 @@ async function write(
 
     for (let part = 0; part < parts; part++) {
       const file = await GzipLines.create(eventFile(logs, date, part));
-      if (part === 0) summary.lines += takeWaiting(waiting, date, file);
+      if (part === 0) summary.lines += await takeWaiting(waiting, date, file);
       const from = Math.floor((planned.length * part) / parts);
       const to = Math.floor((planned.length * (part + 1)) / parts);
       for (let s = from; s < to; s++) {
@@ -163,7 +163,7 @@ async function write(
   }
   for (const date of [...waiting.keys()].sort()) {
     const file = await GzipLines.create(eventFile(logs, date, 0));
-    summary.lines += takeWaiting(waiting, date, file);
+    summary.lines += await takeWaiting(waiting, date, file);
     await file.close();
   }
   if (truth) await writeWorldTruth(world, truth, summary, origin);
@@ -184,11 +184,16 @@ async function truthFile(
 }
 
 /** @returns how many lines had waited */
-function takeWaiting(waiting: Map<string, Uint8Array[]>, date: string, file: GzipLines): number {
+async function takeWaiting(
+  waiting: Map<string, Uint8Array[]>,
+  date: string,
+  file: GzipLines,
+): Promise<number> {
   let count = 0;
   for (const lines of waiting.get(date) ?? []) {
     file.add(lines);
     for (const _ of linesOf(lines)) count++;
+    await file.drain();
   }
   waiting.delete(date);
   return count;

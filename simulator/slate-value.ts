@@ -9,6 +9,7 @@
  */
 import { Random } from '../lib/random.ts';
 import { normalise, SIZE } from './maths.ts';
+import { PageMemos } from './page-memo.ts';
 import { INTENT_NOISE, type Session } from './session.ts';
 import type { Look } from './slot.ts';
 
@@ -45,7 +46,11 @@ export class SlateValuer {
       normalise(intent, 0, MEAN_LENGTH);
       this.#intents.push(intent);
     }
-    this.#wishes = this.#intents.map(() => session.fork(Random.of(0)));
+    this.#wishes = this.#intents.map(() => {
+      const wish = session.fork(Random.of(0));
+      wish.share(new PageMemos());
+      return wish;
+    });
   }
 
   /** @param order indexes into `session.unexposed()`, each once */

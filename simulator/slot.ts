@@ -1,5 +1,8 @@
 /** A slot of the feed: the scenes it may be in, what the world knows of it, and what follows. */
 
+import type { Random } from '../lib/random.ts';
+import type { WorldParams } from './params.ts';
+
 export const SCENES = ['home', 'search-feed'] as const;
 export type SceneName = (typeof SCENES)[number];
 
@@ -10,6 +13,22 @@ export type Trigger = 'open' | 'page' | 'refresh' | 'insert';
 
 /** What follows an exposure: the next slot, another page (pulled or scrolled to), or the end. */
 export type Outcome = 'continue' | 'refresh' | 'page' | 'end';
+
+/**
+ * What follows a slot.
+ * @param leaves probability of leaving the page
+ * @param unseen items of the page after this one
+ */
+export function whatFollows(
+  random: Random,
+  leaves: number,
+  unseen: number,
+  { another, nextPage }: WorldParams['session'],
+): Outcome {
+  if (random.chance(leaves)) return random.chance(another) ? 'refresh' : 'end';
+  if (unseen > 0) return 'continue';
+  return random.chance(nextPage) ? 'page' : 'end';
+}
 
 /** The slot about to be seen, with the probabilities that the world, and nobody else, knows. */
 export interface Look {
@@ -30,6 +49,8 @@ export interface Look {
   orderProbability: number;
   /** Probability that a click meets the wish, so that the user turns to another. */
   satisfiedProbability: number;
+  /** Probability of leaving the page after it, but for a click and the user's haste. */
+  exit: number;
 }
 
 /** Filled in by `Session.look`. */
@@ -44,4 +65,5 @@ export const UNSEEN: Look = {
   clickProbability: 0,
   satisfiedProbability: 0,
   orderProbability: 0,
+  exit: 0,
 };

@@ -7,6 +7,7 @@
 import { EdgeloomError } from '../lib/errors.ts';
 import { Random } from '../lib/random.ts';
 import { type Catalogue, makeCatalogue } from './catalogue.ts';
+import { Futures } from './counterfactual.ts';
 import { type Action, Episode, type Observation } from './episode.ts';
 import { pick, poisson, SIZE } from './maths.ts';
 import type { WorldParams } from './params.ts';
@@ -37,6 +38,7 @@ export class World {
   readonly #busyUntil: Float64Array;
   /** Users with an open session. */
   readonly #open = new Set<number>();
+  #futures: Futures | undefined;
 
   constructor(params: WorldParams) {
     this.params = params;
@@ -166,8 +168,16 @@ export class World {
     this.#open.delete(session.user);
   }
 
-  /** The cloud's answer to a call from this session. */
-  answer(session: Session, trigger: 'open' | 'page' | 'refresh' | 'insert', random: Random): Page {
+  /**
+   * The cloud's answer to a call from this session.
+   * @param most items that it may have at most, when its page is longer
+   */
+  answer(
+    session: Session,
+    trigger: 'open' | 'page' | 'refresh' | 'insert',
+    random: Random,
+    most?: number,
+  ): Page {
     const inserted = trigger === 'insert';
     if (inserted && this.params.insert.effect === 0) {
       // The null world: what is left comes back as it is.
@@ -179,8 +189,15 @@ export class World {
       random,
       session.seen,
       session.loss,
-      inserted ? session.estimate() : undefined,
+      inserted ? session.trace.estimate() : undefined,
+      most,
     );
+  }
+
+  /** Room for the futures of any session of this world, one decision at a time. */
+  futuresOf(session: Session): Futures {
+    this.#futures ??= new Futures(session);
+    return this.#futures;
   }
 
   /** A stream of random numbers that belongs to one session and purpose. */
