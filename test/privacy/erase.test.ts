@@ -267,6 +267,10 @@ describe('the command', () => {
       ]);
       expect(both.map(({ code }) => code)).toEqual([0, 0]);
       expect(both[0]!.stdout).toContain('raw logs');
+      for (const { stdout, stderr } of [found, ...both]) {
+        expect(stdout + stderr).not.toContain(cast.gone);
+        expect(stdout + stderr).not.toContain(cast.stays);
+      }
       expect(await readAudit(estate.root)).toHaveLength(2);
       expect((await edgeloom(check).ended).code).toBe(0);
     } finally {
