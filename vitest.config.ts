@@ -7,6 +7,7 @@ export default defineConfig({
     maxWorkers: 2,
     include: ['**/*.test.ts'],
     exclude: ['node_modules/**', '.edgeloom/**', 'edgeloom-bundle/**'],
+    globalSetup: ['test/shared-folder.ts'],
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },

@@ -23,7 +23,8 @@ export const countOption = (text: string): number => {
   return value;
 };
 
-const collect = (text: string, all: string[] = []): string[] => [...all, text];
+/** Of an option that may be given several times. */
+export const collect = (text: string, all: string[] = []): string[] => [...all, text];
 
 /** One choice for the command and every process that it starts: those read EDGELOOM_STORE. */
 export function withStore(command: Command): Command {

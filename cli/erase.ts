@@ -2,56 +2,44 @@
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import {
+  checkedIds,
   type Erasure,
   eraseUsers,
   queueErasure,
   resumeErasures,
 } from '../activities/privacy/erase.ts';
 import {
+  masked,
   RAW_LOGS,
   refuseUnknownKeys,
   searchEstate,
   tracesOf,
 } from '../activities/privacy/search.ts';
+import type { Estate } from '../activities/privacy/types.ts';
 import type { Found } from '../data/privacy/find-user.ts';
-import { filePattern, isDistinct, type UserTraces } from '../data/privacy/user-pattern.ts';
-import { EdgeloomError } from '../lib/errors.ts';
-import { interruptible } from './interrupt.ts';
-import { ProgressLines } from './progress-lines.ts';
-import { openWorkspace, type Workspace } from './workspace.ts';
+import { isDistinct } from '../data/privacy/user-pattern.ts';
+import { countChanges, openEstate, print, reporting, type UpkeepOptions } from './upkeep.ts';
 
-interface EraseOptions {
+interface EraseOptions extends UpkeepOptions {
   user?: string[];
   userFile?: string;
-  reason?: string;
+  logs?: string[];
   check?: boolean;
   resume?: boolean;
   queue?: boolean;
-  workspace: string;
-  json?: boolean;
 }
 
-/** Ids of the options: from the command line, a file, stdin. */
+/** Ids of the options: from the command line, a file, stdin. @throws EdgeloomError `no-users` */
 async function idsOf({ user = [], userFile }: EraseOptions): Promise<string[]> {
-  if (userFile === undefined) return user;
-  const text = userFile === '-' ? await readAll(process.stdin) : await readFile(userFile, 'utf8');
-  return [...user, ...text.split(/\r?\n/).filter((line) => line !== '')];
+  const ids = [...user];
+  if (userFile !== undefined) {
+    const text = userFile === '-' ? await readAll(process.stdin) : await readFile(userFile, 'utf8');
+    ids.push(...text.split(/\r?\n/).filter((line) => line !== ''));
+  }
+  return checkedIds(ids);
 }
 
-/** Where something was found, without telling what: a file may be named after a user. */
-const masked = (found: Found, traces: UserTraces): Found => {
-  const pattern = new RegExp(filePattern(traces), 'g');
-  const mask = <T extends { path: string }>(place: T): T => ({
-    ...place,
-    path: place.path
-      .split('/')
-      .map((name) => name.replaceAll(pattern, '…'))
-      .join('/'),
-  });
-  return { ...found, places: found.places.map(mask), unread: found.unread.map(mask) };
-};
-
-function describe(found: Found, ids: readonly string[]): string[] {
+function describe(found: Found, ids: readonly string[], withLogs: boolean): string[] {
   const lines = found.places.map(
     ({ path, where, rows }) => `found   ${path} (${where}${rows ? `, ${rows} rows` : ''})`,
   );
@@ -65,83 +53,81 @@ function describe(found: Found, ids: readonly string[]): string[] {
     lines.push(
       'Short ids and numbers are looked for in quotes and in user, device and session columns only.',
     );
+  const raw = withLogs
+    ? 'raw logs in other folders than the named ones'
+    : `the raw logs (--logs of your runs, ${RAW_LOGS}/ here; give --logs to rewrite them)`;
   lines.push(
-    `Not looked at, and not ours to change: the raw logs (--logs of your runs, ${RAW_LOGS}/ here), copies made with --out, other machines’ caches, older versions in a bucket.`,
+    `Not looked at: ${raw}, copies made with --out, other machines’ caches, older versions in a bucket.`,
   );
   return lines;
 }
 
-function describeErasure({ record }: Erasure): string {
+function describeErasure({ record }: Erasure): string[] {
   const rows = Object.entries(record.rows as Record<string, number>);
-  const removed = rows.map(([kind, n]) => `${n} ${kind}`).join(', ') || 'nothing';
-  const changes = record.changes as { after: string | null }[];
-  const dropped = changes.filter(({ after }) => after === null).length;
+  const what = rows.map(([kind, n]) => `${n} ${kind}`).join(', ') || 'nothing';
+  const { replaced, removed } = countChanges(record);
   const models = (record.trainedWithTheirRows as unknown[]).length;
-  return [
-    `Erased  ${removed} (audit ${record.id})`,
-    `        ${changes.length - dropped} lakes rewritten, ${dropped} derived artifacts dropped: the next run makes them again`,
+  const raw = record.rawLogs as { folders: number; files: number; rewritten: number; rows: number };
+  const lines = [
+    `Erased  ${what} (audit ${record.id})`,
+    `        ${replaced} lakes rewritten, ${removed} derived artifacts dropped: the next run makes them again`,
     `        ${models} models and files were made with these rows and stay; the audit names them`,
-  ].join('\n');
-}
-
-async function check(ids: readonly string[], workspace: Workspace, json?: boolean): Promise<void> {
-  await refuseUnknownKeys({ ...workspace, workspace: workspace.root });
-  const traces = await tracesOf({ ...workspace, workspace: workspace.root }, ids);
-  const lines = new ProgressLines(process.stderr);
-  const found = await searchEstate({ ...workspace, workspace: workspace.root }, traces, {
-    onProgress: ({ message }) => lines.say(message),
-  }).finally(() => lines.end());
-  tell([], masked(found, traces), ids, json);
-}
-
-function tell(done: Erasure[], found: Found, ids: readonly string[], json?: boolean): void {
-  if (json) {
-    process.stdout.write(
-      `${JSON.stringify({ audits: done.map(({ record }) => record), ...found })}\n`,
+  ];
+  if (raw.folders > 0)
+    lines.push(
+      `        ${raw.rows} rows of raw logs removed, ${raw.rewritten} of ${raw.files} files rewritten: the next run ingests them again`,
     );
-  } else {
-    const lines = [...done.map(describeErasure), ...describe(found, ids)];
-    process.stdout.write(`${lines.join('\n')}\n`);
-  }
+  return lines;
+}
+
+/** Code 1 when anything is left, or could not be looked into. */
+function tell(
+  options: EraseOptions,
+  done: readonly Erasure[],
+  found: Found,
+  ids: readonly string[],
+): void {
+  print(options, { audits: done.map(({ record }) => record), ...found }, [
+    ...done.flatMap(describeErasure),
+    ...describe(found, ids, (options.logs ?? []).length > 0),
+  ]);
   if (found.places.length + found.unread.length > 0) process.exitCode = 1;
 }
 
-export async function erase(options: EraseOptions): Promise<void> {
-  const workspace = await openWorkspace(options.workspace);
-  const estate = { ...workspace, workspace: workspace.root };
-  const ids = options.resume ? [] : await idsOf(options);
-  if (!options.resume && ids.length === 0) {
-    throw new EdgeloomError({
-      code: 'no-users',
-      what: 'No user id was given',
-      fix: 'give --user ID, or --user-file FILE with one id a line (- reads stdin)',
-      exitCode: 2,
-    });
-  }
-  if (options.queue) {
-    const auditId = await queueErasure(estate, { users: ids, reason: options.reason });
-    process.stdout.write(
-      options.json ? `${JSON.stringify({ auditId })}\n` : `Queued as ${auditId}.\n`,
-    );
-    return;
-  }
-  if (options.check) return check(ids, workspace, options.json);
-  const lines = new ProgressLines(process.stderr);
-  const told = 'The erasure was interrupted; edgeloom erase --resume finishes it';
-  const done = await interruptible(told, (signal) => {
-    const running = {
-      signal,
-      onProgress: ({ message }: { message: string }) => lines.say(message),
-    };
-    return options.resume
-      ? resumeErasures(estate, running)
-      : eraseUsers(estate, { users: ids, reason: options.reason }, running);
-  }).finally(() => lines.end());
+async function check(
+  estate: Estate,
+  ids: readonly string[],
+  { logs = [] }: EraseOptions,
+): Promise<Found> {
+  await refuseUnknownKeys(estate);
   const traces = await tracesOf(estate, ids);
-  const last = done.at(-1);
-  if (!last) {
-    process.stdout.write('No erasure waits.\n');
+  return reporting('The search was interrupted', async (running) =>
+    masked(await searchEstate(estate, traces, running, logs), traces),
+  );
+}
+
+/** Of several searches, one after the other; the last one read every file again. */
+const together = (done: readonly Erasure[]): Found => ({
+  files: done.at(-1)?.found.files ?? 0,
+  places: done.flatMap(({ found }) => found.places),
+  unread: done.flatMap(({ found }) => found.unread),
+});
+
+export async function erase(options: EraseOptions): Promise<void> {
+  const estate = await openEstate(options);
+  const ids = options.resume ? [] : await idsOf(options);
+  if (options.check) return tell(options, [], await check(estate, ids, options), ids);
+  const { reason, logs } = options;
+  const request = { users: ids, reason, logs };
+  if (options.queue) {
+    const auditId = await queueErasure(estate, request);
+    print(options, { auditId }, [`Queued as ${auditId}.`]);
     return;
   }
-  tell(done, masked(last.found, traces), ids, options.json);
+  const told = 'The erasure was interrupted; edgeloom erase --resume finishes it';
+  const done = await reporting(told, (running) =>
+    options.resume ? resumeErasures(estate, running) : eraseUsers(estate, request, running),
+  );
+  if (done.length === 0) process.stdout.write('No erasure waits.\n');
+  else tell(options, done, together(done), ids);
 }

@@ -1,16 +1,7 @@
 /** erase, keys, retention: registered here, loaded when called. */
-import { type Command, InvalidArgumentError } from 'commander';
-import { dateOption, withStore } from './commands.ts';
+import type { Command } from 'commander';
+import { collect, countOption, dateOption, withStore } from './commands.ts';
 import { workspacePath } from './workspace.ts';
-
-const collect = (text: string, all: string[] = []): string[] => [...all, text];
-
-const days = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('a whole number above 0');
-  return value;
-};
 
 const withWorkspace = (command: Command): Command =>
   withStore(command)
@@ -23,10 +14,14 @@ export function registerPrivacy(program: Command): void {
     .option('--user <id>', 'a user id (repeatable); it stays in the shell’s history', collect)
     .option('--user-file <file>', 'ids, one a line; - reads stdin')
     .option('--reason <text>', 'ticket or cause for the audit, never an id')
+    .option('--logs <dir>', 'raw logs to rewrite without their rows (repeatable)', collect)
     .option('--check', 'only look for the users: exit code 1 when a trace is found')
     .option('--queue', 'seal the request for the workflow eraseUser, or for --resume')
     .option('--resume', 'only finish erasures that were queued or interrupted')
-    .addHelpText('after', '\nRaw logs are not touched: see docs/guide/privacy.md.')
+    .addHelpText(
+      'after',
+      '\nRaw logs are touched only where --logs names them: see docs/guide/privacy.md.',
+    )
     .action(async (options) => (await import('./erase.ts')).erase(options));
 
   const keys = program.command('keys').description('the secret key that user ids are hashed with');
@@ -38,7 +33,7 @@ export function registerPrivacy(program: Command): void {
 
   withWorkspace(program.command('retention'))
     .description('list what is older than some days; with --apply, remove it')
-    .requiredOption('--keep-days <n>', 'business days that stay', days)
+    .requiredOption('--keep-days <n>', 'business days that stay', countOption)
     .option('--as-of <date>', 'the last of them; today in UTC unless told', dateOption)
     .option('--apply', 'remove it; without this, nothing changes')
     .option('--reason <text>', 'ticket or cause for the audit')

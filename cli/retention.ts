@@ -1,21 +1,15 @@
 /** `edgeloom retention`: what is older than the kept days; removes it when told so. */
 import { applyRetention, planRetention } from '../activities/privacy/retention.ts';
-import { interruptible } from './interrupt.ts';
-import { ProgressLines } from './progress-lines.ts';
-import { openWorkspace } from './workspace.ts';
+import { countChanges, openEstate, print, reporting, type UpkeepOptions } from './upkeep.ts';
 
-interface RetentionOptions {
+interface RetentionOptions extends UpkeepOptions {
   keepDays: number;
   asOf?: string;
   apply?: boolean;
-  reason?: string;
-  workspace: string;
-  json?: boolean;
 }
 
 export async function retention(options: RetentionOptions): Promise<void> {
-  const workspace = await openWorkspace(options.workspace);
-  const estate = { ...workspace, workspace: workspace.root };
+  const estate = await openEstate(options);
   const request = {
     keepDays: options.keepDays,
     asOf: options.asOf ?? new Date().toISOString().slice(0, 10),
@@ -26,23 +20,15 @@ export async function retention(options: RetentionOptions): Promise<void> {
     const lines = plan.expiring.map(
       ({ what, stage, name, why }) => `${what.padEnd(12)} ${stage.padEnd(18)} ${name}  ${why}`,
     );
-    const said = [
-      ...lines,
-      `${lines.length} to remove; ${plan.from} is the first kept day. --apply removes them.`,
-    ];
-    process.stdout.write(options.json ? `${JSON.stringify(plan)}\n` : `${said.join('\n')}\n`);
+    const sum = `${lines.length} to remove; ${plan.from} is the first kept day. --apply removes them.`;
+    print(options, plan, [...lines, sum]);
     return;
   }
-  const lines = new ProgressLines(process.stderr);
-  const told = 'Interrupted; the same command goes on';
-  const record = await interruptible(told, (signal) =>
-    applyRetention(estate, request, { signal, onProgress: ({ message }) => lines.say(message) }),
-  ).finally(() => lines.end());
-  const changes = record.changes as { after: string | null }[];
-  const cut = changes.filter(({ after }) => after !== null).length;
-  process.stdout.write(
-    options.json
-      ? `${JSON.stringify(record)}\n`
-      : `${cut} lakes cut, ${changes.length - cut} artifacts and ${String(record.logs)} logs removed; ${plan.from} is the first kept day (audit ${record.id})\n`,
+  const record = await reporting('Interrupted; the same command goes on', (running) =>
+    applyRetention(estate, request, running),
   );
+  const { replaced, removed } = countChanges(record);
+  print(options, record, [
+    `${replaced} lakes cut, ${removed} artifacts and ${String(record.logs)} logs removed; ${plan.from} is the first kept day (audit ${record.id})`,
+  ]);
 }

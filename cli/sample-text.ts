@@ -33,6 +33,7 @@ export function sampleText(sample: ShownSample, width: number): string {
     lines.push(`  ${title(name)}: ${entries.length === 0 ? 'none' : entries.length}`);
     lines.push(...behaviourLines(entries, width));
   }
+  lines.push('', `WHAT THE CLOUD KNEW OF THE USER before ${date}`, ...userLines(sample, width));
   lines.push('', 'WHAT IT DID NOT KNOW', ...unknownLines(sample, width));
   const all = Object.entries(sample.labels).map(
     ([name, label]) => `${title(name)} ${label === null ? 'no label' : value(label)}`,
@@ -107,6 +108,12 @@ function behaviourLines(entries: readonly Behaviour[], width: number): string[] 
     })
     .reverse()
     .flat();
+}
+
+function userLines({ user_before: before }: ShownSample, width: number): string[] {
+  if (!before) return ['  nothing: no event of theirs had arrived'];
+  const facts = Object.entries(before).map(([name, of]) => `${title(name)} ${value(of)}`);
+  return wrap(facts, width, '  ', ' · ');
 }
 
 function unknownLines({ not_known }: ShownSample, width: number): string[] {

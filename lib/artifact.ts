@@ -41,7 +41,7 @@ export interface Store {
    * @throws EdgeloomError `artifact-missing` | `artifact-damaged`
    */
   open(ref: ArtifactRef, options?: RunOptions): Promise<string>;
-  /** True when the artifact is there and its bytes match its hash, as far as the store can tell. */
+  /** True when the artifact is there and its bytes, all of which are read, match its hash. */
   verify(ref: ArtifactRef, options?: RunOptions): Promise<boolean>;
   /** A local path for a new folder, for `put`; nothing is there yet. */
   staging(): Promise<string>;
@@ -68,6 +68,9 @@ export interface NodeRecord {
   record: StageRecord;
 }
 
+/** Hears of copies that lie in a folder now, and of what could not be copied. */
+export type LookAtCopies = (unread: { path: string; why: string }[]) => Promise<void>;
+
 /** What erasing, re-keying and retention need besides: they look at all that a store holds, and remove. */
 export interface StoreUpkeep extends Store {
   /** The local folder: the store itself, or the cache of one elsewhere. */
@@ -85,6 +88,12 @@ export interface StoreUpkeep extends Store {
   removeArtifacts(hashes: readonly string[]): Promise<void>;
   /** Removes what unfinished stages and unfinished transfers left. Nothing may run. */
   removeLeftovers(): Promise<void>;
+  /**
+   * Copies what lies elsewhere than below `root` into an empty folder, a part after the other, and calls
+   * `look` for each part: files of artifacts as `objects/<hex>/<path>`, all else under its own name. Equal
+   * files of one name come once, and whatever their hash says. The folder is empty afterwards.
+   */
+  lookElsewhere(folder: string, look: LookAtCopies, options?: RunOptions): Promise<void>;
   /** Processes of this machine that work on a stage. */
   workers(): Promise<number[]>;
 }

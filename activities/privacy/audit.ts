@@ -33,6 +33,14 @@ export interface Trained {
   releaseId?: string;
 }
 
+/** A raw log file that was rewritten: by the hash of its path, which may hold an id. */
+export interface RewrittenLog {
+  log: string;
+  rows: number;
+}
+
+type Note = Change | Trained | RewrittenLog;
+
 export interface AuditRecord {
   id: string;
   operation: Operation;
@@ -82,22 +90,21 @@ async function linesOf<T>(path: string): Promise<T[]> {
 }
 
 /** Notes one step of an operation. To be called before what it replaces is removed. */
-export const noteChange = (
-  workspace: string,
-  id: string,
-  change: Change | Trained,
-): Promise<void> => append(pendingPath(workspace, id, 'ndjson'), change);
+export const noteChange = (workspace: string, id: string, change: Note): Promise<void> =>
+  append(pendingPath(workspace, id, 'ndjson'), change);
 
 /** What an operation has done so far; a step that was done twice counts once. */
 export async function notedChanges(
   workspace: string,
   id: string,
-): Promise<{ changes: Change[]; trained: Trained[] }> {
-  const lines = await linesOf<Change | Trained>(pendingPath(workspace, id, 'ndjson'));
+): Promise<{ changes: Change[]; trained: Trained[]; rewritten: RewrittenLog[] }> {
+  const lines = await linesOf<Note>(pendingPath(workspace, id, 'ndjson'));
   const changes = new Map<string, Change>();
   const trained = new Map<string, Trained>();
+  const rewritten = new Map<string, RewrittenLog>();
   for (const line of lines) {
-    if ('artifact' in line) trained.set(line.artifact, line);
+    if ('log' in line) rewritten.set(line.log, line);
+    else if ('artifact' in line) trained.set(line.artifact, line);
     else changes.set(`${line.stage} ${line.before}`, line);
   }
   // What was replaced and then found without a record is one change.
@@ -107,8 +114,27 @@ export async function notedChanges(
   for (const [key, { stage, before }] of changes) {
     if (stage === UNKNOWN && known.has(before)) changes.delete(key);
   }
-  return { changes: [...changes.values()], trained: [...trained.values()] };
+  return {
+    changes: [...changes.values()],
+    trained: [...trained.values()],
+    rewritten: [...rewritten.values()],
+  };
 }
+
+/** Rows that changes took out, by their kind. */
+export const sumRows = (changes: readonly Change[]): { [kind: string]: number } => {
+  const sum: { [kind: string]: number } = {};
+  const add = (kind: string, n: number): void => {
+    if (n > 0) sum[kind] = (sum[kind] ?? 0) + n;
+  };
+  const one = (rows: RemovedRows): void => {
+    add('events', rows.events);
+    add('rejects', rows.rejects);
+    for (const [table, n] of Object.entries(rows.tables)) add(`table ${table}`, n);
+  };
+  for (const { rows } of changes) if (rows) one(rows);
+  return sum;
+};
 
 /** Says what is about to be done, so that another process can finish it. */
 export async function begin(workspace: string, id: string, pending: object): Promise<void> {

@@ -1,15 +1,15 @@
 /**
- * Erasing users: what ingest leaves out from now on, then lakes without them, then everything that was
- * made from those lakes, then a search of all files. A request is sealed and kept until it is done, so
+ * Erasing users: what ingest leaves out from now on, then raw logs where asked for, then lakes without
+ * them, then everything that was made from those lakes, then a search of all files. A request is sealed and kept until it is done, so
  * that whatever was killed is finished by the next call.
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { openLogFolder } from '../../data/ingest/log-folder.ts';
 import { userKeyOf } from '../../data/ingest/user-keys.ts';
 import { eraseFromLake } from '../../data/privacy/erase-lake.ts';
 import { erasedUsers } from '../../data/privacy/erased-users.ts';
 import type { Found } from '../../data/privacy/find-user.ts';
-import type { RemovedRows } from '../../data/privacy/lake-account.ts';
 import { seal, unseal } from '../../data/privacy/seal.ts';
 import type { UserTraces } from '../../data/privacy/user-pattern.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
@@ -22,10 +22,12 @@ import {
   newAuditId,
   noteChange,
   notedChanges,
+  sumRows,
   unfinished,
 } from './audit.ts';
+import { eraseRawLogs } from './raw-logs.ts';
 import { redactLines } from './redact.ts';
-import { refuseUnknownKeys, searchEstate, tracesOf } from './search.ts';
+import { masked, refuseUnknownKeys, searchEstate, tracesOf } from './search.ts';
 import { type Estate, SIMULATED_KEY_ID } from './types.ts';
 import {
   alone,
@@ -44,10 +46,13 @@ export interface EraseRequest {
   users: readonly string[];
   /** Ticket or cause, kept in the audit: never a user id. */
   reason?: string | undefined;
+  /** Folders of raw logs that are to be rewritten without the users' rows. */
+  logs?: readonly string[] | undefined;
 }
 
 export interface Erasure {
   record: AuditRecord;
+  /** What the search found, ids in the names of files masked. */
   found: Found;
 }
 
@@ -55,15 +60,20 @@ interface Pending {
   id: string;
   startedAt: string;
   reason: string | null;
-  /** The secret that the ids are sealed with. */
+  /** The secret that the request is sealed with. */
   sealedWith: string;
   sealed: string;
 }
 
 const PURPOSE = 'erase request';
+/** What is sealed: raw ids, and folders of raw logs, whose names may tell of users. */
+const sealedRequest = z.strictObject({
+  users: z.array(z.string()),
+  logs: z.array(z.string()),
+});
 
 /** Ids as they are given: one or more, none of them empty. @throws EdgeloomError `no-users` */
-function checkedIds(users: readonly string[]): string[] {
+export function checkedIds(users: readonly string[]): string[] {
   const ids = [...new Set(users.filter((id) => id !== ''))];
   if (ids.length > 0) return ids;
   throw new EdgeloomError({
@@ -151,20 +161,6 @@ async function dropFound(estate: Estate, id: string, found: Found): Promise<bool
   return true;
 }
 
-const sumRows = (changes: readonly Change[]): { [kind: string]: number } => {
-  const sum: { [kind: string]: number } = {};
-  const add = (kind: string, n: number): void => {
-    if (n > 0) sum[kind] = (sum[kind] ?? 0) + n;
-  };
-  const one = (rows: RemovedRows): void => {
-    add('events', rows.events);
-    add('rejects', rows.rejects);
-    for (const [table, n] of Object.entries(rows.tables)) add(`table ${table}`, n);
-  };
-  for (const { rows } of changes) if (rows) one(rows);
-  return sum;
-};
-
 async function finishErasure(
   estate: Estate,
   pending: Pending,
@@ -173,9 +169,10 @@ async function finishErasure(
   const { workspace, keys, store } = estate;
   const { id, sealed, sealedWith, startedAt, reason } = pending;
   const secret = await keys.secret(sealedWith);
-  const users = z.array(z.string()).parse(unseal(secret, PURPOSE, sealed, id));
+  const { users, logs } = sealedRequest.parse(unseal(secret, PURPOSE, sealed, id));
   const traces: UserTraces = await tracesOf(estate, users);
   await suppress(estate, users);
+  const rawLogs = await eraseRawLogs(estate, id, { users, logs }, options);
   await eraseLakes(estate, id, options);
   const { changes: begun } = await notedChanges(workspace, id);
   await dropDerived(
@@ -186,9 +183,9 @@ async function finishErasure(
   await dropOrphans(estate, id);
   await store.removeLeftovers();
   const logLines = await redactLines(join(workspace, 'stage-logs'), traces);
-  let found = await searchEstate(estate, traces, options);
-  if (await dropFound(estate, id, found)) found = await searchEstate(estate, traces, options);
-  const { changes, trained } = await notedChanges(workspace, id);
+  let found = await searchEstate(estate, traces, options, logs);
+  if (await dropFound(estate, id, found)) found = await searchEstate(estate, traces, options, logs);
+  const { changes, trained, rewritten } = await notedChanges(workspace, id);
   const record: AuditRecord = {
     id,
     operation: 'erase',
@@ -198,25 +195,32 @@ async function finishErasure(
     users: users.length,
     keyIds: await keys.ids(),
     rows: sumRows(changes),
+    rawLogs: {
+      ...rawLogs,
+      rewritten: rewritten.length,
+      rows: rewritten.reduce((sum, { rows }) => sum + rows, 0),
+    },
     logLines,
     changes,
     trainedWithTheirRows: trained,
     search: { files: found.files, places: found.places.length, unread: found.unread.length },
   };
   await finish(workspace, record);
-  return { record, found };
+  return { record, found: masked(found, traces) };
 }
 
 /**
  * Seals a request and keeps it for `resumeErasures`.
  * @returns its id in the audit
- * @throws EdgeloomError `no-users`, `bad-reason`
+ * @throws EdgeloomError `no-users`, `bad-reason`, and those of `openLogFolder`
  */
 export async function queueErasure(
   { workspace, keys }: Estate,
   request: EraseRequest,
 ): Promise<string> {
   const users = checkedIds(request.users);
+  // A folder that is none is told now, not by every later attempt.
+  for (const folder of request.logs ?? []) await openLogFolder(folder);
   const reason = request.reason ?? null;
   if (reason !== null && users.some((id) => reason.includes(id))) {
     throw new EdgeloomError({
@@ -233,7 +237,10 @@ export async function queueErasure(
     startedAt: new Date().toISOString(),
     reason,
     sealedWith,
-    sealed: seal(await keys.secret(sealedWith), PURPOSE, users),
+    sealed: seal(await keys.secret(sealedWith), PURPOSE, {
+      users,
+      logs: (request.logs ?? []).map((folder) => resolve(folder)),
+    } satisfies z.infer<typeof sealedRequest>),
   };
   await begin(workspace, pending.id, pending);
   return pending.id;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { userKeyOf } from '../../data/ingest/user-keys.ts';
 import { type Found, findUser } from '../../data/privacy/find-user.ts';
-import type { UserTraces } from '../../data/privacy/user-pattern.ts';
+import { filePattern, type UserTraces } from '../../data/privacy/user-pattern.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { statIfThere } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
@@ -13,6 +13,9 @@ import { lakeRecords, paramsOf } from './upkeep.ts';
 
 /** Raw logs that `edgeloom demo` simulated: input, not ours to change. */
 export const RAW_LOGS = 'logs';
+
+/** How the path of a place begins that lies in a bucket. */
+const ELSEWHERE = 'bucket:';
 
 /** Keys of ids under every secret of this machine. */
 export async function tracesOf({ keys }: Estate, ids: readonly string[]): Promise<UserTraces> {
@@ -42,33 +45,55 @@ export async function refuseUnknownKeys({ store, keys }: Estate): Promise<void> 
   }
 }
 
-/** Looks into the workspace and, where it lies elsewhere, the store. */
+/**
+ * Looks into the workspace, the store where it lies elsewhere, and the bytes of a bucket.
+ * @param logs folders of raw logs to look into as well
+ */
 export async function searchEstate(
   { workspace, store }: Estate,
   traces: UserTraces,
   options: RunOptions,
+  logs: readonly string[] = [],
 ): Promise<Found> {
   const tempDir = await mkdtemp(join(tmpdir(), 'edgeloom-search-'));
+  const found: Found = { files: 0, places: [], unread: [] };
+  const look = async (name: string, path: string, except: readonly string[]): Promise<void> => {
+    if (!(await statIfThere(path))) return;
+    const part = await findUser(path, traces, { ...options, tempDir, except });
+    const named = <T extends { path: string }>(place: T): T => ({
+      ...place,
+      path: `${name}${place.path}`,
+    });
+    found.files += part.files;
+    found.places.push(...part.places.map(named));
+    found.unread.push(...part.unread.map(named));
+  };
   try {
-    const found: Found = { files: 0, places: [], unread: [] };
-    const roots: { name: string; path: string; except: string[] }[] = [
-      { name: '', path: workspace, except: [RAW_LOGS] },
-    ];
+    await look('', workspace, [RAW_LOGS]);
     const below = relative(workspace, store.root);
-    if (below.split(sep)[0] === '..') roots.push({ name: 'store:', path: store.root, except: [] });
-    for (const { name, path, except } of roots) {
-      if (!(await statIfThere(path))) continue;
-      const part = await findUser(path, traces, { ...options, tempDir, except });
-      const named = <T extends { path: string }>(place: T): T => ({
-        ...place,
-        path: `${name}${place.path}`,
-      });
-      found.files += part.files;
-      found.places.push(...part.places.map(named));
-      found.unread.push(...part.unread.map(named));
-    }
+    if (below.split(sep)[0] === '..') await look('store:', store.root, []);
+    for (const folder of logs) await look('logs:', folder, []);
+    const copies = await store.staging();
+    const lookAtCopies = async (unread: Found['unread']): Promise<void> => {
+      found.unread.push(...unread.map(({ path, why }) => ({ path: `${ELSEWHERE}${path}`, why })));
+      await look(ELSEWHERE, copies, []);
+    };
+    await store.lookElsewhere(copies, lookAtCopies, options);
     return found;
   } finally {
     await rm(tempDir, { recursive: true, force: true });
   }
+}
+
+/** Where something was found, without telling what: a file may be named after a user. */
+export function masked(found: Found, traces: UserTraces): Found {
+  const pattern = new RegExp(filePattern(traces), 'g');
+  const mask = <T extends { path: string }>(place: T): T => ({
+    ...place,
+    path: place.path
+      .split('/')
+      .map((name) => name.replaceAll(pattern, '…'))
+      .join('/'),
+  });
+  return { ...found, places: found.places.map(mask), unread: found.unread.map(mask) };
 }

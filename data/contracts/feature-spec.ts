@@ -10,6 +10,7 @@
 import { z } from 'zod';
 import { checkSpec } from '../../device/features/check-spec.ts';
 import type { Expression } from '../../device/features/spec.ts';
+import { featureSizes } from '../../lib/feature-sizes.ts';
 
 const of: z.ZodType<Expression> = z.lazy(() => expression);
 const text = z.string().min(1);
@@ -127,23 +128,7 @@ export const featureSpec = z
     declared: z
       .array(feature)
       .describe('fitted and interpreted as the others; no model of this bundle reads them'),
-    sizes: z
-      .strictObject({
-        candidates: size,
-        exposures: size,
-        pageViews: size,
-        since: size,
-        sessionClicks: size,
-        unexposed: size,
-        exposureAction: size,
-        pageViewAction: size,
-        exposureDecay: z.int().min(2),
-        pageViewDecay: z.int().min(2),
-        dense: size,
-        context: size,
-        decisionContext: size,
-      })
-      .describe('lengths of lists and vectors: what shapes of the model follow from'),
+    sizes: featureSizes,
     scenes: z.array(z.string()).describe('scene names by scene index − 1; index 0 = unknown scene'),
     absent: z
       .array(z.strictObject({ name: z.string(), why: z.string() }))

@@ -5,6 +5,7 @@
  *   tensors/vocabulary.json                texts of the id tables by row − 1
  *   tensors/items.safetensors              attributes of each item row at the end of training
  *   tensors/rerank/<date>.safetensors      tensors/decisions/<date>.safetensors
+ *   tensors/user_statistics.parquet        the same of all dates by user_key, with the cohort
  *   tensors/user_stats/<date>.safetensors  what was known of each user before the date
  *   tensors/summary.json                   FeaturesSummary
  */
@@ -24,7 +25,7 @@ import { encodeRerank, type RerankAccount } from './encode-rerank.ts';
 import { type FittedFeatures, fitFeatures } from './fit.ts';
 import { openSamples, type Samples, viewDates } from './open-samples.ts';
 import { vocabularyText } from './statistics-hash.ts';
-import { STATISTICS, userStatisticsOf } from './user-statistics.ts';
+import { STATISTICS, userStatisticsOf, writeUserStatistics } from './user-statistics.ts';
 
 export interface BuildFeaturesOptions extends RunOptions {
   /** Folder that stitch made. */
@@ -146,6 +147,7 @@ async function encodeDates(
     }
     await writeStatistics(lane, date, pathOf('user_stats'), config.stabilityDays, users);
   });
+  await writeUserStatistics(db, dates, config.stabilityDays, folder);
   const summary: FeaturesSummary = {
     trainDates: fitted.spec.trainDates,
     dates: [...dates],

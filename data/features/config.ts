@@ -6,6 +6,9 @@ export const QUANTILE_GRID = 120;
 
 const buckets = z.int().min(2).max(QUANTILE_GRID);
 
+/** Days before a sample's own over which a user's stability is measured, unless told. */
+export const STABILITY_DAYS = 7;
+
 export const featuresConfig = z.strictObject({
   minCount: z
     .int()
@@ -30,6 +33,10 @@ export const featuresConfig = z.strictObject({
     .min(1)
     .default(60_000)
     .describe('samples from which boundaries are taken, about, when there are more'),
-  stabilityDays: z.int().min(2).default(7).describe("days of a user's stability statistics"),
+  stabilityDays: z
+    .int()
+    .min(2)
+    .default(STABILITY_DAYS)
+    .describe("days of a user's stability statistics"),
 });
 export type FeaturesConfig = z.infer<typeof featuresConfig>;

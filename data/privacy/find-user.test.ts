@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DuckDb, sqlText } from '../duckdb.ts';
 import { findUser } from './find-user.ts';
+import { writePacked } from './pack.ts';
 import type { UserTraces } from './user-pattern.ts';
 
 const KEY = '0123456789abcdef0123456789abcdef';
@@ -63,6 +64,28 @@ describe('findUser', () => {
     await parquet('a.parquet', `select 'phone ' || i as device_id, ${nested} as deep ${rows}`);
     await parquet('b.parquet', `select if(i = 7, '${KEY}', md5(i::varchar)) as k ${rows}`);
     expect(await places()).toEqual(['a.parquet: column deep 5', 'b.parquet: column k 1']);
+  });
+
+  it('finds an id in compressed zstd, and says of one that is cut that it could not be read', async () => {
+    const db = await DuckDb.open({ tempDir: join(folder, 'spill') });
+    const lines = async function* (): AsyncGenerator<Buffer> {
+      yield Buffer.from(`${'{"user_id":"user-8"}\n'.repeat(500)}{"user_id":"user-7"}\n`);
+    };
+    await writePacked(db, lines(), 'zstd', join(folder, 'a.zst'));
+    db.close();
+    expect((await places()).filter((place) => place.startsWith('a.zst'))).toContain(
+      'a.zst: content',
+    );
+    const whole = await readFile(join(folder, 'a.zst'));
+    await plant('a.zst', whole.subarray(0, whole.length - 3));
+    const { unread } = await findUser(folder, { ids: ['user-9'], keys: [] }, { tempDir: folder });
+    expect(unread.map(({ path }) => path)).toEqual(['a.zst']);
+  });
+
+  it('finds a number as the id in raw Parquet, in columns of users only', async () => {
+    await parquet('a.parquet', 'select 77::bigint as user_id, 12 as n');
+    await parquet('b.parquet', 'select 77 as n');
+    expect(await places({ ids: ['77'], keys: [] })).toEqual(['a.parquet: column user_id 1']);
   });
 
   it('finds an id with characters that JSON escapes', async () => {

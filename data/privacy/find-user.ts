@@ -3,11 +3,11 @@ import { createReadStream } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { createGunzip } from 'node:zlib';
 import type { RunOptions } from '../../lib/progress.ts';
 import { DuckDb } from '../duckdb.ts';
 import { fileLiteral } from '../file-literal.ts';
 import type { Reject } from '../ingest/rejects.ts';
+import { contentOf } from './content.ts';
 import { REJECTS_FILE } from './lake-files.ts';
 import { columnPattern, filePattern, type UserTraces } from './user-pattern.ts';
 import { rawOf } from './whose-reject.ts';
@@ -15,7 +15,7 @@ import { rawOf } from './whose-reject.ts';
 /** Where a trace was found; never the trace itself. */
 export interface Place {
   path: string;
-  /** `name`, `bytes`, `content` (decompressed), or a Parquet column. */
+  /** `name`, `bytes`, `content` (unpacked), or a Parquet column. */
   where: string;
   /** Rows of the column, when it is one. */
   rows?: number;
@@ -36,8 +36,10 @@ export interface Found {
 }
 
 const OVERLAP = 4096;
-const GZIP = [0x1f, 0x8b];
-const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
+const PACKED = [
+  { packing: 'gzip', magic: [0x1f, 0x8b] },
+  { packing: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd] },
+] as const;
 
 async function startOf(path: string): Promise<Buffer> {
   const file = await open(path);
@@ -48,9 +50,6 @@ async function startOf(path: string): Promise<Buffer> {
     await file.close();
   }
 }
-
-const beginsWith = (bytes: Buffer, magic: readonly number[]): boolean =>
-  bytes.length >= magic.length && magic.every((byte, i) => bytes[i] === byte);
 
 /** Bytes in pieces that overlap, so that no trace is cut. */
 async function streamHolds(bytes: AsyncIterable<Buffer>, pattern: RegExp): Promise<boolean> {
@@ -83,7 +82,9 @@ async function columnsOf(
     `describe select * from read_parquet(${file}, hive_partitioning = false)`,
   );
   return described.flatMap(({ column_name: name, column_type: type }) => {
-    if (!/VARCHAR|BLOB|JSON|UUID|ENUM/i.test(type)) return [];
+    // Logs may have ids as numbers.
+    const number = /user/.test(name) && /INT/.test(type);
+    if (!number && !/VARCHAR|BLOB|JSON|UUID|ENUM/i.test(type)) return [];
     const pattern = columnPattern(traces, name);
     return pattern === undefined ? [] : [{ name, pattern }];
   });
@@ -125,16 +126,17 @@ async function placesIn(
   const bytes = parquet ? new RegExp(filePattern({ ids: [], keys: traces.keys })) : pattern;
   if (await streamHolds(createReadStream(path), bytes)) found.push({ where: 'bytes' });
   if (parquet) found.push(...(await parquetPlaces(db, path, traces)));
-  else if (beginsWith(start, GZIP)) {
-    if (await streamHolds(createReadStream(path).pipe(createGunzip()), pattern))
+  else {
+    const packed = PACKED.find(({ magic }) => magic.every((byte, i) => start[i] === byte));
+    if (packed && (await streamHolds(contentOf(path, packed.packing), pattern)))
       found.push({ where: 'content' });
-  } else if (beginsWith(start, ZSTD)) throw new Error('zstd is not looked into');
+  }
   return found;
 }
 
 /**
- * Reads every file below a folder: its name, its bytes, what gzip holds, and the text columns of
- * Parquet (in zstd) by their values.
+ * Reads every file below a folder: its name, its bytes, what gzip or zstd holds, and the text columns
+ * of Parquet by their values.
  */
 export async function findUser(
   folder: string,

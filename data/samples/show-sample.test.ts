@@ -100,6 +100,16 @@ describe('a sample made by hand', () => {
     ]);
   });
 
+  it('tells what the cloud knew of the user before the day, which is nothing on the first', async () => {
+    expect((await show()).user_before).toBeNull();
+    const next = await withSamples(join(folder, 'samples'), async (reader) => {
+      const { rows } = await listSampleIds(reader, { kind: 'rerank', date: DATES[1]!, limit: 1 });
+      const found = await findSample(reader, rows[0]!.id, ['rerank']);
+      return showSample(reader, found, { fitted: null, lakeDir: null });
+    });
+    expect(next.user_before).toMatchObject({ window_days: 7, active_days: 1 / 7 });
+  });
+
   it('tells what the phone knew, with ages, and marks the undated history', async () => {
     const { knew } = await show();
     expect(knew.exposures).toMatchObject([

@@ -1,5 +1,7 @@
 /** One sample as a person would read it: plain objects, rendered elsewhere. */
 import type { SampleKind } from '../features/bindings.ts';
+import { STABILITY_DAYS } from '../features/config.ts';
+import { STATISTICS, statisticsOfUser } from '../features/user-statistics.ts';
 import { type Around, unknownAround } from './around.ts';
 import { featuresOf, type ShownFeature } from './features.ts';
 import { type Found, type Row, shortKey } from './find.ts';
@@ -35,6 +37,8 @@ export interface ShownSample {
   lists: Record<string, ListedItem[]>;
   /** Sequences by name, oldest first. */
   knew: Record<string, Behaviour[]>;
+  /** What the cloud knew of the user before the day (`user-statistics.ts`); null when it knew nothing. */
+  user_before: Record<string, number | null> | null;
   /** Labels of the sample as a whole, and whether their time had passed (`matured`). */
   labels: Record<string, number | null>;
   /** Null without a lake. */
@@ -109,6 +113,7 @@ export async function showSample(
     moment: columns(row, MOMENT[kind]),
     lists: listsOf(found, listed),
     knew: knewOf(found),
+    user_before: await userBefore(reader, row, fitted),
     labels: columns(row, LABELS[kind]),
     not_known: lakeDir === null ? null : await unknownAround(reader, lakeDir, row),
     encoded: encoded && ('why' in encoded ? encoded : { row: encoded.row, file: encoded.file }),
@@ -119,6 +124,21 @@ export async function showSample(
     features:
       fitted && encoded && isFeatured(found) ? featuresOf(found, fitted, itemAt, encoded) : [],
   };
+}
+
+async function userBefore(
+  { db }: SampleReader,
+  row: Row,
+  fitted: Fitted | null,
+): Promise<ShownSample['user_before']> {
+  const days = fitted?.spec.statistics.config.stabilityDays ?? STABILITY_DAYS;
+  const found = await statisticsOfUser(db, row.user_key as string, row.date as string, days);
+  return found
+    ? columns({ ...found, window_days: days }, [
+        ...['window_days', 'cohort', 'clicks', 'exposures'],
+        ...STATISTICS,
+      ])
+    : null;
 }
 
 /** Only these kinds have features of features.json. */

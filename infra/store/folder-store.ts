@@ -227,6 +227,10 @@ export class FolderStore implements StoreUpkeep {
     }
   }
 
+  async lookElsewhere(): Promise<void> {
+    // All of it lies below the root.
+  }
+
   async workers(): Promise<number[]> {
     const locks = (await namesIn(join(this.root, 'scratch'))).filter((name) =>
       name.endsWith('.lock'),

@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import {
+  AbortMultipartUploadCommand,
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
   ListPartsCommand,
 } from '@aws-sdk/client-s3';
 import type { Bucket } from './s3-bucket.ts';
-import { isConflict } from './s3-errors.ts';
+import { isConflict, isNotFound } from './s3-errors.ts';
 
 export interface Part {
   /** From 1. */
@@ -65,25 +66,35 @@ export async function hashParts(
   }
 }
 
-/** Uploads in parts of this key that were begun and not ended. */
-export async function openUploads(
+interface Upload {
+  /** Without the store's own prefix. */
+  key: string;
+  id: string;
+}
+
+/** Uploads in parts that were begun and not ended, of keys that begin so. */
+async function uploadsUnder(
   bucket: Bucket,
-  key: string,
+  begin: string,
   signal?: AbortSignal,
-): Promise<string[]> {
-  const { Bucket, Key } = bucket.at(key);
-  const ids: string[] = [];
+): Promise<Upload[]> {
+  const { Bucket, Key: Prefix } = bucket.at(begin);
+  const own = Prefix.length - begin.length;
+  const found: Upload[] = [];
   let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
   while (marker) {
     const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
       Bucket,
-      Prefix: Key,
+      Prefix,
       ...marker,
     });
-    const page: ListMultipartUploadsCommandOutput = await bucket.request(key, signal, (o) =>
+    const page: ListMultipartUploadsCommandOutput = await bucket.request(begin, signal, (o) =>
       bucket.client.send(command, o),
     );
-    for (const { Key: of, UploadId: id } of page.Uploads ?? []) if (of === Key && id) ids.push(id);
+    for (const { Key = '', UploadId: id } of page.Uploads ?? []) {
+      // A server may list more than was asked for.
+      if (id && Key.startsWith(Prefix)) found.push({ key: Key.slice(own), id });
+    }
     marker = page.IsTruncated
       ? {
           ...(page.NextKeyMarker ? { KeyMarker: page.NextKeyMarker } : {}),
@@ -91,7 +102,32 @@ export async function openUploads(
         }
       : undefined;
   }
-  return ids;
+  return found;
+}
+
+/** Those of one key. */
+export const openUploads = async (
+  bucket: Bucket,
+  key: string,
+  signal?: AbortSignal,
+): Promise<string[]> =>
+  (await uploadsUnder(bucket, key, signal)).flatMap((one) => (one.key === key ? one.id : []));
+
+/** Gives up uploads: the server drops their parts. */
+export async function abortUploads(
+  bucket: Bucket,
+  begin: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const { key, id } of await uploadsUnder(bucket, begin, signal)) {
+    const command = new AbortMultipartUploadCommand({ ...bucket.at(key), UploadId: id });
+    // Another process may have ended it meanwhile.
+    await bucket
+      .request(key, signal, (o) => bucket.client.send(command, o), isNotFound)
+      .catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      });
+  }
 }
 
 /** Part number → ETag of what an upload has; undefined when one is not what `parts` says, or it is gone. */

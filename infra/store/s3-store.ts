@@ -11,7 +11,13 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ArtifactRef, NodeRecord, StageRecord, StoreUpkeep } from '../../lib/artifact.ts';
+import type {
+  ArtifactRef,
+  LookAtCopies,
+  NodeRecord,
+  StageRecord,
+  StoreUpkeep,
+} from '../../lib/artifact.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { listFiles } from '../../lib/files.ts';
 import { sha256 } from '../../lib/hash.ts';
@@ -23,9 +29,11 @@ import { forEachLimited } from './limit.ts';
 import { parseManifest } from './manifest.ts';
 import { fileName, parseRecord, recordText } from './record.ts';
 import type { Bucket } from './s3-bucket.ts';
-import { downloadFile } from './s3-download.ts';
+import { checkFile, downloadFile } from './s3-download.ts';
+import { lookIntoBucket } from './s3-look.ts';
+import { abortUploads } from './s3-parts.ts';
 import { ScratchSync } from './s3-scratch.ts';
-import { isWhole, uploadFile } from './s3-upload.ts';
+import { uploadFile } from './s3-upload.ts';
 
 type Hash = Pick<ArtifactRef, 'sha256'>;
 
@@ -33,6 +41,11 @@ const fileKey = (hex: string): string => `files/${hex}`;
 const artifactKey = (ref: Hash): string => `artifacts/${hexOf(ref)}`;
 const recordKey = (key: string): string => `records/${fileName(key)}.json`;
 const latestKey = (node: string): string => `latest/${fileName(node)}.json`;
+
+/** Of files with equal bytes one. */
+const distinct = (files: readonly HashedFile[]): HashedFile[] => [
+  ...new Map(files.map((file) => [file.sha256, file])).values(),
+];
 
 const MEGABYTE = 1e6;
 const sizeText = (files: readonly HashedFile[]): string =>
@@ -142,11 +155,11 @@ export class S3Store implements StoreUpkeep {
   }
 
   /**
-   * Looks at the list, at the size and checksum that the server has for each file, and at all bytes
-   * of the cached copy, which is dropped when it is damaged.
+   * Reads the list and all bytes in the bucket, of equal files once, and compares them with their
+   * hashes; keeps none. What is damaged is removed, here and in the cache: the next run makes it anew.
    */
   async verify(ref: ArtifactRef, options: RunOptions = {}): Promise<boolean> {
-    const { signal } = options;
+    const { signal = new AbortController().signal } = options;
     if ((await this.#cache.has(ref)) && !(await this.#cache.verify(ref, options))) {
       await rm(this.#cache.path(ref), { recursive: true, force: true });
     }
@@ -160,12 +173,16 @@ export class S3Store implements StoreUpkeep {
     if (!files) return false;
     let whole = true;
     await forEachLimited(
-      files,
+      distinct(files),
       this.#bucket.options.concurrency,
       async (file, either) => {
         if (!whole) return;
-        const found = await this.#bucket.head(fileKey(file.sha256), either);
-        if (!isWhole(found, file)) whole = false;
+        const key = fileKey(file.sha256);
+        const state = await checkFile(this.#bucket, key, file, either);
+        if (state === 'whole') return;
+        whole = false;
+        // The server would tell the next writer that it is there.
+        if (state === 'damaged') await this.#bucket.remove(key);
       },
       signal,
     );
@@ -182,7 +199,7 @@ export class S3Store implements StoreUpkeep {
     const files = await this.#cache.take(staging, options);
     const { sha256: hash, bytes } = hashOfFiles(files);
     const folder = this.#cache.path({ sha256: hash });
-    const different = [...new Map(files.map((file) => [file.sha256, file])).values()];
+    const different = distinct(files);
     let sent = 0;
     await forEachLimited(
       different,
@@ -299,10 +316,14 @@ export class S3Store implements StoreUpkeep {
     return [...new Set([...there, ...(await this.#cache.artifacts())])].sort();
   }
 
-  /** Files are shared: those that no list names any more go with the lists. */
   async removeArtifacts(hashes: readonly string[]): Promise<void> {
     await this.#cache.removeArtifacts(hashes);
     for (const hash of hashes) await this.#bucket.remove(artifactKey({ sha256: hash }));
+    await this.#removeUnlisted();
+  }
+
+  /** Files are shared: those that no list names any more go with the lists. */
+  async #removeUnlisted(): Promise<void> {
     const kept = new Set<string>();
     for (const key of await this.#bucket.list('artifacts/')) {
       const ref = { sha256: `sha256:${key.slice('artifacts/'.length)}` };
@@ -315,8 +336,16 @@ export class S3Store implements StoreUpkeep {
 
   async removeLeftovers(): Promise<void> {
     for (const key of await this.#bucket.list('scratch/')) await this.#bucket.remove(key);
+    // A put that was killed left files without a list, or parts of one.
+    await this.#removeUnlisted();
+    await abortUploads(this.#bucket, '');
     this.#scratches.clear();
     await this.#cache.removeLeftovers();
+  }
+
+  async lookElsewhere(folder: string, look: LookAtCopies, options: RunOptions = {}): Promise<void> {
+    const listed = (sha256: string, signal: AbortSignal) => this.#files({ sha256 }, signal);
+    await lookIntoBucket(this.#bucket, listed, folder, look, options);
   }
 
   async workers(): Promise<number[]> {

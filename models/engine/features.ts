@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { featureSizes } from '../../lib/feature-sizes.ts';
 
 const size = z.int().min(1);
 const group = z.array(z.looseObject({ name: z.string(), offset: z.int(), size }));
@@ -18,21 +19,7 @@ const features = z.looseObject({
   dense: z.array(z.looseObject({ name: z.string() })),
   context: group,
   decisionContext: group,
-  sizes: z.looseObject({
-    candidates: size,
-    exposures: size,
-    pageViews: size,
-    since: size,
-    sessionClicks: size,
-    unexposed: size,
-    exposureAction: size,
-    pageViewAction: size,
-    exposureDecay: size,
-    pageViewDecay: size,
-    dense: size,
-    context: size,
-    decisionContext: size,
-  }),
+  sizes: featureSizes,
   scenes: z.array(z.string()),
 });
 export type Features = z.infer<typeof features>;

@@ -32,6 +32,8 @@ export interface Cohort {
   users: number;
 }
 
+export const COHORT_DEFAULTS = { quantiles: 4, minUsers: 50, minExposures: 30 } as const;
+
 export interface CohortAssignment {
   cohorts: Cohort[];
   /** User index → place in `cohorts`. A user who is missing is unassigned and keeps W_m. */
@@ -80,7 +82,7 @@ function mergeSmall(edges: number[], rates: number[], minUsers: number): number[
  * @throws EdgeloomError `bad-cohort-edges` when the configured edges do not ascend inside (0, 1)
  */
 export function assignCohorts(input: CohortInput, options: CohortOptions = {}): CohortAssignment {
-  const { quantiles = 4, minUsers = 50, minExposures = 30 } = options;
+  const { quantiles, minUsers, minExposures } = { ...COHORT_DEFAULTS, ...options };
   const rates = new Map<number, number>();
   for (let i = 0; i < input.user.length; i++) {
     const exposures = input.exposures[i]!;

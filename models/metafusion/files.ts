@@ -27,6 +27,8 @@ export interface MetaFusionFiles {
   cohorts: (Cohort & { delta: Named })[];
   gate: Named;
   gateConfig: GateConfig;
+  /** Fewest users of a cohort that may ship. */
+  minUsers: number;
   /** Fewest exposures before the day for a user to have a cohort. */
   minExposures: number;
   /** `int8`, or `float32` when int8 was measured to lose too much. */
@@ -49,6 +51,7 @@ const metafusionConfig = z.strictObject({
       relativeRmsError: z.number(),
     }),
   ),
+  minUsers: z.int().describe('no cohort here has fewer users, no ΔW was learnt from fewer'),
   minExposures: z.number().describe('a user with fewer exposures has no cohort and uses W_m'),
   statistics: z
     .array(z.strictObject({ name: z.string(), mean: z.number(), std: z.number() }))
@@ -59,12 +62,33 @@ const metafusionConfig = z.strictObject({
 });
 export type MetaFusionConfig = z.infer<typeof metafusionConfig>;
 
-/** Writes the folder; equal input gives equal bytes. @returns the config with the errors of ΔW */
+/** What few people did is not shipped, whatever made the cohorts. @throws EdgeloomError `cohort-too-small` */
+function refuseSmallCohorts(
+  cohorts: readonly Pick<Cohort, 'name' | 'users'>[],
+  minUsers: number,
+  where: string,
+): void {
+  const small = cohorts.find(({ users }) => users < minUsers);
+  if (!small) return;
+  throw new EdgeloomError({
+    code: 'cohort-too-small',
+    what: `${small.name} has ${small.users} users; a cohort that ships has ${minUsers} or more`,
+    where,
+    fix: 'run the cohorts stage again with these settings',
+  });
+}
+
+/**
+ * Writes the folder; equal input gives equal bytes.
+ * @returns the config with the errors of ΔW
+ * @throws EdgeloomError `cohort-too-small`
+ */
 export async function writeMetaFusionFiles(
   folder: string,
   files: MetaFusionFiles,
 ): Promise<MetaFusionConfig> {
-  const { gateConfig, profile } = files;
+  const { gateConfig, profile, minUsers } = files;
+  refuseSmallCohorts(files.cohorts, minUsers, folder);
   const part = (tables: boolean): Named =>
     Object.fromEntries(
       Object.entries(files.meta).filter(([name]) => name.startsWith('embedding/') === tables),
@@ -92,6 +116,7 @@ export async function writeMetaFusionFiles(
     profile,
     layers: gateConfig.layers,
     cohorts,
+    minUsers,
     minExposures: files.minExposures,
     statistics: gateConfig.statistics.map((name, s) => ({
       name,
@@ -116,11 +141,12 @@ export async function readNamed(path: string): Promise<Named> {
   }
 }
 
-/** @throws EdgeloomError `bad-metafusion` when config.json is missing or of another version */
+/** @throws EdgeloomError `bad-metafusion` when config.json is missing or of another version; `cohort-too-small` */
 export async function readMetaFusionConfig(folder: string): Promise<MetaFusionConfig> {
   const path = join(folder, 'config.json');
+  let config: MetaFusionConfig;
   try {
-    return metafusionConfig.parse(JSON.parse(await readFile(path, 'utf8')));
+    config = metafusionConfig.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
     throw new EdgeloomError(
       {
@@ -132,4 +158,6 @@ export async function readMetaFusionConfig(folder: string): Promise<MetaFusionCo
       { cause: error },
     );
   }
+  refuseSmallCohorts(config.cohorts, config.minUsers, path);
+  return config;
 }

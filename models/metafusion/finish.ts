@@ -229,6 +229,7 @@ class Finish {
       cohorts: plan.cohorts.map((cohort) => ({ ...cohort, delta: deltas[cohort.name]! })),
       gate: namedOf(gate.weights),
       gateConfig,
+      minUsers: plan.minUsers,
       minExposures: plan.minExposures,
       profile,
     });

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { useBackend } from '../engine/backend.ts';
 import { availableBackends } from '../engine/test-backends.ts';
 import { readMetaFusionConfig, readNamed } from './files.ts';
 import { type FinishInput, finishMetaFusion, type MetaFusionMetrics } from './finish.ts';
+import { readCohorts, tuneCohorts } from './run.ts';
 import { STATISTICS, tuneTestWeek, usersOf, WEEK, writeTestWeek } from './test-week.ts';
 
 const ROWS = 60;
@@ -125,6 +126,52 @@ describe('MetaFusion over five days', () => {
     expect(unassigned).toBe(usersOf(ROWS));
     const config = await readMetaFusionConfig(join(out('none'), 'final/metafusion'));
     expect(config.cohorts).toEqual([]);
+  });
+
+  it('learns nothing from a cohort of whom too few were active: their phones keep W_m', async () => {
+    const cohorts = await readCohorts(input.cohortsDir);
+    const path = join(tensors(), 'rerank', `${WEEK[2]}.safetensors`);
+    const original = await readFile(path);
+    const file = await SafetensorsFile.open(path);
+    const columns = await file.readAll();
+    await file.close();
+    // Day T of cohort-1 is of four users; the least is five.
+    const few = cohorts.members['cohort-1']!.slice(0, cohorts.minUsers - 1);
+    columns.user!.data.forEach((user, i, data) => {
+      if (cohorts.members['cohort-1']!.includes(user)) data[i] = few[i % few.length]!;
+    });
+    await writeSafetensors(path, columns);
+    const outDir = out('few');
+    const names = ['cohort-0', 'cohort-1'];
+    const params = { epochs: 2, batchSize: 16, learningRate: 0.01 };
+    const tuned = await tuneCohorts({ ...input, cohorts: names, params, outDir });
+    await writeFile(path, original);
+    expect(tuned.map(({ active, losses }) => [active, losses.length])).toEqual([
+      [cohorts.members['cohort-0']!.length, 2],
+      [4, 0],
+    ]);
+    const changes = async (name: string): Promise<boolean> =>
+      Object.values(await readNamed(join(outDir, name, 'delta.safetensors'))).some(({ data }) =>
+        data.some((value) => value !== 0),
+      );
+    expect(await changes('cohort-0')).toBe(true);
+    expect(await changes('cohort-1')).toBe(false);
+    const deltaDirs = Object.fromEntries(names.map((name) => [name, join(outDir, name)]));
+    const final = await finishMetaFusion({ ...input, deltaDirs, outDir: join(outDir, 'final') });
+    expect(final.cohorts.map(({ relativeChange }) => relativeChange > 0)).toEqual([true, false]);
+  });
+
+  it('refuses to read, and so to release, a cohort that is smaller than the settings allow', async () => {
+    const source = join(out('first'), 'final');
+    const folder = out('small');
+    await cp(source, folder, { recursive: true });
+    const config = await readMetaFusionConfig(join(folder, 'metafusion'));
+    expect(config.minUsers).toBe(5);
+    config.cohorts[0]!.users = 4;
+    await writeFile(join(folder, 'metafusion/config.json'), JSON.stringify(config));
+    await expect(readMetaFusionConfig(join(folder, 'metafusion'))).rejects.toMatchObject({
+      code: 'cohort-too-small',
+    });
   });
 
   it('says which day has no user statistics', async () => {

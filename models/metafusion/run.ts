@@ -18,7 +18,7 @@ import { loadWeights, readDescription } from '../engine/checkpoint.ts';
 import type { TrainParams } from '../engine/train.ts';
 import type { Tensors } from '../engine/types.ts';
 import { type TrainModelSummary, trainModel } from '../train-model.ts';
-import { assignCohorts, type CohortOptions } from './cohorts.ts';
+import { assignCohorts, COHORT_DEFAULTS, type CohortOptions } from './cohorts.ts';
 import { CohortTuner, fineTuneParams } from './fine-tune.ts';
 import { deltaWeights } from './fused-weights.ts';
 import { type RerankerParts, rerankerParts } from './reranker-parts.ts';
@@ -47,6 +47,8 @@ export async function trainMeta(
 
 const cohortsFile = z.strictObject({
   T: z.string(),
+  /** Fewer users than this are in no cohort by themselves, and no ΔW is of fewer. */
+  minUsers: z.int(),
   minExposures: z.number(),
   cohorts: z.array(
     z.strictObject({ name: z.string(), low: z.number(), high: z.number(), users: z.int() }),
@@ -76,7 +78,8 @@ export async function planCohorts(input: {
   for (const list of Object.values(members)) list.sort((a, b) => a - b);
   const file: CohortsFile = {
     T,
-    minExposures: options.minExposures ?? 30,
+    minUsers: options.minUsers ?? COHORT_DEFAULTS.minUsers,
+    minExposures: options.minExposures ?? COHORT_DEFAULTS.minExposures,
     cohorts,
     members,
     unassigned,
@@ -105,7 +108,10 @@ export interface TuneCohortsInput {
 export interface TunedCohort {
   cohort: string;
   users: number;
+  /** Those of them who have rows on day T. */
+  active: number;
   rows: number;
+  /** Empty when too few were active: ΔW is zero then, and phones keep W_m. */
   losses: number[];
 }
 
@@ -133,6 +139,9 @@ export async function tuneCohorts(
   }
 }
 
+const copyOf = (weights: Tensors): Tensors =>
+  Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [name, tensor.clone()]));
+
 async function tuneOne(
   { tensorsDir, outDir }: TuneCohortsInput,
   plan: CohortsFile,
@@ -147,12 +156,17 @@ async function tuneOne(
   const keep = (user: number) => users.has(user);
   const { inputs, limits } = reranker;
   const day = await readRows(tensorsDir, plan.T, inputs, keep, [], limits, options);
-  const { tuned, losses } = await tuner.tune(day, cohort, options);
+  // A change learnt from few users' day tells of them, however many belong to the cohort.
+  const active = new Set(day.user).size;
+  const { tuned, losses } =
+    active < plan.minUsers
+      ? { tuned: copyOf(meta), losses: [] }
+      : await tuner.tune(day, cohort, options);
   const delta = deltaWeights(meta, tuned);
   try {
     await mkdir(join(outDir, cohort), { recursive: true });
     await writeSafetensors(join(outDir, cohort, 'delta.safetensors'), namedOf(delta));
-    return { cohort, users: users.size, rows: day.rows, losses };
+    return { cohort, users: users.size, active, rows: day.rows, losses };
   } finally {
     tf.dispose([tuned, delta]);
   }

@@ -1,5 +1,5 @@
 /** Erasing a user from a whole workspace: lake, rejects, samples, tensors, logs; proof, resumption, no return. */
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,25 +13,21 @@ import { edgeloom } from '../e2e/pipeline.ts';
 import {
   bytesOf,
   type Cast,
-  deviceLogs,
   type Made,
   namesIn,
   plant,
   rowsOf,
+  type Shared,
+  shared,
   TestEstate,
 } from './estate.ts';
 
-let folder: string;
-let logs: string;
+let from: Shared;
 let cast: Cast;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'edgeloom-logs-'));
-  logs = join(folder, 'logs');
-  cast = await deviceLogs(logs);
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
+  from = await shared();
+  cast = from.cast;
 });
 
 const places = async (estate: TestEstate, user: string): Promise<string[]> => {
@@ -52,6 +48,7 @@ describe('edgeloom erase', () => {
   let beforeAccount: LakeAccount;
   let after: Made;
   let goneKeys: readonly string[];
+  let rawLogs: string;
 
   const rejects = async (lake: Made['lake']): Promise<string[]> =>
     (await readFile(join(await estate.open(lake), 'rejects.ndjson'), 'utf8'))
@@ -59,8 +56,8 @@ describe('edgeloom erase', () => {
       .filter(Boolean);
 
   beforeAll(async () => {
-    estate = await TestEstate.create(logs);
-    before = await estate.run();
+    estate = await TestEstate.copy(from);
+    before = from.made;
     goneKeys = (await tracesOf(estate, [cast.gone])).keys;
     const others = `r::varchar not like '%${goneKeys[0]}%'`;
     const lakeDir = await estate.open(before.lake);
@@ -74,7 +71,9 @@ describe('edgeloom erase', () => {
       `fine\nfailed for ${cast.gone}: x\nend\n`,
     );
     expect((await places(estate, cast.gone)).length).toBeGreaterThan(10);
-    await eraseUsers(estate, { users: [cast.gone], reason: 'T-17' });
+    rawLogs = join(estate.root, 'logs', 'copy');
+    await cp(from.logs, rawLogs, { recursive: true });
+    await eraseUsers(estate, { users: [cast.gone], reason: 'T-17', logs: [rawLogs] });
     after = await estate.run();
   });
   afterAll(() => estate.remove());
@@ -114,8 +113,30 @@ describe('edgeloom erase', () => {
   });
 
   it('gives the bytes that ingesting the logs afresh gives, with the user on the list', async () => {
-    const fresh = await estate.ingest(logs, true);
+    const fresh = await estate.ingest(from.logs, true);
     expect(fresh.ref.sha256).toBe(after.lake.ref.sha256);
+  });
+
+  it('rewrites the raw logs that were named, and nothing of them but that user’s rows', async () => {
+    const traces = await tracesOf(estate, [cast.gone]);
+    const found = await searchEstate(estate, traces, {}, [rawLogs]);
+    expect([found.places, found.unread]).toEqual([[], []]);
+    const again = await estate.ingest(rawLogs);
+    expect(again.reused).toBe(false);
+    expect(await rowsOf(await estate.open(again))).toEqual(beforeRows);
+    // Lines have moved up.
+    const raw = async (lake: Made['lake']): Promise<string[]> =>
+      (await rejects(lake)).map((line) => (JSON.parse(line) as { raw: string }).raw);
+    expect(await raw(again)).toEqual(await raw(after.lake));
+    const [record] = await readAudit(estate.root);
+    const rowsIn = ({ rowsIn: events, tables }: LakeAccount): number =>
+      Object.values(tables).reduce((sum, table) => sum + table.rowsIn, events);
+    const rows = rowsIn(beforeAccount) - rowsIn(await account(estate, again));
+    expect(rows).toBeGreaterThan(1000);
+    expect(record!.rawLogs).toEqual({
+      ...{ folders: 1, files: expect.any(Number), unread: 0 },
+      ...{ rewritten: expect.any(Number), rows },
+    });
   });
 
   it('keeps an audit record without the id, the key or anything sealed', async () => {
@@ -151,14 +172,14 @@ describe('edgeloom erase', () => {
   });
 
   it('refuses to ingest with another list of erased users than the one asked for', async () => {
-    const stale = await TestEstate.create(logs);
+    const stale = await TestEstate.create(from.logs);
     try {
       const keyId = (await estate.keys.current())!;
       const machine = estate.opened.machine;
       expect((await machine.erasedUsers(keyId))?.keys).toHaveLength(1);
       const { loadStage } = await import('../../activities/index.ts');
       const run = (await loadStage('ingest')).run(
-        { inputs: { logs }, outDir: join(stale.root, 'out'), scratchDir: '', machine },
+        { inputs: { logs: from.logs }, outDir: join(stale.root, 'out'), scratchDir: '', machine },
         { userKeyId: keyId, buckets: 8, maxRejectShare: 1, maxLateMs: 1e9, maxAheadMs: 1e6 },
       );
       await expect(run).rejects.toMatchObject({ code: 'erased-users-changed' });
@@ -182,13 +203,8 @@ describe('edgeloom erase', () => {
   });
 
   it('erases two in turn into the same lake as both at once', async () => {
-    const [one, two] = [await TestEstate.create(logs), await TestEstate.create(logs)];
+    const [one, two] = [await TestEstate.copy(from), await TestEstate.copy(from)];
     try {
-      const secret = Buffer.alloc(32, 7);
-      for (const each of [one, two]) {
-        await each.keys.setCurrent(await each.keys.add(secret));
-        await each.ingest();
-      }
       await eraseUsers(one, { users: [cast.gone] });
       await eraseUsers(one, { users: [cast.stays] });
       await eraseUsers(two, { users: [cast.stays, cast.gone] });
@@ -203,9 +219,8 @@ describe('edgeloom erase', () => {
 
 describe('an erasure that is killed', () => {
   it.each(['json', 'ndjson'])('goes on where it was (once there is a pending %s)', async (kind) => {
-    const estate = await TestEstate.create(logs);
+    const estate = await TestEstate.copy(from);
     try {
-      await estate.run();
       const pending = join(estate.root, 'audit', 'pending');
       const args = ['erase', '--user', cast.gone, '--workspace', estate.root];
       const run = edgeloom(args);
@@ -226,8 +241,7 @@ describe('an erasure that is killed', () => {
       expect(audit).toHaveLength(1);
       const changes = audit[0]!.changes as { stage: string }[];
       expect(changes.map(({ stage }) => stage)).toEqual(['ingest', 'stitch', 'features']);
-      await estate.run();
-      expect(await places(estate, cast.gone)).toEqual([]);
+      expect((await estate.ingest()).reused).toBe(true);
     } finally {
       await estate.remove();
     }
@@ -236,9 +250,9 @@ describe('an erasure that is killed', () => {
 
 describe('the command', () => {
   it('serialises two at once, reads ids from stdin or a file, and checks by exit code', async () => {
-    const estate = await TestEstate.create(logs);
+    const estate = await TestEstate.copy(from);
+    const folder = await mkdtemp(join(tmpdir(), 'edgeloom-ids-'));
     try {
-      await estate.run();
       const file = join(folder, 'ids.txt');
       await plant(folder, 'ids.txt', `${cast.stays}\n`);
       const where = ['--workspace', estate.root];
@@ -253,9 +267,14 @@ describe('the command', () => {
       ]);
       expect(both.map(({ code }) => code)).toEqual([0, 0]);
       expect(both[0]!.stdout).toContain('raw logs');
+      for (const { stdout, stderr } of [found, ...both]) {
+        expect(stdout + stderr).not.toContain(cast.gone);
+        expect(stdout + stderr).not.toContain(cast.stays);
+      }
       expect(await readAudit(estate.root)).toHaveLength(2);
       expect((await edgeloom(check).ended).code).toBe(0);
     } finally {
+      await rm(folder, { recursive: true, force: true });
       await estate.remove();
     }
   });

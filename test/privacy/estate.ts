@@ -1,7 +1,8 @@
 /** A small workspace with real keys: simulated logs that say they are of devices, and the stages on them. */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inject } from 'vitest';
 import { loadStage } from '../../activities/index.ts';
 import type { Estate } from '../../activities/privacy/types.ts';
 import { runStage, type StageResult } from '../../activities/runtime/run-stage.ts';
@@ -9,7 +10,9 @@ import { findUserKeyId, userKeyId } from '../../cli/key-ring.ts';
 import { openWorkspace, type Workspace } from '../../cli/workspace.ts';
 import { DuckDb } from '../../data/duckdb.ts';
 import { fileLiteral } from '../../data/file-literal.ts';
-import { listFiles } from '../../lib/files.ts';
+import { FolderStore } from '../../infra/store/folder-store.ts';
+import { createFolderAtomic, listFiles, statIfThere } from '../../lib/files.ts';
+import { withLock } from '../../lib/lock.ts';
 import { worldParams } from '../../simulator/params.ts';
 import { simulate } from '../../simulator/simulate.ts';
 
@@ -50,6 +53,33 @@ export interface Made {
   tensors: StageResult;
 }
 
+/** Logs, and a workspace in which the pipeline ran on them: made once for all test files, not to be changed. */
+export interface Shared {
+  logs: string;
+  cast: Cast;
+  workspace: string;
+  made: Made;
+}
+
+export async function shared(): Promise<Shared> {
+  const folder = join(inject('sharedFolder'), 'privacy');
+  await mkdir(inject('sharedFolder'), { recursive: true });
+  await withLock(`${folder}.lock`, async () => {
+    if (await statIfThere(folder)) return;
+    await createFolderAtomic(folder, async (staging) => {
+      const cast = await deviceLogs(join(staging, 'logs'));
+      const estate = await TestEstate.create(join(staging, 'logs'), join(staging, 'workspace'));
+      const made = await estate.run();
+      await writeFile(join(staging, 'told.json'), JSON.stringify({ cast, made }));
+    });
+  });
+  const told = JSON.parse(await readFile(join(folder, 'told.json'), 'utf8')) as Pick<
+    Shared,
+    'cast' | 'made'
+  >;
+  return { ...told, logs: join(folder, 'logs'), workspace: join(folder, 'workspace') };
+}
+
 export class TestEstate implements Estate {
   readonly root: string;
   readonly logs: string;
@@ -61,9 +91,39 @@ export class TestEstate implements Estate {
     this.opened = opened;
   }
 
-  static async create(logs: string): Promise<TestEstate> {
-    const root = await mkdtemp(join(tmpdir(), 'edgeloom-privacy-'));
+  /** @param workspace a folder of the test's own unless told */
+  static async create(logs: string, workspace?: string): Promise<TestEstate> {
+    const root = workspace ?? (await mkdtemp(join(tmpdir(), 'edgeloom-privacy-')));
     return new TestEstate(root, logs, await openWorkspace(root));
+  }
+
+  /** A workspace of the test's own in which the pipeline ran. */
+  static async copy({ logs, workspace }: Shared): Promise<TestEstate> {
+    const root = await mkdtemp(join(tmpdir(), 'edgeloom-privacy-'));
+    await cp(workspace, root, { recursive: true });
+    return TestEstate.create(logs, root);
+  }
+
+  /** The same, with everything in the store that EDGELOOM_STORE names. */
+  static async copyTo(shared: Shared, root: string): Promise<TestEstate> {
+    const estate = await TestEstate.copyKeys({ logs: shared.logs, root: shared.workspace }, root);
+    const made = new FolderStore(join(shared.workspace, 'store'));
+    for (const { node, record } of await made.latestRecords()) {
+      const staging = await estate.store.staging();
+      await cp(await made.open(record.ref), staging, { recursive: true });
+      const ref = await estate.store.put(staging, record.ref.rows);
+      await estate.store.writeRecord(node, { ...record, ref });
+    }
+    return estate;
+  }
+
+  /** Another machine: the same keys, and nothing else. */
+  static async copyKeys(
+    { logs, root: first }: Pick<TestEstate, 'logs' | 'root'>,
+    root: string,
+  ): Promise<TestEstate> {
+    await cp(join(first, 'keys'), join(root, 'keys'), { recursive: true });
+    return TestEstate.create(logs, root);
   }
 
   get workspace(): string {

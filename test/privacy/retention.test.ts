@@ -1,13 +1,12 @@
 /** Retention by date on a small workspace, and its rule on made-up records. */
-import { mkdtemp, readFile, rm, utimes } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAudit } from '../../activities/privacy/audit.ts';
 import { applyRetention, planRetention, sortRecords } from '../../activities/privacy/retention.ts';
 import type { StageRecord } from '../../lib/artifact.ts';
 import { edgeloom } from '../e2e/pipeline.ts';
-import { deviceLogs, plant, rowsOf, TestEstate } from './estate.ts';
+import { plant, rowsOf, type Shared, shared, TestEstate } from './estate.ts';
 
 describe('the rule', () => {
   const record = (
@@ -54,22 +53,18 @@ describe('the rule', () => {
 });
 
 describe('edgeloom retention', () => {
-  let folder: string;
+  let from: Shared;
   let estate: TestEstate;
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'edgeloom-logs-'));
-    await deviceLogs(join(folder, 'logs'));
-    estate = await TestEstate.create(join(folder, 'logs'));
+    from = await shared();
+    estate = await TestEstate.copy(from);
   });
-  afterAll(async () => {
-    await estate.remove();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => estate.remove());
 
   it('lists first and changes nothing, then cuts the lake, keeps its later days as they were, and says so', async () => {
-    const made = await estate.run();
+    const { made } = from;
     const { dates } = made.samples.summary as { dates: string[] };
-    const [, from] = dates as [string, string];
+    const [, firstKept] = dates as [string, string];
     const asOf = dates.at(-1)!;
     const request = { keepDays: dates.length - 1, asOf };
     await plant(estate.root, 'stage-logs/old.log', 'long ago\n');
@@ -80,7 +75,7 @@ describe('edgeloom retention', () => {
     );
 
     const plan = await planRetention(estate, request);
-    expect(plan.from).toBe(from);
+    expect(plan.from).toBe(firstKept);
     expect(plan.expiring.map(({ what, stage }) => `${what} ${stage}`).sort()).toEqual([
       'days ingest',
       'log unknown',
@@ -108,7 +103,7 @@ describe('edgeloom retention', () => {
     expect(await estate.store.artifacts()).toEqual([lake.ref.sha256]);
     expect((await readAudit(estate.root))[0]).toMatchObject({
       operation: 'retention',
-      firstKeptDay: from,
+      firstKeptDay: firstKept,
       logs: 1,
     });
     expect((await planRetention(estate, request)).expiring).toEqual([]);

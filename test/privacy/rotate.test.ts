@@ -1,28 +1,22 @@
 /** A new key for user ids: re-keyed lakes are what ingest makes under the new key. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readAudit } from '../../activities/privacy/audit.ts';
 import { eraseUsers } from '../../activities/privacy/erase.ts';
 import { rotateKey } from '../../activities/privacy/rotate.ts';
 import { searchEstate } from '../../activities/privacy/search.ts';
 import { userKeyOf } from '../../data/ingest/user-keys.ts';
 import { edgeloom } from '../e2e/pipeline.ts';
-import { type Cast, deviceLogs, namesIn, rowsOf, TestEstate } from './estate.ts';
+import { type Cast, namesIn, rowsOf, type Shared, shared, TestEstate } from './estate.ts';
 
-let folder: string;
-let logs: string;
+let from: Shared;
 let cast: Cast;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'edgeloom-logs-'));
-  logs = join(folder, 'logs');
-  cast = await deviceLogs(logs);
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
+  from = await shared();
+  cast = from.cast;
 });
 
 const text = async (dir: string, name: string): Promise<string> =>
@@ -30,27 +24,25 @@ const text = async (dir: string, name: string): Promise<string> =>
 
 describe('edgeloom keys rotate', () => {
   it('re-keys lake, rejects and the erased users into what ingest makes afresh, and destroys the old key', async () => {
-    const estate = await TestEstate.create(logs);
+    const estate = await TestEstate.copy(from);
     try {
-      await estate.run();
       await eraseUsers(estate, { users: [cast.gone] });
-      await estate.run();
-      const from = (await estate.keys.current())!;
-      const oldSecret = await estate.keys.secret(from);
+      const before = (await estate.keys.current())!;
+      const oldSecret = await estate.keys.secret(before);
       const record = await rotateKey(estate, { reason: 'yearly' });
       const to = (await estate.keys.current())!;
-      expect(record.keyIds).toEqual({ before: from, after: to });
-      expect(to).not.toBe(from);
+      expect(record.keyIds).toEqual({ before, after: to });
+      expect(to).not.toBe(before);
 
-      const again = await estate.run();
-      expect(again.lake.reused).toBe(true);
-      const rekeyed = await estate.open(again.lake);
+      const again = await estate.ingest();
+      expect(again.reused).toBe(true);
+      const rekeyed = await estate.open(again);
       const [rows, rejects, account] = [
         await rowsOf(rekeyed),
         await text(rekeyed, 'rejects.ndjson'),
         await text(rekeyed, 'account.json'),
       ];
-      const fresh = await estate.open(await estate.ingest(logs, true));
+      const fresh = await estate.open(await estate.ingest(from.logs, true));
       expect(rows.size).toBeGreaterThan(20);
       expect(rows).toEqual(await rowsOf(fresh));
       expect(rejects).toBe(await text(fresh, 'rejects.ndjson'));
@@ -70,26 +62,27 @@ describe('edgeloom keys rotate', () => {
   });
 
   it('goes on where it was when it was killed, with the same new key', async () => {
-    const estate = await TestEstate.create(logs);
+    const estate = await TestEstate.copy(from);
     try {
-      await estate.run();
-      const from = (await estate.keys.current())!;
-      const oldKey = userKeyOf(await estate.keys.secret(from), cast.stays);
+      const before = (await estate.keys.current())!;
+      const oldKey = userKeyOf(await estate.keys.secret(before), cast.stays);
       const pending = join(estate.root, 'audit', 'pending');
       const args = ['keys', 'rotate', '--keep-old', '--workspace', estate.root];
       const run = edgeloom(args);
       for (let ready = false; !ready; await sleep(2)) {
         const names = await namesIn(pending).catch(() => []);
-        ready = names.length > 0 || run.child.exitCode !== null;
+        ready = names.some((name) => name.endsWith('.json')) || run.child.exitCode !== null;
       }
       run.child.kill('SIGKILL');
       await run.ended;
       expect(await readAudit(estate.root)).toEqual([]);
-      const begun = JSON.parse(await text(pending, (await namesIn(pending))[0]!)) as { to: string };
+      const begun = JSON.parse(
+        await text(pending, (await namesIn(pending)).find((name) => name.endsWith('.json'))!),
+      ) as { to: string };
       const again = await edgeloom(args).ended;
       expect(again.code, again.stderr).toBe(0);
       expect(await estate.keys.current()).toBe(begun.to);
-      expect(await estate.keys.ids()).toEqual([begun.to, from, 'simulated'].sort());
+      expect(await estate.keys.ids()).toEqual([begun.to, before, 'simulated'].sort());
       const found = await searchEstate(estate, { ids: [], keys: [oldKey] }, {});
       expect(found.places).toEqual([]);
       expect((await estate.ingest()).reused).toBe(true);
@@ -99,7 +92,7 @@ describe('edgeloom keys rotate', () => {
   });
 
   it('refuses before a first key was made', async () => {
-    const estate = await TestEstate.create(logs);
+    const estate = await TestEstate.create(from.logs);
     try {
       await expect(rotateKey(estate)).rejects.toMatchObject({ code: 'no-user-key' });
     } finally {
