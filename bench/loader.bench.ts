@@ -13,8 +13,9 @@ import { median } from './train/alternate.ts';
 import type { Bench, BenchLine } from './types.ts';
 
 const DEFAULT_USERS = 6000;
-/** The shorter table is longer than two pools of rows, the most that the loader holds. */
-const REPEATS = [3, 12] as const;
+/** By default already the shorter table is longer than two pools of rows, the most that the loader holds. */
+const REPEATS = [1, 4] as const;
+const PARTS = ['rates', 'waits', 'memory'];
 
 interface Settings {
   subject: Subject;
@@ -71,6 +72,19 @@ function waitLine(batchSize: number, runs: readonly Waits[], data: string): Benc
   };
 }
 
+/** Batch sizes take turns. */
+async function waitLines(sizes: readonly number[], settings: Settings): Promise<BenchLine[]> {
+  const { subject, data, rounds, steps, say } = settings;
+  const runs = sizes.map((): Waits[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, size] of sizes.entries()) {
+      say(`batch ${size}: training, round ${round + 1} of ${rounds}`);
+      runs[i]!.push(await measureWaits(subject, size, steps));
+    }
+  }
+  return sizes.map((size, i) => waitLine(size, runs[i]!, data));
+}
+
 async function memoryLine({ subject, data, rounds, say }: Settings): Promise<BenchLine> {
   say('memory');
   const [short, long] = await measureMemory(subject, REPEATS, rounds);
@@ -91,7 +105,7 @@ async function memoryLine({ subject, data, rounds, say }: Settings): Promise<Ben
 export const bench: Bench = {
   name: 'loader',
   describe:
-    'batches beside compiled training: rate, waiting, memory [--users N | --tensors DIR] [--work DIR] [--batches a,b] [--rounds N] [--steps N]',
+    'batches beside compiled training: rate, waiting, memory [--users N | --tensors DIR] [--work DIR] [--parts a,b] [--batches a,b] [--rounds N] [--steps N]',
   async run(args) {
     const { values } = parseArgs({
       args,
@@ -99,6 +113,7 @@ export const bench: Bench = {
         tensors: { type: 'string' },
         users: { type: 'string', default: String(DEFAULT_USERS) },
         work: { type: 'string' },
+        parts: { type: 'string', default: PARTS.join(',') },
         batches: { type: 'string', default: '128,512' },
         rounds: { type: 'string', default: '3' },
         steps: { type: 'string', default: '300' },
@@ -116,20 +131,14 @@ export const bench: Bench = {
       say: (message) => console.error(message),
     };
     const sizes = values.batches.split(',').map(Number);
+    const parts = values.parts.split(',');
     const lines: BenchLine[] = [];
-    for (const size of sizes) {
+    for (const size of parts.includes('rates') ? sizes : []) {
       settings.say(`batch ${size}: rates`);
       lines.push(...(await rateLines(size, settings)));
     }
-    const runs = sizes.map((): Waits[] => []);
-    for (let round = 0; round < settings.rounds; round++) {
-      for (const [i, size] of sizes.entries()) {
-        settings.say(`batch ${size}: training, round ${round + 1} of ${settings.rounds}`);
-        runs[i]!.push(await measureWaits(subject, size, settings.steps));
-      }
-    }
-    lines.push(...sizes.map((size, i) => waitLine(size, runs[i]!, settings.data)));
-    lines.push(await memoryLine(settings));
+    if (parts.includes('waits')) lines.push(...(await waitLines(sizes, settings)));
+    if (parts.includes('memory')) lines.push(await memoryLine(settings));
     await subject.dataset.close();
     return lines;
   },

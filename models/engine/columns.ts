@@ -26,59 +26,120 @@ export interface BatchColumn {
 }
 export type BatchColumns = Record<string, BatchColumn>;
 
+/** The rows of a batch, with every table they come from named once. */
+interface Rows {
+  tables: Columns[];
+  /** Place in `tables`, by row of the batch. */
+  table: Int32Array;
+  /** Row in that table, by row of the batch. */
+  row: Int32Array;
+}
+
+function rowsOf(refs: readonly RowRef[]): Rows {
+  const places = new Map<Columns, number>();
+  const table = new Int32Array(refs.length);
+  const row = new Int32Array(refs.length);
+  for (const [i, ref] of refs.entries()) {
+    let place = places.get(ref.columns);
+    if (place === undefined) {
+      place = places.size;
+      places.set(ref.columns, place);
+    }
+    table[i] = place;
+    row[i] = ref.row;
+  }
+  return { tables: [...places.keys()], table, row };
+}
+
 /** The columns of a batch. */
-export function gatherBatch(inputs: Record<string, InputSpec>, rows: RowRef[]): BatchColumns {
+export function gatherBatch(
+  inputs: Record<string, InputSpec>,
+  refs: readonly RowRef[],
+): BatchColumns {
+  const rows = rowsOf(refs);
   return Object.fromEntries(
     Object.entries(inputs).map(([name, spec]) => [
       name,
-      { data: gatherColumn(name, spec, rows), shape: [rows.length, ...spec.shape] },
+      { data: gatherColumn(name, spec, rows), shape: [refs.length, ...spec.shape] },
     ]),
   );
 }
 
 /** The values of one input over some rows, row-major. */
-export function gatherColumn(
-  name: string,
-  spec: InputSpec,
-  rows: RowRef[],
-): Float32Array | Int32Array {
-  const width = spec.shape.reduce((product, size) => product * size, 1);
-  const stored = rows[0]?.columns[name];
-  if (stored?.data instanceof Int32Array && spec.dtype === 'float32') {
-    return expand(name, spec, width, rows);
+function gatherColumn(name: string, spec: InputSpec, rows: Rows): Float32Array | Int32Array {
+  const width = sizeOf(spec.shape);
+  const stored = rows.tables.map((columns) => columns[name]!);
+  const length = rows.row.length * width;
+  if (stored[0]?.data instanceof Int32Array && spec.dtype === 'float32') {
+    const out = new Float32Array(length);
+    expand(spec, stored, rows, out);
+    return out;
   }
-  const out =
-    spec.dtype === 'float32'
-      ? new Float32Array(rows.length * width)
-      : new Int32Array(rows.length * width);
-  rows.forEach(({ columns, row }, i) => {
-    const { data, shape } = columns[name]!;
-    // A cut column takes the first values of a longer row.
-    const start = row * shape.slice(1).reduce((product, size) => product * size, 1);
-    out.set(data.subarray(start, start + width), i * width);
-  });
+  const out = spec.dtype === 'float32' ? new Float32Array(length) : new Int32Array(length);
+  if (stored.every(({ data }) => data.constructor === out.constructor)) {
+    // One type for the engine to compile: the bits are copied, whatever they mean.
+    const bits = ({ data }: { data: NamedTensor['data'] }) =>
+      new Int32Array(data.buffer, data.byteOffset, data.length);
+    copyRows(stored.map(bits), stored[0]?.shape ?? [], rows, bits({ data: out }), width);
+  } else {
+    for (const [i, row] of rows.row.entries()) {
+      const { data, shape } = stored[rows.table[i]!]!;
+      const start = row * sizeOf(shape.slice(1));
+      out.set(data.subarray(start, start + width), i * width);
+    }
+  }
   return out;
 }
 
+const sizeOf = (shape: readonly number[]): number =>
+  shape.reduce((product, size) => product * size, 1);
+
+/** Values from which a call of `set` costs less than a loop. */
+const LONG = 64;
+
+/** @param shape that of every table, but for the number of rows; a cut column takes a row's first values */
+function copyRows(
+  tables: readonly Int32Array[],
+  shape: readonly number[],
+  { table, row }: Rows,
+  out: Int32Array,
+  width: number,
+): void {
+  const stride = sizeOf(shape.slice(1));
+  for (let i = 0; i < row.length; i++) {
+    const data = tables[table[i]!]!;
+    const from = row[i]! * stride;
+    const to = i * width;
+    if (width >= LONG) out.set(data.subarray(from, from + width), to);
+    else for (let j = 0; j < width; j++) out[to + j] = data[from + j]!;
+  }
+}
+
 /** Indexes into the last axis become ones. */
-function expand(name: string, spec: InputSpec, width: number, rows: RowRef[]): Float32Array {
-  const vector = spec.shape.at(-1)!;
-  const vectors = width / vector;
-  const out = new Float32Array(rows.length * width);
-  rows.forEach(({ columns, row }, i) => {
-    const { data, shape } = columns[name]!;
-    const rowLength = shape.slice(1).reduce((product, size) => product * size, 1);
-    const perVector = rowLength / vectors;
-    const valid = spec.validity ? columns[spec.validity]!.data : undefined;
-    for (let v = 0; v < vectors; v++) {
-      if (valid && valid[row * vectors + v] === 0) continue;
-      for (let f = 0; f < perVector; f++) {
-        const index = data[row * rowLength + v * perVector + f]!;
-        if (index >= 0) out[i * width + v * vector + index] = 1;
+function expand(
+  { shape, validity }: InputSpec,
+  stored: readonly NamedTensor[],
+  { tables, table, row }: Rows,
+  out: Float32Array,
+): void {
+  const vector = shape.at(-1)!;
+  const vectors = sizeOf(shape) / vector;
+  const perVector = sizeOf(stored[0]!.shape.slice(1)) / vectors;
+  const valid = tables.map((columns) => (validity ? columns[validity]!.data : undefined));
+  for (let i = 0; i < row.length; i++) {
+    const place = table[i]!;
+    const data = stored[place]!.data as Int32Array;
+    const known = valid[place];
+    for (let v = row[i]! * vectors, to = i * vectors * vector, end = v + vectors; v < end; v++) {
+      if (known === undefined || known[v] !== 0) {
+        for (let f = v * perVector; f < (v + 1) * perVector; f++) {
+          const index = data[f]!;
+          if (index >= 0) out[to + index] = 1;
+        }
       }
+      to += vector;
     }
-  });
-  return out;
+  }
 }
 
 /**
@@ -108,15 +169,26 @@ export function checkColumns(
     if (!fits) throw bad(`${name} has rows of shape [${row}], the model takes [${spec.shape}]`);
     const limit = limits[name] ?? (expanded ? spec.shape.at(-1)! : Number.POSITIVE_INFINITY);
     const low = expanded ? Number.NEGATIVE_INFINITY : 0;
-    const width = data.length / Math.max(1, shape[0]!);
     const isIndex = name in limits || expanded;
-    for (let i = 0; i < data.length; i++) {
-      const value = data[i]!;
-      if (isIndex ? value >= limit || value < low : !Number.isFinite(value)) {
-        throw bad(`${name} holds ${value} in row ${firstRow + Math.floor(i / width)}`);
-      }
+    const at = isIndex ? firstOutside(data, low, limit) : firstNotFinite(data);
+    if (at >= 0) {
+      const width = data.length / Math.max(1, shape[0]!);
+      throw bad(`${name} holds ${data[at]} in row ${firstRow + Math.floor(at / width)}`);
     }
   }
+}
+
+/** The place of the first value that is not in [low, limit); −1 when there is none. */
+function firstOutside(data: NamedTensor['data'], low: number, limit: number): number {
+  for (let i = 0; i < data.length; i++) if (data[i]! >= limit || data[i]! < low) return i;
+  return -1;
+}
+
+/** The place of the first value that is no number or endless; −1 when there is none. */
+function firstNotFinite(data: NamedTensor['data']): number {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return -1;
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return i;
+  return -1;
 }
 
 /** Stored [K, F] or [F] for vectors [K, A] or [A]; stored [K] for one-hot [K, D]. */

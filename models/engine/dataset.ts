@@ -147,8 +147,9 @@ export class Dataset {
       reading = load(pool + 1);
       // Should the consumer stop here, a failure of the read ahead must not end the process.
       reading?.catch(() => undefined);
-      for (const { block, row } of order[pool]!.rows()) {
-        const ref = { columns: columns[block]!, row };
+      for (const place of order[pool]!.rows()) {
+        const row = place % BLOCK_ROWS;
+        const ref = { columns: columns[(place - row) / BLOCK_ROWS]!, row };
         const kind = cut ? lengthNeeded(ref, cut) : 0;
         const rows = waiting[kind]!;
         if (rows.push(ref) < batchSize) continue;
@@ -226,8 +227,8 @@ function blocksOf(file: SafetensorsFile): Block[] {
 
 interface Pool {
   blocks: Block[];
-  /** Rows in the order of use: `block` is a place in `blocks`, `row` one within the block. */
-  rows(): { block: number; row: number }[];
+  /** Rows in the order of use: a place in `blocks`, times BLOCK_ROWS, plus the row within the block. */
+  rows(): number[];
 }
 
 function inFileOrder(blocks: Block[]): Pool[] {
@@ -247,9 +248,9 @@ function poolOrder(blocks: Block[], { seed, epoch }: { seed: number; epoch: numb
   return pools;
 }
 
-function rowsOf(blocks: Block[]): { block: number; row: number }[] {
+function rowsOf(blocks: Block[]): number[] {
   return blocks.flatMap(({ from, to }, block) =>
-    Array.from({ length: to - from }, (_, row) => ({ block, row })),
+    Array.from({ length: to - from }, (_, row) => block * BLOCK_ROWS + row),
   );
 }
 
