@@ -50,8 +50,10 @@ async function sendNext(pass: number, batches: AsyncGenerator<RawBatch>): Promis
       send({ kind: 'end', pass });
       return;
     }
-    const buffers = Object.values(value.columns).map(({ data }) => data.buffer as ArrayBuffer);
-    send({ kind: 'batch', pass, batch: value }, buffers);
+    const buffers = new Set(
+      Object.values(value.columns).map(({ data }) => data.buffer as ArrayBuffer),
+    );
+    send({ kind: 'batch', pass, batch: value }, [...buffers]);
   } catch (error) {
     send({ kind: 'error', pass, error: sentError(error) });
   }

@@ -57,25 +57,38 @@ export function gatherBatch(
   refs: readonly RowRef[],
 ): BatchColumns {
   const rows = rowsOf(refs);
-  return Object.fromEntries(
-    Object.entries(inputs).map(([name, spec]) => [
-      name,
-      { data: gatherColumn(name, spec, rows), shape: [refs.length, ...spec.shape] },
-    ]),
-  );
+  const specs = Object.entries(inputs);
+  const lengths = specs.map(([, { shape }]) => refs.length * sizeOf(shape));
+  // One buffer for all columns: many are too short for memory of their own to be cheap.
+  const buffer = new ArrayBuffer(lengths.reduce((sum, length) => sum + length * VALUE_BYTES, 0));
+  let at = 0;
+  const columns: BatchColumns = {};
+  for (const [i, [name, spec]] of specs.entries()) {
+    const make = spec.dtype === 'float32' ? Float32Array : Int32Array;
+    const data = new make(buffer, at, lengths[i]!);
+    at += data.byteLength;
+    gatherColumn(name, spec, rows, data);
+    columns[name] = { data, shape: [refs.length, ...spec.shape] };
+  }
+  return columns;
 }
 
-/** The values of one input over some rows, row-major. */
-function gatherColumn(name: string, spec: InputSpec, rows: Rows): Float32Array | Int32Array {
+/** Of either type of a batch. */
+const VALUE_BYTES = 4;
+
+/** Writes the values of one input over some rows, row-major. @param out all zeros */
+function gatherColumn(
+  name: string,
+  spec: InputSpec,
+  rows: Rows,
+  out: Float32Array | Int32Array,
+): void {
   const width = sizeOf(spec.shape);
   const stored = rows.tables.map((columns) => columns[name]!);
-  const length = rows.row.length * width;
-  if (stored[0]?.data instanceof Int32Array && spec.dtype === 'float32') {
-    const out = new Float32Array(length);
+  if (stored[0]?.data instanceof Int32Array && out instanceof Float32Array) {
     expand(spec, stored, rows, out);
-    return out;
+    return;
   }
-  const out = spec.dtype === 'float32' ? new Float32Array(length) : new Int32Array(length);
   if (stored.every(({ data }) => data.constructor === out.constructor)) {
     // One type for the engine to compile: the bits are copied, whatever they mean.
     const bits = ({ data }: { data: NamedTensor['data'] }) =>
@@ -88,7 +101,6 @@ function gatherColumn(name: string, spec: InputSpec, rows: Rows): Float32Array |
       out.set(data.subarray(start, start + width), i * width);
     }
   }
-  return out;
 }
 
 const sizeOf = (shape: readonly number[]): number =>
