@@ -215,8 +215,7 @@ class PartWriter {
     const slateReader = new SlateReader(part);
     const outcomeReader = new OutcomeReader(part);
     const blocks = hasBlocks(part) ? blockColumns(part) : undefined;
-    const hasIntents = Object.keys(columns.rerank).some((name) => /^(cart|ord)_/.test(name));
-    const rerankRows = new RerankRows(part, rerank, blocks, utcOffsetMs, hasIntents);
+    const rerankRows = new RerankRows(part, rerank, blocks, utcOffsetMs, columns.rerank);
     const videoRows = new VideoRows(part, video, utcOffsetMs);
     const decisionRows = new DecisionRows(part, decision, blocks, utcOffsetMs);
     const writesVideo = Object.keys(columns.video).length > 0;
