@@ -11,7 +11,7 @@ import type { Action, Episode, Observation } from './episode.ts';
 import type { WorldParams } from './params.ts';
 import { playSession } from './play-session.ts';
 import { loggingPolicy } from './policy.ts';
-import type { Session } from './session.ts';
+import { SlateTables } from './slate-tables.ts';
 import { type SlateValue, SlateValuer } from './slate-value.ts';
 import { type UpliftReach, upliftReach } from './uplift-reach.ts';
 import { World } from './world.ts';
@@ -57,14 +57,15 @@ export function oracle(params: WorldParams, options: OracleOptions = {}): Oracle
   const world = new World(params);
   const policy = loggingPolicy(params);
   const random = Random.of(params.seed, 'oracle');
-  const kept: Session[] = [];
+  const kept: SlateValuer[] = [];
   let moments = 0;
   const uplifts: [number, number][] = [];
 
   const keepSlate = (episode: Episode): void => {
     // Reservoir sampling: after n moments each has been kept with probability slates / n.
     const at = moments++ < slates ? kept.length : random.below(moments);
-    if (at < slates) kept[at] = episode.hidden(Random.of(0));
+    // What users like is another the next day, so all that depends on it is taken down now.
+    if (at < slates) kept[at] = new SlateValuer(episode.hidden(Random.of(0)), SLATE_HORIZON);
   };
   const watch = (looked: boolean) => (episode: Episode, seen: Observation, next: Action) => {
     const arrived = seen.events.some(({ type }) => type === 'request');
@@ -88,7 +89,10 @@ export function oracle(params: WorldParams, options: OracleOptions = {}): Oracle
     }
   }
   onProgress?.({ message: `${kept.length} slates`, fraction: 1 });
-  const values = kept.map((session) => slateReach(session, random));
+  const values = kept.map((valuer) => {
+    signal?.throwIfAborted();
+    return slateReach(valuer, random);
+  });
   const reach = (of: keyof SlateValue): SlatesReach => ({
     random: mean(values.map((value) => value[of].random)),
     initial: mean(values.map((value) => value[of].initial)),
@@ -118,23 +122,19 @@ function interval(values: readonly number[]): SlatesReach['gain'] {
 }
 
 /** What the unseen items of one moment are worth in random order, as they are, and at best. */
-export function slateReach(session: Session, random: Random): Record<keyof SlateValue, Reach> {
-  const valuer = new SlateValuer(session, SLATE_HORIZON);
-  const initial = Array.from(session.unexposed(), (_, k) => k);
-  const first = new SlateValuer(session, 1);
-  const alone = initial.map((k) => first.value([k, ...initial.filter((other) => other !== k)]));
+export function slateReach(valuer: SlateValuer, random: Random): Record<keyof SlateValue, Reach> {
+  const initial = Array.from(valuer.session.unexposed(), (_, k) => k);
   const shuffled = Array.from({ length: RANDOM_ORDERS }, () =>
     valuer.value(random.shuffle([...initial])),
   );
   const as = valuer.value(initial);
-  const of = (kind: keyof SlateValue): Reach => {
-    const byValue = [...initial].sort((a, b) => alone[b]![kind] - alone[a]![kind]);
-    return {
-      random: mean(shuffled.map((value) => value[kind])),
-      initial: as[kind],
-      oracle: Math.max(as[kind], bestOrder(valuer, byValue, kind).value),
-    };
-  };
+  const tables = new SlateTables(valuer);
+  const of = (kind: keyof SlateValue): Reach => ({
+    random: mean(shuffled.map((value) => value[kind])),
+    initial: as[kind],
+    // The world's own rules have the last word.
+    oracle: Math.max(as[kind], valuer.value(bestOrder(tables, kind, random).order)[kind]),
+  });
   return { clicks: of('clicks'), orders: of('orders') };
 }
 

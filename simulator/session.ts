@@ -9,6 +9,7 @@ import { PageMemo, type PageMemos } from './page-memo.ts';
 import type { WorldParams } from './params.ts';
 import type { Population } from './population.ts';
 import type { Page } from './ranker.ts';
+import { belowLogit, CONTRAST, fixedLogits } from './slate-law.ts';
 import {
   HOME,
   type Look,
@@ -122,26 +123,20 @@ export class Session {
     const known = this.#memos?.of(page, this.intent);
     if (known) this.#memo = known;
     else {
-      const fixed = this.#fixedLogits(page);
+      const fixed = fixedLogits(this.population, this.user, this.#scene.bias, page);
       this.#memo = this.#memos?.add(page, this.intent, fixed) ?? new PageMemo(fixed, this.intent);
     }
   }
 
-  #fixedLogits(page: Page): Float64Array {
-    const { params, catalogue, bias, cohort, cohortBias } = this.population;
-    const base =
-      params.click.bias + this.#scene.bias + bias[this.user]! + cohortBias[cohort[this.user]!]!;
-    const interest = this.population.interest(this.user);
-    const fixed = new Float64Array(page.items.length);
-    for (let k = 0; k < fixed.length; k++) {
-      const item = page.items[k]!;
-      fixed[k] =
-        base +
-        params.click.taste * dot(interest, 0, catalogue.vectors, item) +
-        catalogue.quality[item]! +
-        catalogue.curiosity[item]!;
-    }
-    return fixed;
+  /** What was seen above the next slot, the logits of the page's items and the scene's law; to read only. */
+  get surroundings() {
+    return {
+      above: { item: this.#above, fixed: this.#aboveFixed },
+      above2: { item: this.#above2, fixed: this.#above2Fixed },
+      recent: this.#recent,
+      fixed: this.#memo.fixed,
+      law: this.#scene,
+    };
   }
 
   /** Items of the page not yet seen, top first. */
@@ -256,25 +251,23 @@ export class Session {
   /** The slate's part of the click logit of slot `k`. */
   #slate(memo: PageMemo, k: number, own: number): number {
     const { params, catalogue } = this.population;
-    const { vectors, category } = catalogue;
+    const { vectors } = catalogue;
     const item = this.page.items[k]!;
     const weight = params.click.intent * this.#scene.intent;
     let slate = 0;
     if (this.#above >= 0) {
       const above = this.#above;
-      slate -= params.slate.similarity * Math.max(0, dot(vectors, item, vectors, above));
-      if (catalogue.complement[category[above]!] === category[item])
-        slate += params.slate.complement;
+      slate += belowLogit(this.population, item, above);
       const rival = this.#aboveFixed + weight * dot(this.intent, 0, vectors, above);
-      slate -= params.slate.contrast * 0.5 * Math.tanh(rival - own);
+      slate -= params.slate.contrast * CONTRAST.above * Math.tanh(rival - own);
     }
     if (this.#above2 >= 0) {
       const rival = this.#above2Fixed + weight * dot(this.intent, 0, vectors, this.#above2);
-      slate -= params.slate.contrast * 0.25 * Math.tanh(rival - own);
+      slate -= params.slate.contrast * CONTRAST.above2 * Math.tanh(rival - own);
     }
     if (k + 1 < this.page.items.length) {
       const rival = memo.fixed[k + 1]! + weight * this.#fit(memo, k + 1);
-      slate -= params.slate.contrast * 0.25 * Math.tanh(rival - own);
+      slate -= params.slate.contrast * CONTRAST.below * Math.tanh(rival - own);
     }
     return slate * params.slate.effect;
   }
@@ -302,7 +295,7 @@ export class Session {
   }
 
   /** Probability of leaving the page after a slot. */
-  leaves({ exit }: Look, clicked: boolean): number {
+  leaves({ exit }: Pick<Look, 'exit'>, clicked: boolean): number {
     return Math.min(1, exit * (clicked ? 0.5 : 1) * this.population.haste[this.user]!);
   }
 

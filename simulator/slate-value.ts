@@ -24,11 +24,13 @@ export interface SlateValue {
 export class SlateValuer {
   /** Slots that count. */
   readonly horizon: number;
-  readonly #session: Session;
+  readonly session: Session;
   /** A future per wish: the present intent first, then one for each category. */
   readonly #wishes: Session[];
-  readonly #intents: Float64Array[];
-  readonly #chances: Float64Array;
+  /** What each of these wishes. */
+  readonly intents: Float64Array[];
+  /** Probability of each category when a wish changes by itself. */
+  readonly chances: Float64Array;
   #look: Look | undefined;
 
   /**
@@ -37,16 +39,16 @@ export class SlateValuer {
    */
   constructor(session: Session, horizon: number) {
     const { categories, categoryVectors } = session.population.catalogue;
-    this.#session = session;
+    this.session = session;
     this.horizon = Math.min(horizon, session.unexposed().length);
-    this.#chances = session.intentChances();
-    this.#intents = [session.intent];
+    this.chances = session.intentChances();
+    this.intents = [session.intent];
     for (let c = 0; c < categories; c++) {
       const intent = categoryVectors.slice(c * SIZE, (c + 1) * SIZE);
       normalise(intent, 0, MEAN_LENGTH);
-      this.#intents.push(intent);
+      this.intents.push(intent);
     }
-    this.#wishes = this.#intents.map(() => {
+    this.#wishes = this.intents.map(() => {
       const wish = session.fork(Random.of(0));
       wish.share(new PageMemos());
       return wish;
@@ -55,11 +57,11 @@ export class SlateValuer {
 
   /** @param order indexes into `session.unexposed()`, each once */
   value(order: readonly number[]): SlateValue {
-    const { params, catalogue } = this.#session.population;
+    const { params, catalogue } = this.session.population;
     const { intentSwitch } = params.session;
     this.#wishes.forEach((wish, i) => {
-      wish.restart(this.#session, wish.random);
-      wish.intent = this.#intents[i]!;
+      wish.restart(this.session, wish.random);
+      wish.intent = this.intents[i]!;
       if (i === 0) wish.rerank(order);
       else wish.rerankLike(this.#wishes[0]!);
     });
@@ -86,8 +88,8 @@ export class SlateValuer {
         next[1 + complement]! += stayed * met;
         const same = stays + stayed * (1 - met);
         next[i]! += same * (1 - intentSwitch);
-        for (let c = 0; c < this.#chances.length; c++)
-          next[1 + c]! += same * intentSwitch * this.#chances[c]!;
+        for (let c = 0; c < this.chances.length; c++)
+          next[1 + c]! += same * intentSwitch * this.chances[c]!;
         wish.pass(look);
       }
       alive = next;

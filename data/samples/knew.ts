@@ -38,6 +38,7 @@ const EXPOSURE = [
   'started',
   'ended',
   'position',
+  'score',
   'duration_ms',
   'count',
   'scroll_speed',

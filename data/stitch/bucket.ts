@@ -213,13 +213,14 @@ class PartWriter {
     const part = this.#part;
     const { rerank, decision, video, utcOffsetMs, columns } = this.#settings;
     const slateReader = new SlateReader(part);
-    const outcomeReader = new OutcomeReader(part);
+    const writesVideo = Object.keys(columns.video).length > 0;
+    const written = [...Object.keys(columns.rerank), ...Object.keys(columns.decisions)];
+    const places = writesVideo || written.some((name) => /exp_score$/.test(name));
+    const outcomeReader = new OutcomeReader(part, places);
     const blocks = hasBlocks(part) ? blockColumns(part) : undefined;
-    const hasIntents = Object.keys(columns.rerank).some((name) => /^(cart|ord)_/.test(name));
-    const rerankRows = new RerankRows(part, rerank, blocks, utcOffsetMs, hasIntents);
+    const rerankRows = new RerankRows(part, rerank, blocks, utcOffsetMs, columns.rerank);
     const videoRows = new VideoRows(part, video, utcOffsetMs);
     const decisionRows = new DecisionRows(part, decision, blocks, utcOffsetMs);
-    const writesVideo = Object.keys(columns.video).length > 0;
     const days = this.#joined('user-days', USER_DAY_COLUMNS);
     const rerankOf = this.#daily('rerank', columns.rerank);
     const videoOf = this.#daily('video', columns.video);

@@ -116,7 +116,7 @@ const EVENT_LOADS: Record<StitchedType, Record<string, Load<Coded>>> = {
 
 /** Columns that only some columns of the samples need; the others are always read. */
 const NEEDED_BY: Partial<Record<StitchedType, Record<string, RegExp>>> = {
-  request: { cand_score: /^cand_score$/ },
+  request: { cand_score: /_score$/ },
   exposure: {
     position: /exp_position$/,
     count: /exp_count$/,

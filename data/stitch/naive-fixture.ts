@@ -147,6 +147,10 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
     const column = (value: (e: Of<'exposure'>) => unknown) => [...unknown, ...entries.map(value)];
     return {
       [`${prefix}_item`]: [...seeds, ...entries.map((e) => e.item_id)],
+      [`${prefix}_score`]: column((e) => {
+        const slate = slateOf(e);
+        return (slate && listOf(slate).find(({ item }) => item === e.item_id)?.score) ?? null;
+      }),
       [`${prefix}_ended`]: column((e) => e.ended),
       [`${prefix}_duration_ms`]: column((e) => e.ended! - e.started),
       [`${prefix}_count`]: column((e) => e.count ?? null),

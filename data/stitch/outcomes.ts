@@ -2,6 +2,7 @@
 import { sortBy } from '../columns/event-table.ts';
 import { followersOf } from './followers.ts';
 import type { Part } from './part.ts';
+import { SlatePlaces } from './slate-places.ts';
 import type { Slates } from './slates.ts';
 
 /** By exposure of a user, in the order of device time. */
@@ -17,6 +18,10 @@ export interface Exposures {
   ended: Float64Array;
   /** The slate that showed it: the latest decision of its request at or before its start; −1: none. */
   slate: Int32Array;
+  /** Its place in `slates.item` of that slate; −1 where it has none, and when nobody asks. */
+  place: Int32Array;
+  /** The ranker's score there; NaN where it is not known. */
+  score: Float64Array;
   /**
    * 1 when it happened at or after the start and within the label window, by the same user with the
    * same request and item.
@@ -51,6 +56,9 @@ export interface PageViews {
   byEnd: Int32Array;
 }
 
+const NO_PLACES = new Int32Array(0);
+const NO_SCORES = new Float64Array(0);
+
 const pick = (source: Float64Array, rows: Int32Array): Float64Array => {
   const out = new Float64Array(rows.length);
   for (let i = 0; i < rows.length; i++) out[i] = source[rows[i]!]!;
@@ -80,8 +88,12 @@ export class OutcomeReader {
   /** By item code: first of the user's orders of it that are still ahead; −1 between users. */
   readonly #orderOf: Int32Array;
 
-  constructor(part: Part) {
+  readonly #places: SlatePlaces | undefined;
+
+  /** @param places whether the exposures' places and scores in their slates are wanted */
+  constructor(part: Part, places: boolean) {
     this.#part = part;
+    this.#places = places ? new SlatePlaces(part.codes.item.size) : undefined;
     this.#slateOf = new Int32Array(part.codes.request.size).fill(-1);
     this.#orderOf = new Int32Array(part.codes.item.size).fill(-1);
   }
@@ -101,6 +113,8 @@ export class OutcomeReader {
       started,
       ended,
       slate: new Int32Array(n).fill(-1),
+      place: NO_PLACES,
+      score: NO_SCORES,
       click: new Uint8Array(n),
       long: new Uint8Array(n),
       like: new Uint8Array(n),
@@ -113,6 +127,13 @@ export class OutcomeReader {
     };
     const request = pickInts(table.ints('request'), row);
     this.#attribute(exposures, request, slates);
+    if (this.#places) {
+      const place = this.#places.of(slates, exposures.slate, exposures.item);
+      exposures.place = place;
+      exposures.score = Float64Array.from(place, (c) =>
+        c < 0 ? Number.NaN : slates.score.data[c]!,
+      );
+    }
     this.#label(user, exposures, request);
     return exposures;
   }

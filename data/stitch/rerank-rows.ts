@@ -21,7 +21,9 @@ export interface RerankLengths {
 }
 
 const NONE = new Int32Array(0);
-const LABELS = ['exposed', 'click', 'long', 'like', 'order'] as const;
+/** Labels beside `exposed`. */
+const LABELS = ['click', 'long', 'like', 'order'] as const;
+type Label = (typeof LABELS)[number];
 
 /** Everything known of one user. */
 export interface UserRows {
@@ -35,13 +37,15 @@ export interface UserRows {
 /** What happened to an item under a slate; an item exposed twice counts once, with what was best. */
 class Outcomes {
   readonly #slate: Int32Array;
-  readonly labels: Record<(typeof LABELS)[number], Uint8Array>;
+  readonly labels: Record<Label, Uint8Array>;
+  readonly #wanted: readonly Label[];
   #mark = 0;
 
-  constructor(items: number) {
+  /** @param wanted the others stay 0 */
+  constructor(items: number, wanted: readonly Label[]) {
     this.#slate = new Int32Array(items);
+    this.#wanted = wanted;
     this.labels = {
-      exposed: new Uint8Array(items),
       click: new Uint8Array(items),
       long: new Uint8Array(items),
       like: new Uint8Array(items),
@@ -60,14 +64,22 @@ class Outcomes {
   /** @returns whether the item is new under this slate */
   add(item: number, exposures: Exposures, e: number): boolean {
     const fresh = this.#slate[item] !== this.#mark;
-    for (const name of LABELS) {
-      const value = name === 'exposed' ? 1 : exposures[name][e]!;
+    for (const name of this.#wanted) {
+      const value = exposures[name][e]!;
       const labels = this.labels[name];
       labels[item] = fresh ? value : Math.max(labels[item]!, value);
     }
     this.#slate[item] = this.#mark;
     return fresh;
   }
+}
+
+/** Columns of one table. */
+interface Columns {
+  exp: ExposureColumns;
+  pv: PageViewColumns;
+  exposed: Ints | undefined;
+  labels: { source: Uint8Array; known: boolean; target: Ints }[];
 }
 
 /** Writes the rows of user after user into the tables of their dates. */
@@ -79,20 +91,22 @@ export class RerankRows {
   readonly #offsetMs: number;
   /** Whether the tables have columns of carts or orders. */
   readonly #hasIntents: boolean;
-  readonly #columns = new Map<SampleTable, [ExposureColumns, PageViewColumns]>();
+  readonly #columns = new Map<SampleTable, Columns>();
 
   constructor(
     part: Part,
     lengths: RerankLengths,
     blocks: BlockColumns | undefined,
     offsetMs: number,
-    hasIntents: boolean,
+    columns: Readonly<Record<string, string>>,
   ) {
-    this.#hasIntents = hasIntents;
+    this.#hasIntents = Object.keys(columns).some((name) => /^(cart|ord)_/.test(name));
     this.#part = part;
     this.#lengths = lengths;
     this.#blocks = blocks;
-    this.#outcomes = new Outcomes(part.codes.item.size);
+    // Clicks are counted whether or not they are written.
+    const wanted = LABELS.filter((name) => name === 'click' || `label_${name}` in columns);
+    this.#outcomes = new Outcomes(part.codes.item.size, wanted);
     this.#offsetMs = offsetMs;
   }
 
@@ -130,13 +144,27 @@ export class RerankRows {
     return full;
   }
 
-  #columnsOf(table: SampleTable): [ExposureColumns, PageViewColumns] {
+  #columnsOf(table: SampleTable): Columns {
     let columns = this.#columns.get(table);
     if (!columns) {
-      columns = [
-        new ExposureColumns(table, 'exp', this.#part),
-        new PageViewColumns(table, 'pv', this.#part, this.#blocks),
-      ];
+      const { facts } = this.#part;
+      const knows = {
+        click: facts.hasPageView,
+        long: facts.hasPlay,
+        like: facts.hasFeedback,
+        order: facts.hasOrder,
+      };
+      columns = {
+        exp: new ExposureColumns(table, 'exp', this.#part),
+        pv: new PageViewColumns(table, 'pv', this.#part, this.#blocks),
+        exposed: table.numbers('label_exposed') as Ints | undefined,
+        labels: LABELS.flatMap((name) => {
+          const target = table.numbers(`label_${name}`) as Ints | undefined;
+          return target
+            ? [{ source: this.#outcomes.labels[name], known: knows[name], target }]
+            : [];
+        }),
+      };
       this.#columns.set(table, columns);
     }
     return columns;
@@ -194,7 +222,7 @@ export class RerankRows {
     const kind = slates.kind[s]!;
     const events = kind === REQUEST ? request : rerank;
     const row = slates.row[s]!;
-    const id = events.bytes('event_id').text(row);
+    const id = table.hasTexts ? events.bytes('event_id').text(row) : '';
     const page = slates.page[s]!;
     const pageRow = page < 0 ? -1 : slates.row[page]!;
     table.setText('sample_id', part === 0 ? id : `${id}#${part}`);
@@ -226,34 +254,25 @@ export class RerankRows {
     table: SampleTable,
     counts: StitchCounts,
   ): void {
-    const { facts } = this.#part;
     const n = end - first;
     table.setLength('cand', n);
     copy(table, 'cand_item', slates.item.data, first, end);
     copy(table, 'cand_position', slates.position.data, first, end);
     copy(table, 'cand_score', slates.score.data, first, end);
+    const { exposed, labels } = this.#columnsOf(table);
     const { click } = this.#outcomes.labels;
+    const shown = exposed?.reserve(n);
     for (let c = first; c < end; c++) {
       const item = slates.item.data[c]!;
-      if (this.#outcomes.has(item) && click[item] === 1) counts.clicksLabelled++;
+      const seen = this.#outcomes.has(item);
+      if (seen && click[item] === 1) counts.clicksLabelled++;
+      if (exposed && shown) shown[exposed.length++] = Number(seen);
     }
-    const knows = {
-      exposed: true,
-      click: facts.hasPageView,
-      long: facts.hasPlay,
-      like: facts.hasFeedback,
-      order: facts.hasOrder,
-    };
-    for (const name of LABELS) {
-      const out = table.numbers(`label_${name}`) as Ints | undefined;
-      if (!out) continue;
-      const labels = this.#outcomes.labels[name];
-      const target = out.reserve(n);
-      const unexposed = name === 'exposed' ? 0 : NULL_INT;
+    for (const { source, known, target } of labels) {
+      const out = target.reserve(n);
       for (let c = first; c < end; c++) {
         const item = slates.item.data[c]!;
-        const seen = this.#outcomes.has(item);
-        target[out.length++] = seen ? flag(knows[name], labels[item]!) : unexposed;
+        out[target.length++] = this.#outcomes.has(item) ? flag(known, source[item]!) : NULL_INT;
       }
     }
   }
@@ -264,7 +283,7 @@ export class RerankRows {
     known: Known,
     table: SampleTable,
   ): void {
-    const [exp, pv] = this.#columnsOf(table);
+    const { exp, pv } = this.#columnsOf(table);
     const now = slates.ts[s]!;
     const lane = lanes.lanes[known.lane[s]!];
     const shown = lane ? known.exposures[s]! : 0;

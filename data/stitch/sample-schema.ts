@@ -8,6 +8,7 @@ type Columns = Record<string, string>;
 const exposures = (prefix: string): Columns => ({
   [`${prefix}_item`]: 'VARCHAR[]',
   [`${prefix}_position`]: 'INTEGER[]',
+  [`${prefix}_score`]: 'DOUBLE[]',
   [`${prefix}_started`]: 'BIGINT[]',
   [`${prefix}_ended`]: 'BIGINT[]',
   [`${prefix}_duration_ms`]: 'DOUBLE[]',

@@ -58,6 +58,11 @@ export class SampleTable {
     }
   }
 
+  /** Whether a column takes strings. */
+  get hasTexts(): boolean {
+    return this.#texts.size > 0;
+  }
+
   /** The values of a number or code column; undefined when the table does not have it. */
   numbers(name: string): Ints | Floats | undefined {
     return this.#numbers.get(name);

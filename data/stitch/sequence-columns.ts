@@ -59,6 +59,7 @@ export class ExposureColumns {
   readonly #item: { source: Int32Array; target: Ints | Floats } | undefined;
   readonly #reason: Ints | Floats | undefined;
   readonly #known: Ints | Floats | undefined;
+  readonly #score: Ints | Floats | undefined;
   readonly #rows = new Rows();
 
   constructor(table: SampleTable, prefix: string, part: Part) {
@@ -72,6 +73,7 @@ export class ExposureColumns {
       ...events.someInts(['position', 'count', 'scroll_count']),
       ...(table.numbers(`${prefix}_duration_ms`) && { duration_ms: durations(part, 'exposure') }),
     });
+    this.#score = table.numbers(`${prefix}_score`);
     this.#reason = table.numbers(`${prefix}_delete_reason`);
     this.#known = table.numbers(`${prefix}_known`);
   }
@@ -103,6 +105,10 @@ export class ExposureColumns {
     if (this.#known) {
       this.#known.fill(0, seed.length);
       this.#known.fill(1, n);
+    }
+    if (this.#score) {
+      this.#score.fill(Number.NaN, seed.length);
+      this.#score.gather(exposures.score, places, from, to);
     }
     if (this.#reason) {
       this.#reason.fill(-1, seed.length);

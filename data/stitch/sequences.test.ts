@@ -51,6 +51,26 @@ describe('carts and orders', () => {
   });
 });
 
+describe('scores of exposures', () => {
+  it('are those of the slate that showed them, and null where it has none', async () => {
+    const scored = (item_id: string, ctr: number) => ({ item_id, position: 0, scores: { ctr } });
+    const { rerank } = await stitched(folder, {
+      events: [
+        page('q', 0, [], { candidates: [scored('a', 0.5), scored('b', 0.25)] }),
+        shown('q', 'a', 1 * S, 2 * S),
+        shown('q', 'x', 2 * S, 3 * S),
+        shown(null, 'b', 3 * S, 4 * S),
+        page('r', 5 * S, [], { candidates: [scored('a', 0.75)] }),
+        shown('r', 'a', 6 * S, 7 * S),
+        page('s', 8 * S, ['b']),
+      ],
+    });
+    const row = rerank.find(({ sample_id }) => sample_id === 's')!;
+    expect(row.exp_item).toEqual(['a', 'x', 'b', 'a']);
+    expect(row.exp_score).toEqual([0.5, null, null, 0.75]);
+  });
+});
+
 describe('page blocks', () => {
   it('tell dwell as well as clicks, and null where no entry of the block tells it', async () => {
     const { rerank } = await stitched(folder, {

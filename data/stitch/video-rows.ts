@@ -6,7 +6,7 @@
  * that the same order put before this one, of which nothing was known yet.
  */
 
-import { type EventTable, sortBy } from '../columns/event-table.ts';
+import type { EventTable } from '../columns/event-table.ts';
 import { FEEDBACK_KINDS } from '../contracts/device-log.ts';
 import { NULL_INT } from '../parquet/column.ts';
 import type { StitchCounts } from './counts.ts';
@@ -31,9 +31,8 @@ interface Swipes {
   play: Int32Array;
   /** By kind of feedback: its first time at or after the start; Infinity: none. */
   feedbackTs: Float64Array[];
-  /** Place in its slate and the ranker's score there; NULL_INT and NaN where the slate has no such item. */
+  /** Position in its slate; NULL_INT where the slate has no such item. */
   position: Int32Array;
-  score: Float64Array;
 }
 
 export class VideoRows {
@@ -41,17 +40,11 @@ export class VideoRows {
   readonly #lengths: VideoLengths;
   readonly #offsetMs: number;
   readonly #pairs = new Pairs();
-  /** By item: the mark of the slate in which it was last met, and its place in the candidates. */
-  readonly #markOf: Int32Array;
-  readonly #placeOf: Int32Array;
-  #mark = 0;
 
   constructor(part: Part, lengths: VideoLengths, offsetMs: number) {
     this.#part = part;
     this.#lengths = lengths;
     this.#offsetMs = offsetMs;
-    this.#markOf = new Int32Array(part.codes.item.size);
-    this.#placeOf = new Int32Array(part.codes.item.size);
   }
 
   /** @returns tables that are full */
@@ -90,7 +83,7 @@ export class VideoRows {
         for (const other of before) {
           table.set('ordered_item', exposures.item[other]!);
           table.set('ordered_position', swipes.position[other]!);
-          table.set('ordered_score', swipes.score[other]!);
+          table.set('ordered_score', exposures.score[other]!);
         }
         table.set('network_kbps', state.networkKbps);
         table.set('buffered_ms', state.bufferedMs);
@@ -109,8 +102,7 @@ export class VideoRows {
       feedbackTs: FEEDBACK_KINDS.map(() =>
         new Float64Array(exposures.count).fill(Number.POSITIVE_INFINITY),
       ),
-      position: new Int32Array(exposures.count).fill(NULL_INT),
-      score: new Float64Array(exposures.count).fill(Number.NaN),
+      position: exposures.place.map((c) => (c < 0 ? NULL_INT : slates.position.data[c]!)),
     };
     this.#pairs.reset(plays.length + feedbacks.length);
     const pairsOf = (table: EventTable, rows: Int32Array): Int32Array => {
@@ -141,31 +133,7 @@ export class VideoRows {
         if (row >= 0) swipes.feedbackTs[k]![e] = feedbackTs[row]!;
       });
     }
-    this.#place(slates, exposures, swipes);
     return swipes;
-  }
-
-  /** Where each exposure stood in its slate. */
-  #place(slates: UserRows['slates'], exposures: UserRows['exposures'], swipes: Swipes): void {
-    const bySlate = Int32Array.from({ length: exposures.count }, (_, e) => e);
-    sortBy(bySlate, exposures.slate);
-    let current = -1;
-    for (const e of bySlate) {
-      const s = exposures.slate[e]!;
-      if (s < 0) continue;
-      if (s !== current) {
-        current = s;
-        this.#mark++;
-        for (let c = slates.from.data[s]!; c < slates.from.data[s + 1]!; c++) {
-          this.#markOf[slates.item.data[c]!] = this.#mark;
-          this.#placeOf[slates.item.data[c]!] = c;
-        }
-      }
-      if (this.#markOf[exposures.item[e]!] !== this.#mark) continue;
-      const c = this.#placeOf[exposures.item[e]!]!;
-      swipes.position[e] = slates.position.data[c]!;
-      swipes.score[e] = slates.score.data[c]!;
-    }
   }
 
   /** Whether the user swiped on: another exposure of the session on the device began later. */
@@ -225,7 +193,7 @@ export class VideoRows {
     const durationMs = play.floats('duration_ms')[row]!;
     table.set('target_item', exposures.item[e]!);
     table.set('target_position', swipes.position[e]!);
-    table.set('target_score', swipes.score[e]!);
+    table.set('target_score', exposures.score[e]!);
     table.set('target_started', exposures.started[e]!);
     table.set('label_has_next', hasNext(e));
     const effective =
@@ -255,7 +223,7 @@ export class VideoRows {
       table.set('watched_started', exposures.started[e]!);
       table.set('watched_ended', exposures.ended[e]!);
       table.set('watched_position', swipes.position[e]!);
-      table.set('watched_score', swipes.score[e]!);
+      table.set('watched_score', exposures.score[e]!);
       table.set('watched_watch_ms', told ? watchMs[row]! : Number.NaN);
       table.set('watched_duration_ms', told ? durationMs[row]! : Number.NaN);
       FEEDBACK_KINDS.forEach((kind, k) => {
