@@ -90,7 +90,7 @@ function decodePages<T>(
       continue;
     }
     const data = openData(page, leaf, decompressor);
-    const count = levels.add({ ...data.levels });
+    const count = levels.add(data.levels);
     decoder.values(page.encoding, data.values, count);
   }
   const lists = levels.lists();

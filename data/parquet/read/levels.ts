@@ -29,6 +29,8 @@ export class LevelDecoder {
   #nullLists: Uint8Array | undefined;
   #row = 0;
   elements = 0;
+  /** Elements with a value. */
+  #present = 0;
   #definition = new Int32Array(0);
   #repetition = new Int32Array(0);
 
@@ -41,7 +43,13 @@ export class LevelDecoder {
   }
 
   /** @returns how many values the page has. @throws Damage */
-  add({ repetition, definition, slots }: PageLevels): number {
+  add(page: PageLevels): number {
+    const present = this.#addPage(page);
+    this.#present += present;
+    return present;
+  }
+
+  #addPage({ repetition, definition, slots }: PageLevels): number {
     const { maxDefinition } = this.#leaf;
     const width = bitWidth(maxDefinition);
     const whole =
@@ -122,9 +130,8 @@ export class LevelDecoder {
 
   /** Levels of the elements; undefined when there is a value everywhere. */
   levels(): Uint8Array | undefined {
-    const levels = this.#levels?.subarray(0, this.elements);
     // Lists that are empty or null have levels, too, but no elements.
-    return levels?.some((level) => level !== this.#leaf.maxDefinition) ? levels : undefined;
+    return this.#present < this.elements ? this.#levels?.subarray(0, this.elements) : undefined;
   }
 
   /** @throws Damage when rows are missing */
