@@ -15,6 +15,7 @@ import type { ColumnVector } from '../data/parquet/read/decode.ts';
 import { openParquet, type ParquetFile } from '../data/parquet/read/file.ts';
 import { pagesOf } from '../data/parquet/read/pages.ts';
 import { zstdDecompress } from '../data/parquet/read/zstd/decompress.ts';
+import { PADDING } from '../data/parquet/read/zstd/literals.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import { cellChecksum, vectorChecksum } from './data/column-checksum.ts';
 import { FIVE_MILLION, generateLogs } from './data/generate-logs.ts';
@@ -36,7 +37,7 @@ const COLUMNS: Record<string, { name: string; target?: string }> = {
 /** zstd pages for hyparquet, which has no decoder of its own. */
 const compressors: Compressors = {
   ZSTD: (input, outputLength) => {
-    const out = new Uint8Array(outputLength + 8);
+    const out = new Uint8Array(outputLength + PADDING);
     zstdDecompress(input, out, outputLength);
     return out.subarray(0, outputLength);
   },
@@ -76,7 +77,7 @@ async function measureZstd(path: string, rounds: number): Promise<BenchLine> {
     let theirs = 0;
     const own = await cpuSeconds(async () => {
       for (const { bytes: page, size } of pages) {
-        const out = new Uint8Array(size + 8);
+        const out = new Uint8Array(size + PADDING);
         zstdDecompress(page, out, size);
         ours = crc32(out.subarray(0, size), ours);
       }

@@ -2,6 +2,7 @@
 import * as zlib from 'node:zlib';
 import { Damage, NotSupported } from '../damage.ts';
 import { zstdDecompress } from '../zstd/decompress.ts';
+import { PADDING } from '../zstd/literals.ts';
 import { lz4Decompress } from './lz4.ts';
 import { snappyDecompress } from './snappy.ts';
 
@@ -30,8 +31,6 @@ export const isReadable = (codec: Codec): boolean => LARGEST_RATIO[codec] !== un
 
 /** Pages of more bytes are left to other readers. */
 const MAX_PAGE_BYTES = 2 ** 28;
-/** Decoders may write scraps past the end. */
-const PADDING = 8;
 
 /** Newer versions of Node bring a decoder of their own. */
 interface NativeZstd {

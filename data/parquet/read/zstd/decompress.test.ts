@@ -11,6 +11,7 @@ import { Damage } from '../damage.ts';
 import { openParquet } from '../file.ts';
 import { pagesOf } from '../pages.ts';
 import { zstdDecompress } from './decompress.ts';
+import { PADDING } from './literals.ts';
 
 /** Contents that a compressor treats differently. */
 const COLUMNS = {
@@ -83,7 +84,7 @@ async function streamed(bytes: Uint8Array): Promise<{ content: Buffer; kind: str
 }
 
 function decompressed(bytes: Uint8Array, size: number): Uint8Array {
-  const out = new Uint8Array(size + 8);
+  const out = new Uint8Array(size + PADDING);
   zstdDecompress(bytes, out, size);
   return out.subarray(0, size);
 }
@@ -124,7 +125,7 @@ describe('zstd in one go', () => {
         damaged[random.below(damaged.length)] = random.below(256);
       }
       const cut = random.below(4) === 0 ? random.below(damaged.length) : damaged.length;
-      const out = new Uint8Array(size + 8);
+      const out = new Uint8Array(size + PADDING);
       try {
         zstdDecompress(damaged.subarray(0, cut), out, size);
       } catch (error) {

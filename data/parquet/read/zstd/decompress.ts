@@ -18,7 +18,7 @@ const sequences = new Sequences();
 
 /**
  * Decompresses frames that give exactly `size` bytes.
- * @param out takes the result and, past it, scraps: must be 8 bytes longer than `size`
+ * @param out takes the result and, past it, scraps: must be `PADDING` bytes longer than `size`
  * @throws Damage, NotSupported
  */
 export function zstdDecompress(compressed: Uint8Array, out: Uint8Array, size: number): void {

@@ -3,13 +3,13 @@ import { Damage } from '../damage.ts';
 import { Huffman } from './huffman.ts';
 
 export const MAX_BLOCK_BYTES = 128 * 1024;
-/** Readers and copiers take whole words: the last one may reach past the end. */
-export const PADDING = 8;
+/** Readers and copiers take up to 8 bytes at once, which may reach past the end. */
+export const PADDING = 16;
 
 const HEADER_BYTES = [3, 3, 4, 5];
 const SIZE_BITS = [10, 10, 14, 18];
 
-/** Literals of the block that was read last: `from … to` of `bytes`, 8 more bytes are readable. */
+/** Literals of the block that was read last: `from … to` of `bytes`, PADDING more bytes are readable. */
 export class Literals {
   readonly #own = new Uint8Array(MAX_BLOCK_BYTES + PADDING);
   readonly #ownView = new DataView(this.#own.buffer);

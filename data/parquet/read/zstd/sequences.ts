@@ -7,7 +7,7 @@ import { LITERAL, MATCH, OFFSET, SequenceTable } from './sequence-tables.ts';
 /** From this length on the engine's own copying pays for the call. */
 const LONG_COPY = 128;
 
-/** Where a frame is decoded to; 8 bytes past `limit` are writable. */
+/** Where a frame is decoded to; PADDING bytes past `limit` are writable. */
 export interface Output {
   bytes: Uint8Array;
   view: DataView;
@@ -155,23 +155,30 @@ export class Sequences {
       if (offset < 1 || offset > literalStop - frameStart) {
         throw new Damage('a zstd match reaches back too far');
       }
-      // By words, which may write past the end what the next copy writes over.
+      // By words, which may write past the end what the next copy writes over. Most copies are short: 8
+      // bytes without a branch cost less than one branch that is guessed wrong.
       if (literalLength >= LONG_COPY) to.set(from.subarray(used, used + literalLength), at);
       else {
-        for (let source = used; at < literalStop; at += 4, source += 4) {
-          toView.setInt32(at, fromView.getInt32(source, true), true);
+        toView.setInt32(at, fromView.getInt32(used, true), true);
+        toView.setInt32(at + 4, fromView.getInt32(used + 4, true), true);
+        for (let i = 8; i < literalLength; i += 4) {
+          toView.setInt32(at + i, fromView.getInt32(used + i, true), true);
         }
       }
       used += literalLength;
       at = literalStop;
-      let source = at - offset;
+      const source = at - offset;
       if (offset >= matchLength && matchLength >= LONG_COPY) {
         to.copyWithin(at, source, source + matchLength);
       } else if (offset >= 4) {
-        for (; at < matchStop; at += 4, source += 4) {
-          toView.setInt32(at, toView.getInt32(source, true), true);
+        toView.setInt32(at, toView.getInt32(source, true), true);
+        toView.setInt32(at + 4, toView.getInt32(source + 4, true), true);
+        for (let i = 8; i < matchLength; i += 4) {
+          toView.setInt32(at + i, toView.getInt32(source + i, true), true);
         }
-      } else while (at < matchStop) to[at++] = to[source++]!;
+      } else {
+        for (let i = 0; i < matchLength; i++) to[at + i] = to[source + i]!;
+      }
       at = matchStop;
 
       if (i === count) break;
