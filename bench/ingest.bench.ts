@@ -7,6 +7,7 @@ import type { Bench, BenchLine } from './types.ts';
 
 const FILES = 4;
 const CANDIDATES = 50;
+const LINES_AT_ONCE = 50_000;
 const FORMATS = ['ndjson.gz', 'parquet'] as const;
 type Format = (typeof FORMATS)[number];
 
@@ -41,10 +42,16 @@ async function writeLogs(logs: LogFixture, events: number, format: Format): Prom
   for (let file = 0; file < FILES; file++) {
     const from = Math.floor((file * events) / FILES);
     const to = Math.floor(((file + 1) * events) / FILES);
-    const lines = Array.from({ length: to - from }, (_, i) =>
-      JSON.stringify(event(from + i, random)),
-    );
-    const content = Buffer.from(`${lines.join('\n')}\n`);
+    // In pieces: a string of all lines may be longer than strings can be.
+    const pieces: Buffer[] = [];
+    for (let first = from; first < to; first += LINES_AT_ONCE) {
+      const lines: string[] = [];
+      for (let i = first; i < Math.min(to, first + LINES_AT_ONCE); i++) {
+        lines.push(JSON.stringify(event(i, random)));
+      }
+      pieces.push(Buffer.from(`${lines.join('\n')}\n`));
+    }
+    const content = Buffer.concat(pieces);
     bytes += content.length;
     if (format === 'ndjson.gz') {
       await logs.write(`events/${file}.ndjson.gz`, gzipSync(content, { level: 1 }));

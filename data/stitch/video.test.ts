@@ -119,3 +119,16 @@ it('knows of a play that was told late only that the video was shown', async () 
   expect(row).toMatchObject({ watched_item: ['a'], watched_watch_ms: [null], label_like: null });
   expect(row.label_has_next).toBe(0);
 });
+
+it('tells scores also when the samples of slates are written without them', async () => {
+  const { rows } = await videos(
+    {
+      events: [
+        page('q', 0, [], { candidates: [{ item_id: 'a', position: 0, scores: { ctr: 0.5 } }] }),
+        ...swipe('q', 'a', S, 9 * S),
+      ],
+    },
+    { columns: { rerank: ['sample_id'], decisions: ['sample_id'] } },
+  );
+  expect(rows[0]).toMatchObject({ target_item: 'a', target_position: 0, target_score: 0.5 });
+});
