@@ -57,12 +57,24 @@ export class TextIndex implements CodedTexts {
     return Buffer.from(this.#bytes.buffer, data[code]!, data[code + 1]! - data[code]!).toString();
   }
 
-  /** Codes of all texts, which are added when they are new. */
-  codes({ bytes, starts }: Texts): Int32Array {
+  /**
+   * Codes of all texts, which are added when they are new.
+   * @param levels of the texts; those below `present` are null and get −1
+   */
+  codes({ bytes, starts }: Texts, levels?: Uint8Array, present = 0): Int32Array {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const codes = new Int32Array(starts.length - 1);
+    let last = -1;
     for (let i = 0; i < codes.length; i++) {
-      codes[i] = this.#code(bytes, view, starts[i]!, starts[i + 1]!);
+      const from = starts[i]!;
+      const to = starts[i + 1]!;
+      if (levels && levels[i]! < present) codes[i] = -1;
+      else {
+        // Neighbours are often alike.
+        if (last < 0 || !this.#equals(last, view, from, to))
+          last = this.#code(bytes, view, from, to);
+        codes[i] = last;
+      }
     }
     return codes;
   }
