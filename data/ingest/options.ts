@@ -26,22 +26,29 @@ export interface IngestOptions extends RunOptions {
   maxLineBytes?: number;
   /** DuckDB's memory limit, MB. @default 1000 */
   memoryLimitMb?: number;
-  /** DuckDB's threads. @default 2 */
+  /** Threads that read and write, and DuckDB's. @default 2 */
   threads?: number;
+  /**
+   * Rows of about so many bytes are sorted in memory at once by each thread; a day's bucket of more is
+   * sorted by DuckDB, on disk if need be. @default a sixth of `memoryLimitMb`
+   */
+  unitBytes?: number;
 }
 
 export type Settings = Required<Omit<IngestOptions, 'signal' | 'onProgress'>> &
   Pick<IngestOptions, 'signal' | 'onProgress'>;
 
 const HOUR_MS = 3_600_000;
+const UNIT_SHARE = 1 / 6;
 
-export const withDefaults = (options: IngestOptions): Settings => ({
+export const withDefaults = ({ memoryLimitMb = 1000, ...options }: IngestOptions): Settings => ({
   ...options,
   buckets: options.buckets ?? 8,
   maxRejectShare: options.maxRejectShare ?? 0.01,
   maxLateMs: options.maxLateMs ?? 14 * 24 * HOUR_MS,
   maxAheadMs: options.maxAheadMs ?? HOUR_MS,
   maxLineBytes: options.maxLineBytes ?? 16 * 2 ** 20,
-  memoryLimitMb: options.memoryLimitMb ?? 1000,
+  memoryLimitMb,
+  unitBytes: options.unitBytes ?? UNIT_SHARE * memoryLimitMb * 2 ** 20,
   threads: options.threads ?? 2,
 });

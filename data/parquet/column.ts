@@ -78,7 +78,9 @@ export type ColumnValues =
   | { codes: Int32Array; dictionary: CodedTexts }
   | { texts: readonly (string | null)[] }
   /** So many texts in Parquet's PLAIN form, none of them null. */
-  | { plain: Uint8Array; count: number };
+  | { plain: Uint8Array; count: number }
+  /** So many nulls. */
+  | { nulls: number };
 
 export type ColumnData = ColumnValues & {
   /** Of a list. */
@@ -176,13 +178,19 @@ function levelsOf(schema: ColumnSchema, data: ColumnData, rows: number) {
   if (!schema.list) {
     const present = values.present ?? new Uint8Array(rows).fill(1);
     const { inside } = data;
-    const levels = inside ? present.map((there, row) => inside[row]! + there) : present;
+    const levels = inside ? sum(inside, present) : present;
     return { levels: [encodedLevels(levels, rows, bitWidth(depth))], slots: rows, values };
   }
   const { shape } = data;
   if (!shape) throw new TypeError(`the list ${schema.name} has no lengths`);
   const definition = values.present ? shape.definition(values.present, depth) : shape.whole(depth);
   return { levels: [shape.repetition(), definition], slots: shape.slots, values };
+}
+
+function sum(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const out = new Uint8Array(a.length);
+  for (let i = 0; i < out.length; i++) out[i] = a[i]! + b[i]!;
+  return out;
 }
 
 /** Levels with their length in front. */
@@ -202,8 +210,7 @@ interface Presence {
 }
 
 /** Place of the first null; −1: there is none. */
-function firstNull(data: ColumnData): number {
-  if ('plain' in data) return -1;
+function firstNull(data: Exclude<ColumnData, { plain: Uint8Array } | { nulls: number }>): number {
   if ('texts' in data) return data.texts.indexOf(null);
   if ('codes' in data) {
     const { codes } = data;
@@ -217,7 +224,7 @@ function firstNull(data: ColumnData): number {
 }
 
 /** 1 for each value that is there. */
-function marks(data: Exclude<ColumnData, { plain: Uint8Array }>): Uint8Array {
+function marks(data: Exclude<ColumnData, { plain: Uint8Array } | { nulls: number }>): Uint8Array {
   if ('texts' in data) return Uint8Array.from(data.texts, (text) => Number(text !== null));
   const values = 'codes' in data ? data.codes : data.numbers;
   const present = new Uint8Array(values.length);
@@ -230,6 +237,7 @@ function marks(data: Exclude<ColumnData, { plain: Uint8Array }>): Uint8Array {
 
 function presence(data: ColumnData): Presence {
   if ('plain' in data) return { present: undefined, count: data.count };
+  if ('nulls' in data) return { present: new Uint8Array(data.nulls), count: 0 };
   const values = 'texts' in data ? data.texts : 'codes' in data ? data.codes : data.numbers;
   if (firstNull(data) < 0) return { present: undefined, count: values.length };
   const present = marks(data);
@@ -248,6 +256,7 @@ function packed<T extends Int32Array | Float64Array>(values: T, { present, count
 
 function encodeValues(schema: ColumnSchema, data: ColumnData, there: Presence): Encoded {
   if ('plain' in data) return { encoding: PLAIN, bytes: bufferOf(data.plain) };
+  if ('nulls' in data) return { encoding: PLAIN, bytes: new ByteBuffer(0) };
   if ('texts' in data) return { encoding: PLAIN, bytes: bufferOf(plainTexts(data.texts)) };
   if ('codes' in data) return dictionaryCodes(packed(data.codes, there), data.dictionary);
   const values = packed(data.numbers, there);

@@ -3,6 +3,7 @@ import type { ByteBuffer } from './thrift.ts';
 
 const BLOCK = 128;
 const MINIBLOCK = 32;
+const PIECE = 2 ** 24;
 
 const zigzag = (value: number): number => (value >= 0 ? 2 * value : -2 * value - 1);
 
@@ -10,33 +11,69 @@ const zigzag = (value: number): number => (value >= 0 ? 2 * value : -2 * value -
 const widthOf = (value: number): number =>
   value < 2 ** 32 ? 32 - Math.clz32(value) : 64 - Math.clz32(Math.floor(value / 2 ** 32));
 
-/** 32 values of `width` bits, the lowest first. Not by shifts: a value may have more than 32 bits. */
+/** 32 values of `width` bits, the lowest first. */
 function packMiniblock(out: ByteBuffer, values: Float64Array, from: number, width: number): void {
   out.reserve(width * 4 + 8);
-  const { bytes } = out;
-  let at = out.length;
+  out.length =
+    width <= NARROW
+      ? packNarrow(out.bytes, out.length, values, from, width)
+      : packWide(out.bytes, out.length, values, from, width);
+}
+
+/** At most 7 bits are pending, so 31 are never passed. */
+const NARROW = 24;
+
+function packNarrow(
+  bytes: Uint8Array,
+  start: number,
+  values: Float64Array,
+  from: number,
+  width: number,
+): number {
+  let at = start;
+  let pending = 0;
+  let bits = 0;
+  for (let i = from; i < from + MINIBLOCK; i++) {
+    pending |= (values[i]! | 0) << bits;
+    bits += width;
+    while (bits >= 8) {
+      bytes[at++] = pending;
+      pending >>>= 8;
+      bits -= 8;
+    }
+  }
+  return at;
+}
+
+/** Not by shifts alone: a value may have more than 32 bits. In pieces of 24 bits, the lowest first. */
+function packWide(
+  bytes: Uint8Array,
+  start: number,
+  values: Float64Array,
+  from: number,
+  width: number,
+): number {
+  let at = start;
   let pending = 0;
   let bits = 0;
   for (let i = from; i < from + MINIBLOCK; i++) {
     let value = values[i]!;
     let left = width;
-    // In pieces of 24 bits at most: what is pending stays below 2^31.
     while (left > 0) {
-      const take = Math.min(24, left);
-      const size = 2 ** take;
-      const high = Math.floor(value / size);
-      pending |= (value - high * size) << bits;
+      const take = left < NARROW ? left : NARROW;
+      const high = Math.floor(value / PIECE);
+      pending |= (value - high * PIECE) << bits;
       value = high;
       bits += take;
       left -= take;
       while (bits >= 8) {
-        bytes[at++] = pending & 255;
+        bytes[at++] = pending;
         pending >>>= 8;
         bits -= 8;
       }
     }
   }
-  out.length = at;
+  return at;
 }
 
 /** The first `count` ≥ 1 values. */
@@ -46,6 +83,7 @@ export function writeDeltas(out: ByteBuffer, values: ArrayLike<number>, count: n
   out.varint(count);
   out.varint(zigzag(values[0]!));
   const deltas = new Float64Array(BLOCK);
+  const widths = new Uint8Array(BLOCK / MINIBLOCK);
   for (let start = 1; start < count; start += BLOCK) {
     const n = Math.min(BLOCK, count - start);
     let lowest = Number.POSITIVE_INFINITY;
@@ -56,15 +94,16 @@ export function writeDeltas(out: ByteBuffer, values: ArrayLike<number>, count: n
     for (let i = 0; i < n; i++) deltas[i]! -= lowest;
     deltas.fill(0, n);
     out.varint(zigzag(lowest));
-    const widths: number[] = [];
-    for (let from = 0; from < BLOCK; from += MINIBLOCK) {
+    for (let m = 0; m < widths.length; m++) {
       let largest = 0;
-      for (let i = from; i < from + MINIBLOCK; i++) largest = Math.max(largest, deltas[i]!);
-      widths.push(widthOf(largest));
-      out.byte(widths.at(-1)!);
+      for (let i = m * MINIBLOCK; i < (m + 1) * MINIBLOCK; i++) {
+        if (deltas[i]! > largest) largest = deltas[i]!;
+      }
+      widths[m] = widthOf(largest);
+      out.byte(widths[m]!);
     }
-    widths.forEach((width, m) => {
-      if (width > 0) packMiniblock(out, deltas, m * MINIBLOCK, width);
-    });
+    for (let m = 0; m < widths.length; m++) {
+      if (widths[m]! > 0) packMiniblock(out, deltas, m * MINIBLOCK, widths[m]!);
+    }
   }
 }

@@ -72,13 +72,15 @@ export class StagedGroup {
     const codes = codesOf(vector, index);
     const types = Array.from({ length: index.size }, (_, code) => index.text(code) as EventType);
     const counts = new Int32Array(types.length);
-    for (const code of codes) if (code >= 0) counts[code]!++;
+    for (let row = 0; row < codes.length; row++) if (codes[row]! >= 0) counts[codes[row]!]!++;
     const rowsOf = types.map((_, code) => new Int32Array(counts[code]!));
+    const planned = types.map((type) => this.#plan.types.has(type));
     counts.fill(0);
-    codes.forEach((code, row) => {
+    for (let row = 0; row < codes.length; row++) {
+      const code = codes[row]!;
       if (code >= 0) rowsOf[code]![counts[code]!++] = row;
-      if (code < 0 || !this.#plan.types.has(types[code]!)) this.#bad[row] = 1;
-    });
+      if (code < 0 || !planned[code]) this.#bad[row] = 1;
+    }
     types.forEach((type, code) => {
       if (this.#plan.types.has(type)) this.#rowsOf.set(type, rowsOf[code]!);
     });
@@ -155,40 +157,57 @@ export class StagedGroup {
 
   /** Hands on the rows that are surely valid. @returns the others */
   write(): number[] {
-    for (const [type, rows] of this.#rowsOf) {
-      const good = rows.filter((row) => this.#bad[row] === 0);
-      if (good.length > 0) this.#writeType(type, good);
-    }
+    for (const [type, rows] of this.#rowsOf) this.#writeType(type, rows);
     const others: number[] = [];
-    for (let row = 0; row < this.#bad.length; row++) if (this.#bad[row]) others.push(row);
+    if (this.#bad.includes(1)) {
+      for (let row = 0; row < this.#bad.length; row++) if (this.#bad[row]) others.push(row);
+    }
     return others;
   }
 
-  #writeType(type: EventType, good: Int32Array): void {
-    const { groups, onRows } = this.#options;
-    const { codes, buckets } = this.#users!;
+  #writeType(type: EventType, all: Int32Array): void {
     const leaves = lakeLeaves(type);
     const schema = [...PLACED, ...leaves];
-    for (let group = 0; group < groups; group++) {
-      const rows = good.filter((row) => buckets[codes[row]!]! % groups === group);
-      if (rows.length === 0) continue;
-      onRows({ type, group }, schema, rows.length, [
-        ...this.#places(rows),
-        ...this.#data(leaves, rows),
-      ]);
+    this.#byGroup(all).forEach((rows, group) => {
+      if (rows.length === 0) return;
+      const data = [...this.#places(rows), ...this.#data(leaves, rows)];
+      this.#options.onRows({ type, group }, schema, rows.length, data);
+    });
+  }
+
+  /** Of the rows those that are taken, by group of buckets. */
+  #byGroup(all: Int32Array): Int32Array[] {
+    const { groups } = this.#options;
+    if (!this.#users) return [];
+    const { codes, buckets } = this.#users;
+    const counts = new Int32Array(groups);
+    for (let i = 0; i < all.length; i++) {
+      if (!this.#bad[all[i]!]) counts[buckets[codes[all[i]!]!]! % groups]!++;
     }
+    const rowsOf = Array.from(counts, (count) => new Int32Array(count));
+    counts.fill(0);
+    for (let i = 0; i < all.length; i++) {
+      const row = all[i]!;
+      if (this.#bad[row]) continue;
+      const group = buckets[codes[row]!]! % groups;
+      rowsOf[group]![counts[group]!++] = row;
+    }
+    return rowsOf;
   }
 
   #places(rows: Int32Array): ColumnData[] {
-    const { clocks } = this.#options;
+    const { offsetMs } = this.#options.clocks;
     const { codes, buckets } = this.#users!;
     const ts = this.#columns.get('ts')!.numbers;
-    const day = (row: number): number => Math.floor((ts[row]! + clocks.offsetMs) / DAY_MS);
-    return [
-      { numbers: Float64Array.from(rows, (row) => this.#rowNo + row) },
-      { numbers: Int32Array.from(rows, day) },
-      { numbers: Int32Array.from(rows, (row) => buckets[codes[row]!]!) },
-    ];
+    const [numbers, days] = [new Float64Array(rows.length), new Int32Array(rows.length)];
+    const bucket = new Int32Array(rows.length);
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!;
+      numbers[i] = this.#rowNo + row;
+      days[i] = Math.floor((ts[row]! + offsetMs) / DAY_MS);
+      bucket[i] = buckets[codes[row]!]!;
+    }
+    return [{ numbers }, { numbers: days }, { numbers: bucket }];
   }
 
   #data(leaves: readonly LakeLeaf[], rows: Int32Array): ColumnData[] {
@@ -214,7 +233,12 @@ function codesOf(vector: ColumnVector, index: TextIndex): Int32Array {
   if (vector.kind === 'texts') return index.codes(vector.texts, vector.levels, 1);
   if (vector.kind !== 'coded-texts') throw new TypeError('a column of texts holds something else');
   const own = index.codes(vector.dictionary);
-  return vector.codes.map((code) => (code < 0 ? -1 : own[code]!));
+  const codes = new Int32Array(vector.codes.length);
+  for (let row = 0; row < codes.length; row++) {
+    const code = vector.codes[row]!;
+    codes[row] = code < 0 ? -1 : own[code]!;
+  }
+  return codes;
 }
 
 function textsOf(texts: readonly string[]): Texts {

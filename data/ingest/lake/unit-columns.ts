@@ -77,6 +77,7 @@ class UniqueTexts implements Values {
   }
 
   append(source: Source | undefined, count: number): void {
+    if (count === 0) return;
     const vector = source?.vector;
     if (vector?.kind === 'texts') {
       const { bytes, starts } = vector.texts;
@@ -196,22 +197,26 @@ export interface Elements {
 
 /** Nulls of a leaf. @param elements of the column's lists; when there are none, these are null */
 export function nullData(leaf: LakeLeaf, rows: number, elements?: Elements): ColumnData {
-  const values = valuesFor({ ...leaf, unique: false }, 0);
   if (!leaf.list) {
-    values.append(undefined, rows);
-    const data = values.data(Int32Array.from({ length: rows }, (_, row) => row));
-    return leaf.member === undefined ? data : { ...data, inside: new Uint8Array(rows) };
+    return leaf.member === undefined
+      ? { nulls: rows }
+      : { nulls: rows, inside: new Uint8Array(rows) };
   }
   const shape = elements?.shape ?? new ListShape(new Int32Array(rows).fill(-1));
-  const places = elements?.places ?? new Int32Array(0);
-  values.append(undefined, places.length);
-  return { ...values.data(places.map((_, place) => place)), shape };
+  return { nulls: elements?.places.length ?? 0, shape };
 }
+
+/** Whether no element has a value. */
+const isNull = ({ vector: { levels }, maxDefinition }: Source): boolean =>
+  levels !== undefined && !levels.includes(maxDefinition);
 
 /** One leaf of the rows of a unit. */
 export class UnitColumn {
   readonly leaf: LakeLeaf;
   readonly #values: Values;
+  /** Values so far while all of them are null, which then take no room. */
+  #nulls = 0;
+  #allNull = true;
   /** Of lists: where the elements of each row begin, and 0 where the list is null. */
   readonly #starts: Ints | undefined;
   readonly #there: Ints | undefined;
@@ -233,19 +238,35 @@ export class UnitColumn {
   /** @param source undefined when the file has no such column */
   append(source: Source | undefined, rows: number): void {
     if (!this.#starts) {
-      this.#values.append(source, rows);
+      this.#append(source, rows);
       this.#appendInside(source, rows);
       return;
     }
     const lists = source?.vector.lists;
     if (source && !lists) throw new TypeError(`${this.leaf.name} is staged without lists`);
     const count = lists ? lists.starts[rows]! : 0;
-    this.#values.append(source, count);
+    this.#append(source, count);
+    const there = this.#there!;
+    const starts = this.#starts;
+    const [marks, ends] = [there.reserve(rows), starts.reserve(rows)];
     for (let row = 0; row < rows; row++) {
-      this.#there!.push(lists && !lists.nulls?.[row] ? 1 : 0);
-      this.#starts.push(this.#elements + (lists ? lists.starts[row + 1]! : 0));
+      marks[there.length + row] = lists && !lists.nulls?.[row] ? 1 : 0;
+      ends[starts.length + row] = this.#elements + (lists ? lists.starts[row + 1]! : 0);
     }
+    there.length += rows;
+    starts.length += rows;
     this.#elements += count;
+  }
+
+  #append(source: Source | undefined, count: number): void {
+    const missing = source === undefined || isNull(source);
+    if (this.#allNull && missing) {
+      this.#nulls += count;
+      return;
+    }
+    if (this.#allNull) this.#values.append(undefined, this.#nulls);
+    this.#allNull = false;
+    this.#values.append(missing ? undefined : source, count);
   }
 
   #appendInside(source: Source | undefined, rows: number): void {
@@ -278,14 +299,16 @@ export class UnitColumn {
 
   /** @param elements of lists, those of the rows */
   data(rows: Int32Array, elements: Elements | undefined): ColumnData {
-    if (elements) return { ...this.#values.data(elements.places), shape: elements.shape };
-    const data = this.#values.data(rows);
+    const places = elements?.places ?? rows;
+    const data: ColumnData = this.#allNull ? { nulls: places.length } : this.#values.data(places);
+    if (elements) return { ...data, shape: elements.shape };
     if (!this.#inside) return data;
-    return { ...data, inside: Uint8Array.from(rows, (row) => this.#inside!.data[row]!) };
+    return { ...data, inside: Uint8Array.from(gatherInts(this.#inside.data, rows)) };
   }
 
-  /** Numbers of a column of BIGINT or DOUBLE. */
+  /** Numbers of a column of BIGINT or DOUBLE; NaN is null. */
   get numbers(): Float64Array {
+    if (this.#allNull) return new Float64Array(this.#nulls).fill(Number.NaN);
     return (this.#values as Doubles).values.data;
   }
 

@@ -22,9 +22,6 @@ const names = (columns: readonly { name: string }[]): string =>
 // Level 1 takes a fifth less time than level 3 for files that are as large, give or take a twelfth.
 const FORMAT = 'format parquet, compression zstd, compression_level 1, parquet_version v2';
 
-/** Of the memory limit, what the rows of a unit may take: each lane has one at a time. */
-const UNIT_SHARE = 0.16;
-
 const NOT_A_DUPLICATE = `row_no not in (select row_no from ${DUPLICATES})`;
 
 /** By DuckDB, which sorts on disk what does not fit into memory. */
@@ -59,13 +56,12 @@ export async function writeEvents(
   {
     threads,
     buckets,
-    memoryLimitMb,
+    unitBytes,
     signal,
     onProgress,
-  }: Pick<Settings, 'threads' | 'buckets' | 'memoryLimitMb' | 'signal' | 'onProgress'>,
+  }: Pick<Settings, 'threads' | 'buckets' | 'unitBytes' | 'signal' | 'onProgress'>,
 ): Promise<void> {
-  const budget = UNIT_SHARE * memoryLimitMb * 2 ** 20;
-  const { units, large } = await planUnits(staging, buckets, budget);
+  const { units, large } = await planUnits(staging, buckets, unitBytes);
   const dropped = { rows: await duplicateRows(staging.db), passes: staging.withdrawn };
   const all = units.reduce((sum, { bytes }) => sum + bytes, 0) || 1;
   let done = 0;

@@ -88,12 +88,13 @@ class UnitRows {
     const { codes, index } = column('user_key').coded;
     const { rank, buckets: bucketOfRank } = rankUsers(index, (key) => bucketOf(key, buckets));
     const rows = this.#kept.subarray(0, this.#count);
-    const days = [...new Set(rows.map((row) => this.#day[row]!))].sort((a, b) => a - b);
+    const days = daysOf(this.#day, rows);
     const place = new Map(days.map((day, i) => [day, i]));
     const cell = new Int32Array(this.#rows);
     const users = rank.length;
     let [lastDay, base] = [Number.NaN, 0];
-    for (const row of rows) {
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!;
       if (this.#day[row] !== lastDay) {
         lastDay = this.#day[row]!;
         base = place.get(lastDay)! * users;
@@ -127,6 +128,18 @@ class UnitRows {
       }),
     );
   }
+}
+
+/** Ascending. */
+function daysOf(day: Int32Array, rows: Int32Array): number[] {
+  const days = new Set<number>();
+  let last = Number.NaN;
+  for (let i = 0; i < rows.length; i++) {
+    if (day[rows[i]!] === last) continue;
+    last = day[rows[i]!]!;
+    days.add(last);
+  }
+  return [...days].sort((a, b) => a - b);
 }
 
 async function numbersOf(file: ParquetFile, group: number, name: string) {
