@@ -7,8 +7,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cachePath } from './cache-path.mjs';
-import { resolvePackage } from './packages.mjs';
 import { markUsed, removeOld } from './old-bundles.mjs';
+import { resolvePackage } from './packages.mjs';
 import { findChange, see } from './seen-files.mjs';
 
 const here = fileURLToPath(import.meta.url);
@@ -50,7 +50,9 @@ function readBundle(slot) {
 function tryToKeep(file, state) {
   try {
     writeAside(file, JSON.stringify(state));
-  } catch {}
+  } catch {
+    // A read-only cache.
+  }
 }
 
 async function makeBundle(slot, entries) {
@@ -58,6 +60,7 @@ async function makeBundle(slot, entries) {
   const path = join(slot, folder);
   // First, because where nothing can be written nothing need be made.
   mkdirSync(path, { recursive: true, mode: 0o700 });
+  let made;
   try {
     markUsed(path);
     const { buildBundle } = await import('./build.mjs');
@@ -65,17 +68,22 @@ async function makeBundle(slot, entries) {
     const seen = [...inputs];
     for (const { path: file, contents } of files) {
       writeFileSync(file, contents);
-      seen.push(see(file).seen);
+      // A stack trace can do without its map.
+      if (!file.endsWith('.map')) seen.push(see(file).seen);
     }
     // The last step: a bundle that is named here is whole.
     const state = { folder, modules, packages, files: seen };
     writeAside(join(slot, 'state.json'), JSON.stringify(state));
-    removeOld(slot, folder);
-    return { folder: path, modules };
-  } catch (error) {
-    rmSync(path, { recursive: true, force: true });
-    throw error;
+    made = { folder: path, modules };
+  } finally {
+    if (!made) rmSync(path, { recursive: true, force: true });
   }
+  try {
+    removeOld(slot, folder);
+  } catch {
+    // Another process removes them too.
+  }
+  return made;
 }
 
 function writeAside(file, text) {

@@ -13,7 +13,9 @@ import { nameSources } from './stack.mjs';
  */
 export async function load(entryUrl, module, together = [module]) {
   const url = new URL(module, entryUrl);
-  const bundle = await lookForBundle(together.map((name) => fileURLToPath(new URL(name, entryUrl))));
+  const bundle = await lookForBundle(
+    together.map((name) => fileURLToPath(new URL(name, entryUrl))),
+  );
   const { folder, reason } = bundle;
   globalThis[Symbol.for('edgeloom.start')] = { folder, reason };
   if (process.env.EDGELOOM_BUNDLE === 'tell') {
@@ -34,6 +36,7 @@ async function lookForBundle(entries) {
   try {
     return await findBundle(entries);
   } catch (error) {
-    return { reason: error instanceof Error ? error.message : String(error) };
+    const text = error instanceof Error ? error.message : String(error);
+    return { reason: text.replaceAll(/\s*\n\s*/g, ' ') };
   }
 }
