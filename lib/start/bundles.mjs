@@ -79,7 +79,7 @@ async function makeBundle(slot, entries) {
     if (!made) rmSync(path, { recursive: true, force: true });
   }
   try {
-    removeOld(slot, folder);
+    removeOld(slot, path);
   } catch {
     // Another process removes them too.
   }

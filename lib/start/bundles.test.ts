@@ -1,5 +1,13 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Tree } from './test-tree.ts';
@@ -102,4 +110,31 @@ test('keeps the last three bundles, and one that a process still runs', async ()
   await tree.run();
   expect(tree.bundles()).toHaveLength(3);
   expect(tree.bundles()).not.toContain(bundle);
+});
+
+test('removes what no entry used for a month, such as the bundles of a checkout that is gone', async () => {
+  const { bundle = '' } = await tree.run();
+  const month = new Date(Date.now() - 31 * 86_400_000);
+  for (const folder of [bundle, dirname(bundle)]) utimesSync(folder, month, month);
+  const other = new Tree(['esbuild', 'tsx']);
+  try {
+    other.write('app/main.ts', 'export const main = undefined;');
+    const made = await other.run({ EDGELOOM_CACHE: tree.cache });
+    expect(tree.bundles()).toEqual([made.bundle]);
+    other.write('app/main.ts', 'export const main = null;');
+    const again = await tree.run();
+    await other.run({ EDGELOOM_CACHE: tree.cache });
+    expect(tree.bundles()).toHaveLength(3);
+    expect(tree.bundles()).toContain(again.bundle);
+  } finally {
+    other.remove();
+  }
+});
+
+test.runIf(process.getuid?.() === 0)('does not run what another user put there', async () => {
+  const { bundle = '' } = await tree.run();
+  chownSync(join(dirname(bundle), 'state.json'), 12345, 12345);
+  const next = await tree.run();
+  expect(next.stdout).toBe('right\n');
+  expect(next.bundle).not.toBe(bundle);
 });

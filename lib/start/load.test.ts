@@ -1,4 +1,4 @@
-import { readFileSync, statSync, utimesSync } from 'node:fs';
+import { readFileSync, utimesSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Tree } from './test-tree.ts';
@@ -39,10 +39,10 @@ test('sees a change that keeps the size and the time of writing', async () => {
   tree.write('app/main.ts', MAIN);
   tree.write('app/part.ts', part('one'));
   const file = tree.path('app/part.ts');
-  const { atime, mtime } = statSync(file);
+  utimesSync(file, 1000, 1000);
   await tree.run();
   tree.write('app/part.ts', part('two'));
-  utimesSync(file, atime, mtime);
+  utimesSync(file, 1000, 1000);
   expect((await tree.run()).stdout).toBe('two\n');
 });
 

@@ -5,8 +5,7 @@ import { dirname, join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 
 const KEPT = 3;
-const DAY_MS = 86_400_000;
-const UNUSED_SLOT_MS = 30 * DAY_MS;
+const UNUSED_MS = 30 * 86_400_000;
 
 /** Leaves a mark in the bundle's folder until this process (or thread) ends. */
 export function markUsed(folder) {
@@ -35,21 +34,27 @@ function isUsed(folder) {
 
 /** Removes all but the last bundles of a slot, and slots that nobody used for a month. */
 export function removeOld(slot, current) {
-  const isBundle = (name) => !name.startsWith('state.json') && name !== current;
   // Names begin with the time at which they were made.
-  const others = readdirSync(slot).filter(isBundle).sort().reverse();
-  for (const name of others.slice(KEPT - 1)) {
-    if (!isUsed(join(slot, name))) remove(join(slot, name));
+  const others = bundlesOf(slot).filter((folder) => folder !== current);
+  for (const folder of others
+    .sort()
+    .reverse()
+    .slice(KEPT - 1)) {
+    if (!isUsed(folder)) remove(folder);
   }
   const cache = dirname(slot);
   for (const name of readdirSync(cache)) {
     const other = join(cache, name);
-    const age = Date.now() - statSync(other).mtimeMs;
-    if (other !== slot && age > UNUSED_SLOT_MS && !hasUser(other)) remove(other);
+    // A mark that is made or removed changes the time of its folder.
+    const isRecent = (folder) => Date.now() - statSync(folder).mtimeMs < UNUSED_MS;
+    const bundles = bundlesOf(other);
+    if (![other, ...bundles].some(isRecent) && !bundles.some(isUsed)) remove(other);
   }
 }
 
-const hasUser = (slot) =>
-  readdirSync(slot).some((name) => !name.startsWith('state.json') && isUsed(join(slot, name)));
+const bundlesOf = (slot) =>
+  readdirSync(slot)
+    .filter((name) => !name.startsWith('state.json'))
+    .map((name) => join(slot, name));
 
 const remove = (folder) => rmSync(folder, { recursive: true, force: true });
