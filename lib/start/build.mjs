@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { isCommonJs, resolvePackage } from './packages.mjs';
+import { packageState } from './packages.mjs';
 import { see } from './seen-files.mjs';
 
 const LOADERS = { '.ts': 'ts', '.mts': 'ts', '.js': 'js', '.mjs': 'js', '.json': 'json' };
@@ -11,7 +11,7 @@ const LOADERS = { '.ts': 'ts', '.mts': 'ts', '.js': 'js', '.mjs': 'js', '.json':
  * @param entries absolute paths of modules
  * @param folder where the bundle will lie
  * @returns `files`: `{ path, contents }` to be written; `modules`: entry → its file; `inputs`: the files
- *   that were read, as `see` remembers them; `packages`: specifier → URL, null for one that is missing
+ *   that were read, as `see` remembers them; `packages`: as `packageState` tells them
  */
 export async function buildBundle(entries, folder) {
   const require = createRequire(import.meta.url);
@@ -61,7 +61,7 @@ export async function buildBundle(entries, folder) {
       path,
       contents: path.endsWith('.map') ? withSourceUrls(text, dirname(path)) : contents,
     }));
-    return { files, modules, inputs: [...inputs.values()], packages: [...packages] };
+    return { files, modules, inputs: [...inputs.values()], packages: [...packages.values()] };
   } finally {
     await esbuild.stop();
   }
@@ -70,11 +70,11 @@ export async function buildBundle(entries, folder) {
 function setUp(build, { remember, packages }) {
   build.onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
     if (kind === 'entry-point' || path.startsWith('node:')) return undefined;
-    const url = resolvePackage(path);
-    if (url?.startsWith('node:')) return { path: url, external: true };
-    packages.set(path, url);
+    const state = packageState(path);
+    packages.set(path, state);
+    const [, url, isCommonJs] = state;
     if (url === null) return { path, external: true };
-    if (!isCommonJs(url)) return { path: url, external: true };
+    if (!isCommonJs) return { path: url, external: true };
     return { path: url, namespace: kind === 'dynamic-import' ? 'commonjs-later' : 'commonjs' };
   });
   // Node's `import` of CommonJS searches its text for names, which takes longer than to load it.

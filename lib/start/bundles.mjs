@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cachePath } from './cache-path.mjs';
 import { markUsed, removeOld } from './old-bundles.mjs';
-import { resolvePackage } from './packages.mjs';
+import { packageState } from './packages.mjs';
 import { findChange, see } from './seen-files.mjs';
 
 const here = fileURLToPath(import.meta.url);
@@ -34,7 +34,8 @@ function readBundle(slot) {
     // Code of another user is not run; what the administrator put there is.
     if (process.getuid && uid !== process.getuid() && uid !== 0) return undefined;
     const state = JSON.parse(readFileSync(file, 'utf8'));
-    if (state.packages.some(([name, url]) => resolvePackage(name) !== url)) return undefined;
+    const packages = state.packages.map(([name]) => packageState(name));
+    if (JSON.stringify(packages) !== JSON.stringify(state.packages)) return undefined;
     const { changed, renewed } = findChange(state.files);
     if (changed) return undefined;
     if (renewed) tryToKeep(file, state);

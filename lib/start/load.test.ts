@@ -108,7 +108,7 @@ test('packages have their names, however they are written and imported', async (
   expect(stdout).toBe('true true a ERR_MODULE_NOT_FOUND\n');
 });
 
-test('a package that lies elsewhere than before makes another bundle', async () => {
+test('a package that lies elsewhere or is of another kind than before makes another bundle', async () => {
   tree.write('node_modules/old/package.json', '{ "name": "old", "main": "a.js" }');
   tree.write('node_modules/old/a.js', 'exports.name = "a";');
   tree.write('node_modules/old/b.js', 'exports.name = "b";');
@@ -118,6 +118,11 @@ test('a package that lies elsewhere than before makes another bundle', async () 
   const second = await tree.run();
   expect(second.stdout).toBe('b\n');
   expect(second.bundle).toBeDefined();
+  tree.write('node_modules/old/package.json', '{ "type": "module", "main": "b.js" }');
+  tree.write('node_modules/old/b.js', 'export const name = "c";');
+  const third = await tree.run();
+  expect(third.stdout).toBe('c\n');
+  expect(third.bundle).toBeDefined();
 });
 
 const THROWS = `interface Longer {

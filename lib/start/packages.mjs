@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** @returns the URL of the file that `import` would load, null when the package is not installed */
-export function resolvePackage(specifier) {
+function resolvePackage(specifier) {
   try {
     return import.meta.resolve(specifier);
   } catch {
@@ -12,8 +12,14 @@ export function resolvePackage(specifier) {
   }
 }
 
+/** @returns what a bundle has fixed of a package; a later version may be of another kind at the same place */
+export function packageState(specifier) {
+  const url = resolvePackage(specifier);
+  return [specifier, url, url !== null && !url.startsWith('node:') && isCommonJs(url)];
+}
+
 /** True for a CommonJS module: what Node tells by extension and by the `type` of the package. */
-export function isCommonJs(url) {
+function isCommonJs(url) {
   const path = fileURLToPath(url);
   if (/\.(cjs|cts|node|json)$/.test(path)) return true;
   if (!path.endsWith('.js')) return false;
