@@ -1,12 +1,6 @@
 /** `edgeloom doctor`: what is here, what is missing, and how to mend it. */
 import type { Command } from 'commander';
-import {
-  type DoctorOptions,
-  examine,
-  formatParts,
-  isHealthy,
-  mend,
-} from '../infra/doctor/index.ts';
+import type { DoctorOptions } from '../infra/doctor/index.ts';
 import { projectRoot, workspacePath } from './workspace.ts';
 
 interface DoctorFlags {
@@ -16,6 +10,8 @@ interface DoctorFlags {
 }
 
 async function doctor(flags: DoctorFlags): Promise<void> {
+  // Here, because the Temporal client takes longer to load than the rest of the command line.
+  const { examine, formatParts, isHealthy, mend } = await import('../infra/doctor/index.ts');
   const options: DoctorOptions = {
     env: process.env,
     projectRoot,

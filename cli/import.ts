@@ -1,9 +1,7 @@
 /** `edgeloom import kuairand|ebnerd DIR`: published data sets become device logs. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { importEbnerd } from '../data/importers/ebnerd.ts';
 import type { ImportOptions } from '../data/importers/import-options.ts';
-import { importKuairand } from '../data/importers/kuairand.ts';
 import type { ImportSummary } from '../data/importers/log-writer.ts';
 import { interruptible } from './interrupt.ts';
 
@@ -43,8 +41,16 @@ function tell(out: string, summary: ImportSummary): string {
   return `${lines.join('\n')}\n`;
 }
 
+type Importer = (options: ImportOptions) => Promise<ImportSummary>;
+
+// Loaded when used: DuckDB takes longer to load than the rest of the command line.
+const kuairand: Importer = async (options) =>
+  (await import('../data/importers/kuairand.ts')).importKuairand(options);
+const ebnerd: Importer = async (options) =>
+  (await import('../data/importers/ebnerd.ts')).importEbnerd(options);
+
 async function runImporter(
-  importer: (options: ImportOptions) => Promise<ImportSummary>,
+  importer: Importer,
   name: string,
   directory: string,
   flags: Flags,
@@ -71,11 +77,7 @@ async function runImporter(
 
 export function registerImport(program: Command): void {
   const group = program.command('import').description('write published data sets as device logs');
-  const add = (
-    name: string,
-    what: string,
-    importer: (options: ImportOptions) => Promise<ImportSummary>,
-  ): void => {
+  const add = (name: string, what: string, importer: Importer): void => {
     group
       .command(name)
       .description(what)
@@ -86,6 +88,6 @@ export function registerImport(program: Command): void {
       .option('--json', 'print the summary as JSON')
       .action((directory: string, flags: Flags) => runImporter(importer, name, directory, flags));
   };
-  add('kuairand', 'KuaiRand: short-video feed, exposures with feedback', importKuairand);
-  add('ebnerd', 'EB-NeRD: news front page, impressions with clicks and reading time', importEbnerd);
+  add('kuairand', 'KuaiRand: short-video feed, exposures with feedback', kuairand);
+  add('ebnerd', 'EB-NeRD: news front page, impressions with clicks and reading time', ebnerd);
 }

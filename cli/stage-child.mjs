@@ -1,6 +1,6 @@
 // Entry of the process that runs one stage for a worker.
-import { register } from 'tsx/esm/api';
+import { load } from '../lib/start/load.mjs';
+import { modules } from './modules.mjs';
 
-register();
-const { main } = await import('./stage-child.ts');
+const { main } = await load(import.meta.url, './stage-child.ts', modules);
 await main();

@@ -1,6 +1,6 @@
 // Entry of a worker process.
-import { register } from 'tsx/esm/api';
+import { load } from '../lib/start/load.mjs';
+import { modules } from './modules.mjs';
 
-register();
-const { main } = await import('./worker-main.ts');
+const { main } = await load(import.meta.url, './worker-main.ts', modules);
 await main();

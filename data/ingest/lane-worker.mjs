@@ -1,5 +1,4 @@
 // Entry of a thread that reads log files: makes Node read TypeScript, then hands over.
-import { register } from 'tsx/esm/api';
+import { load } from '../../lib/start/load.mjs';
 
-register();
-await import('./lane-worker.ts');
+await load(import.meta.url, './lane-worker.ts');

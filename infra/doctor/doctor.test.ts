@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test, vi } from 'vitest';
 import { scratchFolder } from '../shared/test-support.ts';
 import { examine, formatParts, isHealthy, mend, type Part } from './index.ts';
-import { judgeNode, judgePackages, judgeSpace, judgeWritable } from './machine.ts';
+import { judgeNode, judgePackages, judgeSpace, judgeStart, judgeWritable } from './machine.ts';
 import { nativeChecks } from './native.ts';
 import { probeFinding } from './probe.ts';
 import { storeCheck } from './store.ts';
@@ -106,6 +106,12 @@ test('a TEMPORAL_ADDRESS without a server is broken, with the reason', async () 
     from: 'TEMPORAL_ADDRESS 127.0.0.1:1',
     fix: expect.any(String),
   });
+});
+
+test('tells what the process runs: a bundle, or the sources and why', () => {
+  expect(judgeStart({ folder: '/cache/bundles/a/b' }).from).toBe('/cache/bundles/a/b');
+  expect(judgeStart({ reason: 'no space' })).toMatchObject({ from: 'sources', detail: 'no space' });
+  expect(judgeStart()).toEqual({ state: 'ok', from: 'sources' });
 });
 
 test('accepts Node from 20.19 on', () => {

@@ -2,6 +2,7 @@
 import { constants, existsSync, readFileSync } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { type Started, started } from '../../lib/start/started.ts';
 import { cacheFolder, type Environment } from '../shared/cache.ts';
 import { findOnPath, runCommand } from '../shared/command.ts';
 import type { Check, DoctorOptions, Finding } from './types.ts';
@@ -29,6 +30,12 @@ export function judgeNode(version: string): Finding {
     detail: `at least ${MINIMUM_NODE.join('.')} is needed`,
     fix: 'install Node 22 or 24 from https://nodejs.org',
   };
+}
+
+/** What this process runs. Sources work as well; each process then takes seconds longer to start. */
+export function judgeStart({ folder, reason }: Started = {}): Finding {
+  if (folder) return { state: 'ok', from: folder };
+  return { state: 'ok', from: 'sources', ...(reason ? { detail: reason } : {}) };
 }
 
 /** As Node looks it up: npm puts a package's dependencies beside it when it is installed itself. */
@@ -126,6 +133,7 @@ export function machineChecks(options: DoctorOptions): Check[] {
   });
   return [
     { name: 'node', needed: true, look: () => judgeNode(process.versions.node) },
+    { name: 'bundle', needed: false, look: () => judgeStart(started()) },
     { name: 'npm-packages', needed: true, look: () => judgePackages(projectRoot) },
     { name: 'workspace', needed: true, look: () => judgeWritable(workspace) },
     { name: 'cache', needed: true, look: () => judgeWritable(cacheFolder(env)) },

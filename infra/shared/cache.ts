@@ -1,9 +1,8 @@
 /** Where native parts are kept: outside the checkout, shared by every checkout of this user. */
 import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
 import { EdgeloomError } from '../../lib/errors.ts';
+import { cachePath } from '../../lib/start/cache-path.mjs';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -13,20 +12,15 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * every working directory.
  */
 export function cacheFolder(env: Environment = process.env): string {
-  const own = env.EDGELOOM_CACHE;
-  if (own) {
-    if (isAbsolute(own)) return own;
-    throw new EdgeloomError({
-      code: 'bad-cache-path',
-      what: 'EDGELOOM_CACHE is not an absolute path',
-      where: own,
-      fix: 'set it to an absolute path, or unset it',
-      exitCode: 2,
-    });
-  }
-  // The XDG rule: a relative path is to be ignored.
-  const xdg = env.XDG_CACHE_HOME;
-  return xdg && isAbsolute(xdg) ? join(xdg, 'edgeloom') : join(homedir(), '.cache', 'edgeloom');
+  const path = cachePath(env);
+  if (path !== undefined) return path;
+  throw new EdgeloomError({
+    code: 'bad-cache-path',
+    what: 'EDGELOOM_CACHE is not an absolute path',
+    where: env.EDGELOOM_CACHE ?? '',
+    fix: 'set it to an absolute path, or unset it',
+    exitCode: 2,
+  });
 }
 
 /** Creates a folder of the cache. Throws `cache-not-writable` (exit code 3). */

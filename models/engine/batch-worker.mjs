@@ -1,5 +1,4 @@
 // Entry of the thread that reads batches: makes Node read TypeScript, then hands over.
-import { register } from 'tsx/esm/api';
+import { load } from '../../lib/start/load.mjs';
 
-register();
-await import('./batch-worker.ts');
+await load(import.meta.url, './batch-worker.ts');
