@@ -3,6 +3,7 @@
  * Samples as tensors, weights and checkpoints are all kept in it, so that Python can open them too.
  * Layout: u64 header length | header JSON | data. Format description: the safetensors project.
  */
+import { read } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { EdgeloomError } from './errors.ts';
 import { writeFileAtomic } from './files.ts';
@@ -75,6 +76,22 @@ export async function writeSafetensors(
   metadata: Record<string, string> = {},
 ): Promise<void> {
   await writeFileAtomic(path, encodeSafetensors(tensors, metadata));
+}
+
+/** Values of a dtype, all zero. */
+export function emptyTensorData(dtype: DType, length: number): TensorData {
+  return new DTYPES[dtype].make(length);
+}
+
+/** One read call takes at most 2 GiB. */
+const MAX_READ = 2 ** 30;
+
+/** Through the callback: a read of the promises' kind costs twice the time. @returns the bytes read */
+function readBytes(fd: number, out: Uint8Array, at: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const length = Math.min(out.length - at, MAX_READ);
+    read(fd, out, at, length, position, (error, got) => (error ? reject(error) : resolve(got)));
+  });
 }
 
 interface Entry {
@@ -162,30 +179,41 @@ export class SafetensorsFile {
     return [...this.#entry(name).shape];
   }
 
+  /** Dtype of one tensor. @throws RangeError when there is no such tensor */
+  dtype(name: string): DType {
+    return this.#entry(name).dtype;
+  }
+
+  /** Bytes of one row of a tensor's first dimension. @throws RangeError when there is no such tensor */
+  rowBytes(name: string): number {
+    const { dtype, shape } = this.#entry(name);
+    return count(shape.slice(1)) * DTYPES[dtype].bytes;
+  }
+
   /** Reads a tensor whole, or the rows `[from, to)` of its first dimension. */
   async read(name: string, from = 0, to?: number): Promise<NamedTensor> {
-    const entry = this.#entry(name);
-    const kind = DTYPES[entry.dtype];
-    const rows = entry.shape.length === 0 ? 1 : entry.shape[0]!;
-    const last = Math.min(to ?? rows, rows);
-    const rowBytes = rows === 0 ? 0 : (entry.end - entry.start) / rows;
-    const length = Math.max(0, last - from) * rowBytes;
-    const buffer = new ArrayBuffer(length);
-    let done = 0;
-    while (done < length) {
-      const { bytesRead } = await this.#file.read(
-        new Uint8Array(buffer),
-        done,
-        // One read call takes at most 2 GiB.
-        Math.min(length - done, 2 ** 30),
-        entry.start + from * rowBytes + done,
-      );
-      if (bytesRead === 0) throw new Error(`${this.path}: ${name} is cut off`);
-      done += bytesRead;
+    const { dtype, shape } = this.#entry(name);
+    const rows = shape[0] ?? 1;
+    const length = Math.max(0, Math.min(to ?? rows, rows) - from);
+    const sizes = shape.length === 0 ? [] : [length, ...shape.slice(1)];
+    const data = emptyTensorData(dtype, count(sizes));
+    await this.readInto(name, from, data);
+    return { shape: sizes, data };
+  }
+
+  /**
+   * Fills `out` with the values that begin at row `from` of a tensor, as they are stored.
+   * @param out of the tensor's dtype
+   * @throws Error when the file ends before; the caller closes it only after the read is done
+   */
+  async readInto(name: string, from: number, out: TensorData): Promise<void> {
+    const bytes = new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+    const at = this.#entry(name).start + from * this.rowBytes(name);
+    for (let done = 0; done < bytes.length; ) {
+      const got = await readBytes(this.#file.fd, bytes, done, at + done);
+      if (got === 0) throw new Error(`${this.path}: ${name} is cut off`);
+      done += got;
     }
-    const shape =
-      entry.shape.length === 0 ? [] : [Math.max(0, last - from), ...entry.shape.slice(1)];
-    return { shape, data: new kind.make(buffer) };
   }
 
   /** Reads every tensor. */

@@ -1,7 +1,9 @@
 /** Batches as tensors. */
 import * as tf from '@tensorflow/tfjs';
-import { type BatchColumns, gatherBatch, type RowRef } from './columns.ts';
-import type { BatchOptions, Dataset } from './dataset.ts';
+import type { Columns } from './columns.ts';
+import type { Dataset } from './dataset.ts';
+import { type BatchColumns, batchBytes, batchColumns, gatherRows } from './gather.ts';
+import type { BatchOptions } from './sample-reader.ts';
 import type { InputSpec, Tensors } from './types.ts';
 
 export interface Batch {
@@ -19,9 +21,17 @@ export function toTensors(columns: BatchColumns): Tensors {
   );
 }
 
-/** Makes the tensors of a batch. The caller disposes them. */
-export const makeBatch = (inputs: Record<string, InputSpec>, rows: RowRef[]): Tensors =>
-  toTensors(gatherBatch(inputs, rows));
+/** Makes tensors of some rows of stored columns. The caller disposes them. */
+export function makeBatch(
+  inputs: Record<string, InputSpec>,
+  stored: Columns,
+  rows: ArrayLike<number>,
+): Tensors {
+  const buffer = new ArrayBuffer(batchBytes(inputs, rows.length));
+  const columns = batchColumns(inputs, buffer, rows.length, rows.length);
+  gatherRows(inputs, stored, rows, columns, 0);
+  return toTensors(columns);
+}
 
 /** The batches of one pass over a dataset; see `Dataset.batches`. */
 export async function* tensorBatches(

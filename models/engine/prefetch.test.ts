@@ -58,6 +58,23 @@ describe('Prefetcher', { timeout: 60_000 }, () => {
     await prefetcher.close();
   });
 
+  it('never writes over what a tensor still holds', async () => {
+    const { inputs } = model();
+    const prefetcher = new Prefetcher(dataset.source);
+    const kept: tf.Tensor[] = [];
+    const values: unknown[] = [];
+    for await (const { tensors } of prefetcher.batches(inputs, options())) {
+      // A reshaped tensor shares the memory.
+      kept.push(tensors.cand_dense!.reshape([-1]));
+      values.push([...tensors.cand_dense!.dataSync()]);
+      tf.dispose(tensors);
+    }
+    expect(kept.length).toBeGreaterThan(6);
+    expect(kept.map((tensor) => [...tensor.dataSync()])).toEqual(values);
+    tf.dispose(kept);
+    await prefetcher.close();
+  });
+
   it('reports what is wrong with the samples, and where', async () => {
     const path = join(folder, 'rerank', `${TEST_DATES[1]}.safetensors`);
     const broken = await Dataset.open(folder, 'rerank', [TEST_DATES[1]!]);

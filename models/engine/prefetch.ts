@@ -1,9 +1,11 @@
 /** Batches read, gathered and expanded by a thread of their own while a step runs. */
 import { Worker } from 'node:worker_threads';
+import * as tf from '@tensorflow/tfjs';
 import { receivedError } from '../../lib/errors.ts';
 import { type Batch, toTensors } from './batch-tensors.ts';
 import type { FromBatchWorker, ToBatchWorker } from './batch-worker.ts';
-import type { BatchOptions, DatasetSource } from './dataset.ts';
+import { batchColumns } from './gather.ts';
+import { type BatchOptions, cutInputs, type RowSource } from './sample-reader.ts';
 import type { InputSpec } from './types.ts';
 
 /** Batches that wait at most; more would only cost memory. */
@@ -17,7 +19,7 @@ export class Prefetcher {
   #wake: (() => void) | undefined;
   #failed: Error | undefined;
 
-  constructor(source: DatasetSource) {
+  constructor(source: RowSource) {
     this.#worker = new Worker(new URL('./batch-worker.mjs', import.meta.url), {
       workerData: source,
       execArgv: [],
@@ -39,10 +41,12 @@ export class Prefetcher {
   }
 
   /**
-   * The batches of `Dataset.batches`, in its order.
+   * The batches of `Dataset.batches`, in its order. The memory of a batch whose tensors were disposed
+   * is used again as soon as the next batch is asked for.
    * @throws EdgeloomError of the dataset: `no-samples`, `bad-samples`
    */
   async *batches(inputs: Record<string, InputSpec>, options: BatchOptions): AsyncGenerator<Batch> {
+    const kinds = cutInputs(inputs, options.cut);
     const pass = ++this.#pass;
     this.#waiting = [];
     this.#worker.ref();
@@ -54,8 +58,12 @@ export class Prefetcher {
         if (message.kind === 'end') return;
         if (message.kind === 'error') throw receivedError(message.error);
         this.#send({ kind: 'more', pass });
-        const { columns, rows } = message.batch;
-        yield { tensors: toTensors(columns), rows };
+        const { buffer, rows, kind } = message.batch;
+        const columns = batchColumns(kinds[kind]!, buffer, options.batchSize, rows);
+        const tensors = toTensors(columns);
+        const data = Object.values(tensors).map(({ dataId }) => dataId);
+        yield { tensors, rows };
+        if (isGone(data)) this.#send({ kind: 'used', buffer }, [buffer]);
       }
     } finally {
       this.#send({ kind: 'stop' });
@@ -63,8 +71,8 @@ export class Prefetcher {
     }
   }
 
-  #send(message: ToBatchWorker): void {
-    this.#worker.postMessage(message);
+  #send(message: ToBatchWorker, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer);
   }
 
   async #next(): Promise<FromBatchWorker> {
@@ -82,3 +90,7 @@ export class Prefetcher {
     await this.#worker.terminate();
   }
 }
+
+/** Whether no tensor holds the data any more, a reshaped one neither. */
+const isGone = (data: readonly tf.Tensor['dataId'][]): boolean =>
+  data.every((id) => tf.backend().refCount(id) === 0);

@@ -115,10 +115,7 @@ export function batchOf(
   inputs: Record<string, InputSpec>,
   rows: readonly number[],
 ): Tensors {
-  return makeBatch(
-    inputs,
-    rows.map((row) => ({ columns: day.columns, row })),
-  );
+  return makeBatch(inputs, day.columns, rows);
 }
 
 /** Some consecutive rows of every tensor. */

@@ -163,11 +163,8 @@ function batchOfUsers(reranker: RerankerParts, users: readonly Member[]): ShortB
       let sum = 0;
       let seen = 0;
       for (const { of, z, from, to } of users) {
-        const rows = Array.from({ length: to - from }, (_, i) => ({
-          columns: of.day.columns,
-          row: from + i,
-        }));
-        const batch = makeBatch(reranker.inputs, rows);
+        const rows = Array.from({ length: to - from }, (_, i) => from + i);
+        const batch = makeBatch(reranker.inputs, of.day.columns, rows);
         const input = tf.tensor2d([z]);
         for (const value of batch.label_mask!.dataSync()) seen += value;
         const deltas = Object.entries(of.delta).map(([name, change]) => [deltaInput(name), change]);
