@@ -80,18 +80,7 @@ export class TextIndex implements CodedTexts {
   }
 
   plain(codes: readonly number[]): Uint8Array {
-    const starts = this.#starts.data;
-    let length = 0;
-    for (let i = 0; i < codes.length; i++) {
-      length += 4 + starts[codes[i]! + 1]! - starts[codes[i]!]!;
-    }
-    const out = new Uint8Array(length);
-    const view = new DataView(out.buffer);
-    let at = 0;
-    for (let i = 0; i < codes.length; i++) {
-      at = copyText(out, view, at, this.#bytes, starts[codes[i]!]!, starts[codes[i]! + 1]!);
-    }
-    return out;
+    return plainOf(this.texts(), codes);
   }
 
   #code(bytes: Uint8Array, view: DataView, from: number, to: number): number {
@@ -148,15 +137,34 @@ export class TextIndex implements CodedTexts {
   }
 }
 
-/** Parquet's PLAIN form of the texts of some rows, in their order. */
-export function plainOf({ bytes, starts }: Texts, rows: Int32Array): Uint8Array {
+/** Texts as they were read, by number; there may be two of a kind. */
+export class PooledTexts implements CodedTexts {
+  readonly #texts: Texts;
+
+  constructor(texts: Texts) {
+    this.#texts = texts;
+  }
+
+  get size(): number {
+    return this.#texts.starts.length - 1;
+  }
+
+  plain(codes: readonly number[]): Uint8Array {
+    return plainOf(this.#texts, codes);
+  }
+}
+
+/** Parquet's PLAIN form of some texts, in the order of their numbers. */
+export function plainOf({ bytes, starts }: Texts, numbers: ArrayLike<number>): Uint8Array {
   let length = 0;
-  for (let i = 0; i < rows.length; i++) length += 4 + starts[rows[i]! + 1]! - starts[rows[i]!]!;
+  for (let i = 0; i < numbers.length; i++) {
+    length += 4 + starts[numbers[i]! + 1]! - starts[numbers[i]!]!;
+  }
   const out = new Uint8Array(length);
   const view = new DataView(out.buffer);
   let at = 0;
-  for (let i = 0; i < rows.length; i++) {
-    at = copyText(out, view, at, bytes, starts[rows[i]!]!, starts[rows[i]! + 1]!);
+  for (let i = 0; i < numbers.length; i++) {
+    at = copyText(out, view, at, bytes, starts[numbers[i]!]!, starts[numbers[i]! + 1]!);
   }
   return out;
 }

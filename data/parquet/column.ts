@@ -3,7 +3,7 @@
  * a dictionary or a small range are stored as indexes, times as differences, the rest plainly; nothing is
  * compressed, so a file is written about as fast as memory.
  */
-import { bitWidth, writeHybrid } from './bit-packing.ts';
+import { bitWidth, writeHybrid, writeRun } from './bit-packing.ts';
 import { writeDeltas } from './delta.ts';
 import { type CodedTexts, renumber } from './dictionary.ts';
 import { distinct } from './distinct.ts';
@@ -176,15 +176,34 @@ function levelsOf(schema: ColumnSchema, data: ColumnData, rows: number) {
   const values = presence(data);
   const depth = depthOf(schema);
   if (!schema.list) {
-    const present = values.present ?? new Uint8Array(rows).fill(1);
     const { inside } = data;
-    const levels = inside ? sum(inside, present) : present;
-    return { levels: [encodedLevels(levels, rows, bitWidth(depth))], slots: rows, values };
+    const width = bitWidth(depth);
+    if (inside) {
+      const present = values.present ?? new Uint8Array(rows).fill(1);
+      const levels = encodedLevels(sum(inside, present), rows, width);
+      return { levels: [levels], slots: rows, values };
+    }
+    const { present } = values;
+    const same = values.count === 0 ? 0 : depth;
+    const levels =
+      present && values.count > 0
+        ? encodedLevels(present, rows, width)
+        : oneLevel(same, rows, width);
+    return { levels: [levels], slots: rows, values };
   }
   const { shape } = data;
   if (!shape) throw new TypeError(`the list ${schema.name} has no lengths`);
   const definition = values.present ? shape.definition(values.present, depth) : shape.whole(depth);
   return { levels: [shape.repetition(), definition], slots: shape.slots, values };
+}
+
+/** The same level in every row. */
+function oneLevel(level: number, rows: number, width: number): Uint8Array {
+  const encoded = new ByteBuffer(16);
+  encoded.length = 4;
+  writeRun(encoded, level, rows, width);
+  new DataView(encoded.bytes.buffer).setUint32(0, encoded.length - 4, true);
+  return encoded.view();
 }
 
 function sum(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -6,8 +6,9 @@ import type { ColumnVector } from '../../parquet/read/decode.ts';
 import type { ParquetFile } from '../../parquet/read/file.ts';
 import type { ColumnSchema } from '../../parquet/schema.ts';
 import { type LakeLeaf, lakeLeaves } from '../lake/leaves.ts';
-import { type Elements, nullData, UnitColumn } from '../lake/unit-columns.ts';
+import { type Elements, nullData } from '../lake/unit-columns.ts';
 import { checkColumn, checkNull } from './check-column.ts';
+import { codesOf, GroupColumn } from './group-column.ts';
 import type { GroupPlan, PlannedColumn } from './parquet-plan.ts';
 import type { ParquetStagerOptions } from './parquet-stager.ts';
 
@@ -24,6 +25,8 @@ const LEAVES = new Map<string, LakeLeaf>(
   EVENT_TYPES.flatMap((type) => lakeLeaves(type).map((leaf) => [leaf.path, leaf] as const)),
 );
 
+const USER_KEY = LEAVES.get('user_key')!;
+
 interface Users {
   /** Of each row. */
   codes: Int32Array;
@@ -35,7 +38,7 @@ export class StagedGroup {
   readonly #plan: GroupPlan;
   readonly #options: ParquetStagerOptions;
   readonly #rowNo: number;
-  readonly #columns = new Map<string, UnitColumn>();
+  readonly #columns = new Map<string, GroupColumn>();
   readonly #rowsOf = new Map<EventType, Int32Array>();
   #bad = new Uint8Array(0);
   #users: Users | undefined;
@@ -61,7 +64,7 @@ export class StagedGroup {
       for (const [place, { leaf, path }] of column.leaves.entries()) {
         const vector = await file.readColumn(group, leaf, { largeIntegers: 'round' });
         this.#check(column, place, file.leaves[leaf]!, path, vector);
-        this.#keep(path, vector, file.leaves[leaf]!.maxDefinition, rows);
+        this.#keep(path, vector, file.leaves[leaf]!.maxDefinition);
       }
     }
     this.#checkTimes(rows);
@@ -69,7 +72,7 @@ export class StagedGroup {
 
   #sortByType(vector: ColumnVector): void {
     const index = new TextIndex();
-    const codes = codesOf(vector, index);
+    const codes = codesOf(vector, 1, index);
     const types = Array.from({ length: index.size }, (_, code) => index.text(code) as EventType);
     const counts = new Int32Array(types.length);
     for (let row = 0; row < codes.length; row++) if (codes[row]! >= 0) counts[codes[row]!]!++;
@@ -100,26 +103,22 @@ export class StagedGroup {
     }
   }
 
-  #keep(path: string, vector: ColumnVector, maxDefinition: number, rows: number): void {
+  #keep(path: string, vector: ColumnVector, maxDefinition: number): void {
     if (path === 'user_id') {
-      this.#addUsers(vector, rows);
+      this.#addUsers(vector);
       return;
     }
     const leaf = LEAVES.get(path);
     // A column that is not what the contract knows is null in all rows that are taken.
     if (!leaf || !this.#plan.columns.some(({ rules }) => hasPath(rules, path))) return;
-    const column = new UnitColumn(
-      { ...leaf, unique: leaf.unique && vector.kind === 'texts' && !vector.levels },
-      rows,
-    );
-    column.append({ vector, maxDefinition }, rows);
-    this.#columns.set(path, column);
+    this.#columns.set(path, new GroupColumn(leaf, { vector, maxDefinition }));
   }
 
   /** Replaces ids by keys; only those of rows that may be taken. */
-  #addUsers(vector: ColumnVector, rows: number): void {
+  #addUsers(vector: ColumnVector): void {
+    const { rows } = vector;
     const index = new TextIndex();
-    const codes = codesOf(vector, index);
+    const codes = codesOf(vector, 1, index);
     const wanted = new Uint8Array(index.size);
     for (let row = 0; row < rows; row++) if (!this.#bad[row]) wanted[codes[row]!] = 1;
     const keys: string[] = [];
@@ -130,18 +129,15 @@ export class StagedGroup {
       buckets[code] = user?.bucket ?? 0;
     }
     this.#users = { codes, buckets };
-    const column = new UnitColumn(LEAVES.get('user_key')!, rows);
     const coded = { kind: 'coded-texts', codes, dictionary: textsOf(keys) } as const;
-    column.append(
-      { vector: { ...coded, rows, lists: undefined, levels: undefined }, maxDefinition: 1 },
-      rows,
-    );
-    this.#columns.set('user_key', column);
+    const keyed = { ...coded, rows, lists: undefined, levels: undefined };
+    const source = { vector: keyed, maxDefinition: 1 };
+    this.#columns.set('user_key', new GroupColumn(USER_KEY, source));
   }
 
   #checkTimes(rows: number): void {
     const { maxAheadMs, maxLateMs, earliestTs, latestTs } = this.#options.clocks;
-    const numbers = (name: string) => this.#columns.get(name)?.numbers;
+    const numbers = (name: string) => this.#columns.get(name)?.numbers();
     const [ts, received] = [numbers('ts')!, numbers('received_ts')];
     const [started, ended] = [numbers('started'), numbers('ended')];
     const bad = this.#bad;
@@ -198,7 +194,7 @@ export class StagedGroup {
   #places(rows: Int32Array): ColumnData[] {
     const { offsetMs } = this.#options.clocks;
     const { codes, buckets } = this.#users!;
-    const ts = this.#columns.get('ts')!.numbers;
+    const ts = this.#columns.get('ts')!.numbers();
     const [numbers, days] = [new Float64Array(rows.length), new Int32Array(rows.length)];
     const bucket = new Int32Array(rows.length);
     for (let i = 0; i < rows.length; i++) {
@@ -227,19 +223,6 @@ export class StagedGroup {
 
 const hasPath = (rules: PlannedColumn['rules'], path: string): boolean =>
   [...rules.values()].some((leaves) => leaves.has(path));
-
-/** By row; −1 for null. */
-function codesOf(vector: ColumnVector, index: TextIndex): Int32Array {
-  if (vector.kind === 'texts') return index.codes(vector.texts, vector.levels, 1);
-  if (vector.kind !== 'coded-texts') throw new TypeError('a column of texts holds something else');
-  const own = index.codes(vector.dictionary);
-  const codes = new Int32Array(vector.codes.length);
-  for (let row = 0; row < codes.length; row++) {
-    const code = vector.codes[row]!;
-    codes[row] = code < 0 ? -1 : own[code]!;
-  }
-  return codes;
-}
 
 function textsOf(texts: readonly string[]): Texts {
   const bytes = Buffer.from(texts.join(''));

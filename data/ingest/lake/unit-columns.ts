@@ -178,7 +178,7 @@ class Doubles implements Values {
   }
 }
 
-function gatherInts(source: Int32Array, places: Int32Array): Int32Array {
+export function gatherInts(source: Int32Array, places: Int32Array): Int32Array {
   const out = new Int32Array(places.length);
   for (let i = 0; i < out.length; i++) out[i] = source[places[i]!]!;
   return out;
@@ -195,6 +195,27 @@ export interface Elements {
   places: Int32Array;
 }
 
+export function elementsOf(
+  rows: Int32Array,
+  starts: Int32Array,
+  isNullList: (row: number) => boolean,
+): Elements {
+  const lengths = new Int32Array(rows.length);
+  let count = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const length = starts[rows[i]! + 1]! - starts[rows[i]!]!;
+    lengths[i] = isNullList(rows[i]!) ? -1 : length;
+    count += length;
+  }
+  const places = new Int32Array(count);
+  let at = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const end = starts[rows[i]! + 1]!;
+    for (let place = starts[rows[i]!]!; place < end; place++) places[at++] = place;
+  }
+  return { shape: new ListShape(lengths), places };
+}
+
 /** Nulls of a leaf. @param elements of the column's lists; when there are none, these are null */
 export function nullData(leaf: LakeLeaf, rows: number, elements?: Elements): ColumnData {
   if (!leaf.list) {
@@ -207,7 +228,7 @@ export function nullData(leaf: LakeLeaf, rows: number, elements?: Elements): Col
 }
 
 /** Whether no element has a value. */
-const isNull = ({ vector: { levels }, maxDefinition }: Source): boolean =>
+export const isNull = ({ vector: { levels }, maxDefinition }: Source): boolean =>
   levels !== undefined && !levels.includes(maxDefinition);
 
 /** One leaf of the rows of a unit. */
@@ -279,22 +300,8 @@ export class UnitColumn {
 
   /** Elements of the lists of these rows. */
   elements(rows: Int32Array): Elements {
-    const [starts, there] = [this.#starts!.data, this.#there!.data];
-    const lengths = new Int32Array(rows.length);
-    let count = 0;
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i]!;
-      const length = starts[row + 1]! - starts[row]!;
-      lengths[i] = there[row] ? length : -1;
-      count += length;
-    }
-    const places = new Int32Array(count);
-    let at = 0;
-    for (let i = 0; i < rows.length; i++) {
-      const end = starts[rows[i]! + 1]!;
-      for (let place = starts[rows[i]!]!; place < end; place++) places[at++] = place;
-    }
-    return { shape: new ListShape(lengths), places };
+    const there = this.#there!.data;
+    return elementsOf(rows, this.#starts!.data, (row) => there[row] === 0);
   }
 
   /** @param elements of lists, those of the rows */
