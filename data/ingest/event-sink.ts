@@ -3,7 +3,7 @@ import { checkEvent } from '../contracts/check-event.ts';
 import type { DatasetDescription } from '../contracts/dataset.ts';
 import type { DeviceEvent } from '../contracts/device-log.ts';
 import { type Clocks, LineReader } from './fast/line-reader.ts';
-import { ParquetStager, type ParquetStagerOptions } from './fast/parquet-stager.ts';
+import { ParquetStager } from './fast/parquet-stager.ts';
 import type { Settings } from './options.ts';
 import type { RejectReason } from './rejects.ts';
 import type { Defect, ParquetTaken, ReadOptions, RowSink } from './rows.ts';
@@ -23,9 +23,6 @@ export function userKeyIn(row: unknown, keys: UserKeys): string | null {
   return typeof id === 'string' && id.length <= 1024 ? keys.of(id).key : null;
 }
 
-/** What reading Parquet may take. */
-export type ParquetLimits = Pick<ParquetStagerOptions, 'workDir' | 'memoryLimitMb' | 'threads'>;
-
 export class EventSink implements RowSink {
   readonly #staged: StagedRows;
   readonly #keys: UserKeys;
@@ -34,7 +31,6 @@ export class EventSink implements RowSink {
   /** What `ts` may be where no receive time tells, by the days that the data set says it covers. */
   readonly #earliestTs: number;
   readonly #latestTs: number;
-  readonly #parquet: ParquetLimits;
   #reader: LineReader | undefined;
   #stager: ParquetStager | undefined;
 
@@ -43,9 +39,7 @@ export class EventSink implements RowSink {
     keys: UserKeys,
     limits: EventLimits,
     dataset: Pick<DatasetDescription, 'utc_offset_minutes' | 'first_date' | 'last_date'>,
-    parquet: ParquetLimits,
   ) {
-    this.#parquet = parquet;
     this.#staged = staged;
     this.#keys = keys;
     this.#limits = limits;
@@ -83,27 +77,20 @@ export class EventSink implements RowSink {
   async takeParquet(
     path: string,
     rowNo: number,
-    { index, signal }: Pick<ReadOptions, 'index' | 'signal'>,
+    { signal }: Pick<ReadOptions, 'signal'>,
   ): Promise<ParquetTaken | undefined> {
-    const groups = groupsOf(this.#limits.buckets);
-    this.#stager ??= await ParquetStager.open(
-      { ...this.#parquet, groups, keys: this.#keys, clocks: this.#clocks() },
-      signal,
-    );
-    const staged = await this.#stager.stage(path, `parquet-${index}`, rowNo);
-    for (const { type, group, file } of staged?.tables ?? []) {
-      this.#staged.addFile(eventTable(type, group), file);
-    }
-    return staged;
+    this.#stager ??= new ParquetStager({
+      ...{ clocks: this.#clocks(), keys: this.#keys, groups: groupsOf(this.#limits.buckets) },
+      onRows: ({ type, group }, columns, rows, data) =>
+        this.#staged.addGroup(eventTable(type, group), columns, rows, data),
+    });
+    return this.#stager.stage(path, rowNo, signal);
   }
 
-  /** Stages what the line reader holds. */
+  /** Stages what the line reader holds, and lets go of it. */
   finish(): void {
     this.#reader?.flush();
-  }
-
-  close(): void {
-    this.#stager?.close();
+    this.#reader = undefined;
   }
 
   breathe(): Promise<void> {

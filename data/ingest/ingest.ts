@@ -27,8 +27,9 @@ import {
   sumOf,
 } from './account.ts';
 import { type DuplicateCounts, findDuplicates } from './duplicates.ts';
-import { countStored, countTable, writeEvents, writeTable } from './lake.ts';
+import { countStored, countTable, writeEvents, writeTable } from './lake/write-lake.ts';
 import { type LaneFile, rejectsPath } from './lane.ts';
+import { LanePool } from './lane-pool.ts';
 import { type LogFolder, openLogFolder } from './log-folder.ts';
 import { type IngestOptions, type Settings, withDefaults } from './options.ts';
 import { helpersFor, readFiles } from './read-files.ts';
@@ -62,40 +63,57 @@ class IngestRun {
   }
 
   async run(): Promise<IngestSummary> {
-    const readings = await this.#read();
-    const events = readings.get('events')!;
-    readings.delete('events');
-    const tables = readings as Map<TableName, Reading>;
-    const facts = await readRejects(join(this.#folders.lakeDir, 'rejects.ndjson'));
-    this.#checkShares(events, tables, facts);
-    const summary = await this.#writeEvents(events, facts);
-    for (const [table, reading] of tables) {
-      summary.tables[table] = await this.#writeTable(table, reading, facts);
+    const files = this.#files();
+    const lanes = this.#openLanes(files);
+    try {
+      const readings = await this.#read(files, lanes);
+      const events = readings.get('events')!;
+      readings.delete('events');
+      const tables = readings as Map<TableName, Reading>;
+      const facts = await readRejects(join(this.#folders.lakeDir, 'rejects.ndjson'));
+      this.#checkShares(events, tables, facts);
+      const summary = await this.#writeEvents(events, facts, lanes);
+      for (const [table, reading] of tables) {
+        summary.tables[table] = await this.#writeTable(table, reading, facts);
+      }
+      return summary;
+    } finally {
+      await lanes.close();
     }
-    return summary;
   }
 
-  /** Reads all files: the events, and the tables that the log has. */
-  async #read(): Promise<Map<LaneFile['kind'], Reading>> {
-    const { events, tables, dataset } = this.#logs;
-    const { threads, logsDir, userKey, memoryLimitMb, signal, onProgress } = this.#settings;
-    const { buckets, maxAheadMs, maxLateMs, maxLineBytes } = this.#settings;
-    const { workDir, lakeDir } = this.#folders;
-    const files: LaneFile[] = [
+  /** The events, and the tables that the log has. */
+  #files(): LaneFile[] {
+    const { events, tables } = this.#logs;
+    return [
       ...events.map((file, index) => ({ kind: 'events' as const, index, file })),
       ...TABLE_NAMES.flatMap((kind) => tables[kind].map((file, index) => ({ kind, index, file }))),
     ];
+  }
+
+  #openLanes(files: readonly LaneFile[]): LanePool {
+    const { threads, logsDir, userKey, memoryLimitMb } = this.#settings;
+    const { buckets, maxAheadMs, maxLateMs, maxLineBytes } = this.#settings;
     const limits = { buckets, maxAheadMs, maxLateMs, maxLineBytes };
-    const { accounts, staged } = await readFiles(
-      files,
-      { logsDir, workDir, userKey, limits, memoryLimitMb, threads, dataset },
-      helpersFor(files, threads),
-      {
-        signal,
-        onProgress: ({ message, fraction = 0 }) =>
-          onProgress?.({ message, fraction: 0.7 * fraction }),
-      },
-    );
+    const { workDir } = this.#folders;
+    const { dataset } = this.#logs;
+    const helpers = helpersFor(files, threads);
+    const memory = Math.floor(memoryLimitMb / (helpers + 1));
+    const input = { logsDir, workDir, userKey, limits, memoryLimitMb: memory, dataset };
+    return new LanePool(input, helpers);
+  }
+
+  async #read(
+    files: readonly LaneFile[],
+    lanes: LanePool,
+  ): Promise<Map<LaneFile['kind'], Reading>> {
+    const { signal, onProgress } = this.#settings;
+    const { workDir, lakeDir } = this.#folders;
+    const { accounts, staged } = await readFiles(files, lanes, {
+      signal,
+      onProgress: ({ message, fraction = 0 }) =>
+        onProgress?.({ message, fraction: 0.7 * fraction }),
+    });
     await this.#staging.adopt(staged);
     const rejects = files.map((file) => rejectsPath(workDir, file));
     await joinRejects(rejects, join(lakeDir, 'rejects.ndjson'));
@@ -114,18 +132,21 @@ class IngestRun {
     for (const [table, reading] of tables) check(reading, `the table ${table}`);
   }
 
-  async #writeEvents(reading: Reading, facts: RejectFacts): Promise<IngestSummary> {
-    const { threads, buckets, onProgress } = this.#settings;
+  async #writeEvents(
+    reading: Reading,
+    facts: RejectFacts,
+    lanes: LanePool,
+  ): Promise<IngestSummary> {
+    const { buckets, onProgress } = this.#settings;
     const tablesOf = (type: EventType): string[] => eventTables(type, buckets);
     const tables = EVENT_TYPES.flatMap(tablesOf);
     const duplicates = await findDuplicates(this.#staging, tables, ['event_id']);
-    await writeEvents(this.#staging, this.#folders.lakeDir, duplicates.total, {
-      threads,
-      buckets,
+    await writeEvents(this.#staging, this.#folders.lakeDir, lanes, {
+      ...this.#settings,
       onProgress: ({ message, fraction = 0 }) =>
         onProgress?.({ message, fraction: 0.75 + 0.25 * fraction }),
     });
-    const stored = await countStored(this.#staging.db, this.#folders.lakeDir);
+    const stored = await countStored(this.#folders.lakeDir);
     const byFile = fileBalances(reading, duplicates, facts);
     const balance = checkedBalance(byFile, stored.total, duplicates, 'the events');
     const byType: IngestSummary['byType'] = {};

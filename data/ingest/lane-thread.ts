@@ -1,12 +1,13 @@
 /** A lane in a thread of its own, as the one that shares out the files sees it. */
 import { Worker } from 'node:worker_threads';
 import { EdgeloomError, receivedError, sentError } from '../../lib/errors.ts';
+import type { Unit } from './lake/write-unit.ts';
 import type { LaneFile, LaneInput } from './lane.ts';
 import type { FromLane, ToLane } from './lane-worker.ts';
 import type { FileAccount } from './rows.ts';
 import type { StagedFiles } from './staged-rows.ts';
 
-const ended = (): Error => new Error('a thread of ingest ended before its files were read');
+const ended = (): Error => new Error('a thread of ingest ended before its work was done');
 
 export class ThreadLane {
   readonly #worker: Worker;
@@ -33,15 +34,20 @@ export class ThreadLane {
 
   async read(file: LaneFile, onRead: (bytes: number) => void): Promise<FileAccount> {
     this.#onRead = onRead;
-    const message = await this.#ask(file);
+    const message = await this.#ask({ kind: 'file', file });
     if (message.kind !== 'account') throw ended();
     return message.account;
   }
 
   async finish(): Promise<StagedFiles> {
-    const message = await this.#ask('finish');
+    const message = await this.#ask({ kind: 'finish' });
     if (message.kind !== 'staged') throw ended();
     return message.staged;
+  }
+
+  async write(unit: Unit): Promise<void> {
+    const message = await this.#ask({ kind: 'unit', unit });
+    if (message.kind !== 'written') throw ended();
   }
 
   async close(): Promise<void> {

@@ -1,18 +1,23 @@
-/** A thread that reads the files it is sent, one after another. */
+/** A thread that reads the files it is sent, one after another, and then writes units of the lake. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type SentError, sentError } from '../../lib/errors.ts';
+import type { Unit } from './lake/write-unit.ts';
 import { Lane, type LaneFile, type LaneInput } from './lane.ts';
 import type { FileAccount } from './rows.ts';
 import type { StagedFiles } from './staged-rows.ts';
 
 /** To the thread. */
-export type ToLane = LaneFile | 'finish';
+export type ToLane =
+  | { kind: 'file'; file: LaneFile }
+  | { kind: 'finish' }
+  | { kind: 'unit'; unit: Unit };
 
 /** From the thread. */
 export type FromLane =
   | { kind: 'read'; bytes: number }
   | { kind: 'account'; account: FileAccount }
   | { kind: 'staged'; staged: StagedFiles }
+  | { kind: 'written' }
   | { kind: 'error'; error: SentError };
 
 const port = parentPort!;
@@ -21,13 +26,18 @@ const send = (message: FromLane): void => port.postMessage(message);
 
 async function work(message: ToLane): Promise<void> {
   try {
-    if (message === 'finish') return send({ kind: 'staged', staged: await lane.finish() });
-    const account = await lane.read(message, (bytes) => send({ kind: 'read', bytes }));
-    send({ kind: 'account', account });
+    if (message.kind === 'finish') send({ kind: 'staged', staged: await lane.finish() });
+    else if (message.kind === 'unit') {
+      await lane.write(message.unit);
+      send({ kind: 'written' });
+    } else {
+      const account = await lane.read(message.file, (bytes) => send({ kind: 'read', bytes }));
+      send({ kind: 'account', account });
+    }
   } catch (error) {
     send({ kind: 'error', error: sentError(error) });
   }
 }
 
-// The next file is sent when this one is read.
+// The next message is sent when this one is answered.
 port.on('message', (message: ToLane) => void work(message));

@@ -1,8 +1,9 @@
-/** Reads log files one after another, with sinks and staged files of its own. */
+/** Reads log files one after another, with sinks and staged files of its own; then writes units of the lake. */
 import { join } from 'node:path';
 import { TABLE_NAMES, type TableName } from '../contracts/columns.ts';
 import type { DatasetDescription } from '../contracts/dataset.ts';
 import { type EventLimits, EventSink } from './event-sink.ts';
+import { type Unit, writeUnit } from './lake/write-unit.ts';
 import type { LogFile } from './log-folder.ts';
 import { RejectWriter } from './rejects.ts';
 import { type FileAccount, type RowSink, readFileRows } from './rows.ts';
@@ -21,7 +22,6 @@ export interface LaneInput {
   userKey: Uint8Array;
   limits: EventLimits;
   memoryLimitMb: number;
-  threads: number;
   dataset: DatasetDescription;
 }
 
@@ -47,7 +47,7 @@ export class Lane {
     this.#input = input;
     this.#staged = new StagedRows(input.workDir, input.lane);
     const keys = new UserKeys(input.userKey, input.limits.buckets);
-    this.#events = new EventSink(this.#staged, keys, input.limits, input.dataset, input);
+    this.#events = new EventSink(this.#staged, keys, input.limits, input.dataset);
     this.#tables = new Map(
       TABLE_NAMES.map((table) => [table, new TableSink(table, this.#staged, keys)]),
     );
@@ -72,13 +72,13 @@ export class Lane {
     }
   }
 
-  close(): void {
-    this.#events.close();
-  }
-
   /** Writes out what is still here. */
   async finish(): Promise<StagedFiles> {
     this.#events.finish();
     return this.#staged.finish();
+  }
+
+  async write(unit: Unit, signal?: AbortSignal): Promise<void> {
+    await writeUnit(unit, signal);
   }
 }

@@ -1,8 +1,10 @@
 /** Rows of a Parquet file as JSON text, so that they pass the same checks as lines do. */
 import { randomUUID } from 'node:crypto';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance, listValue } from '@duckdb/node-api';
 import { sqlText } from '../duckdb.ts';
 import { fileLiteral } from '../file-literal.ts';
+
+const PLACES_AT_ONCE = 50_000;
 
 /** Drops null fields at every depth: in a file with one column per field, null means absent. */
 export function withoutNulls(value: unknown): unknown {
@@ -69,13 +71,13 @@ export interface ParquetRow {
 
 /**
  * Rows in the file's order, some at a time.
- * @param condition on the columns; all rows when there is none
+ * @param places of the rows to read, from 0. @default all
  * @throws DuckDB's error when the file is not whole, possibly after some rows
  */
 export async function* parquetRows(
   path: string,
   options: ParquetOptions,
-  condition = 'true',
+  places?: Float64Array,
 ): AsyncGenerator<ParquetRow[], void, void> {
   const instance = await openDatabase(options);
   const connection = await instance.connect();
@@ -83,11 +85,9 @@ export async function* parquetRows(
     const source = `read_parquet(${fileLiteral(path)}, hive_partitioning = false)`;
     // A column of the same name would stand for the row, so the row has a name that no column has.
     const row = `"${randomUUID()}"`;
-    const result = await connection.stream(
-      condition === 'true'
-        ? `select to_json(${row})::varchar from ${source} ${row}`
-        : await numberedRows(connection, path, source, condition),
-    );
+    const result = places
+      ? await numberedRows(connection, path, source, places)
+      : await connection.stream(`select to_json(${row})::varchar from ${source} ${row}`);
     for (let number = 0; ; ) {
       const chunk = await result.fetchChunk();
       if (!chunk || chunk.rowCount === 0) return;
@@ -104,19 +104,28 @@ export async function* parquetRows(
   }
 }
 
-/** The row as JSON without the number that stands beside it. */
+/** Chosen rows as JSON without the number that stands beside them. */
 async function numberedRows(
   connection: DuckDBConnection,
   path: string,
   source: string,
-  condition: string,
-): Promise<string> {
+  places: Float64Array,
+) {
   const described = await connection.runAndReadAll(`describe select * from ${source}`);
   const members = described.getRows().map(([column]) => {
     const name = String(column);
     return `${sqlText(name)}: "${name.replaceAll('"', '""')}"`;
   });
-  return `select to_json({${members.join(', ')}})::varchar, file_row_number
-    from read_parquet(${fileLiteral(path)}, hive_partitioning = false, file_row_number = true)
-    where ${condition}`;
+  await connection.run('create temp table place (n bigint)');
+  for (let from = 0; from < places.length; from += PLACES_AT_ONCE) {
+    const some = [...places.subarray(from, from + PLACES_AT_ONCE)];
+    await connection.run('insert into place select unnest($places)::bigint', {
+      places: listValue(some),
+    });
+  }
+  return connection.stream(
+    `select to_json({${members.join(', ')}})::varchar, file_row_number
+     from read_parquet(${fileLiteral(path)}, hive_partitioning = false, file_row_number = true)
+     where file_row_number in (select n from place)`,
+  );
 }

@@ -1,7 +1,7 @@
 /** Shares log files out to lanes. What they stage does not depend on who reads what. */
 import type { RunOptions } from '../../lib/progress.ts';
-import { Lane, type LaneFile, type LaneInput } from './lane.ts';
-import { ThreadLane } from './lane-thread.ts';
+import type { LaneFile } from './lane.ts';
+import type { LanePool } from './lane-pool.ts';
 import type { FileAccount } from './rows.ts';
 import type { StagedFiles } from './staged-rows.ts';
 
@@ -14,24 +14,19 @@ export interface FilesRead {
   staged: StagedFiles[];
 }
 
-/** DuckDB reads Parquet, and belongs to the main thread. */
-const canMove = ({ file }: LaneFile): boolean => file.format !== 'parquet';
-
 /** Threads beside this one that are worth their start. */
 export function helpersFor(files: readonly LaneFile[], threads: number): number {
-  const movable = files.filter(canMove);
-  const bytes = movable.reduce((sum, { file }) => sum + file.bytes, 0);
-  return Math.max(0, Math.min(threads, movable.length, Math.floor(bytes / WORTH_A_THREAD)) - 1);
+  const bytes = files.reduce((sum, { file }) => sum + file.bytes, 0);
+  return Math.max(0, Math.min(threads, files.length, Math.floor(bytes / WORTH_A_THREAD)) - 1);
 }
 
 /**
- * Reads files, some in this thread and some in `helpers` others.
+ * Reads files, each in one of the lanes.
  * @throws what the first lane that fails throws, when all have stopped
  */
 export async function readFiles(
   files: readonly LaneFile[],
-  input: Omit<LaneInput, 'lane'>,
-  helpers: number,
+  lanes: LanePool,
   { signal, onProgress }: RunOptions,
 ): Promise<FilesRead> {
   const accounts: FileAccount[] = [];
@@ -44,14 +39,10 @@ export async function readFiles(
     .map((_, place) => place)
     .sort((a, b) => files[b]!.file.bytes - files[a]!.file.bytes);
   let readBytes = 0;
-  const stop = new AbortController();
-  const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-
-  const work = async (lane: Pick<Lane, 'read' | 'finish'>, all: boolean): Promise<StagedFiles> => {
+  const staged = await lanes.each(async (lane, stopped) => {
     for (;;) {
-      both.throwIfAborted();
-      const next = order.findIndex((place) => all || canMove(files[place]!));
-      const [place] = next < 0 ? [] : order.splice(next, 1);
+      stopped.throwIfAborted();
+      const place = order.shift();
       if (place === undefined) return lane.finish();
       const file = files[place]!;
       const onRead = (bytes: number): void => {
@@ -59,35 +50,8 @@ export async function readFiles(
         const fraction = Math.min(1, readBytes / total);
         onProgress?.({ message: `reading ${file.file.path}`, fraction });
       };
-      accounts[place] = await lane.read(file, onRead, both);
+      accounts[place] = await lane.read(file, onRead, stopped);
     }
-  };
-
-  const here = new Lane({ ...input, lane: 0 });
-  const threads: ThreadLane[] = [];
-  try {
-    for (let lane = 1; lane <= helpers; lane++) threads.push(new ThreadLane({ ...input, lane }));
-    const works = [work(here, true), ...threads.map((lane) => work(lane, false))];
-    for (const one of works) one.catch((error) => stop.abort(error));
-    const results = await Promise.allSettled(
-      works.map((one, i) => (i === 0 ? one : orStopped(one, both))),
-    );
-    signal?.throwIfAborted();
-    for (const result of results) if (result.status === 'rejected') throw stop.signal.reason;
-    return {
-      accounts,
-      staged: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
-    };
-  } finally {
-    here.close();
-    await Promise.all(threads.map((lane) => lane.close()));
-  }
-}
-
-/** A thread that is in the middle of a file does not hear that it should stop: it is ended. */
-function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    work.then(resolve, reject);
-  });
+  }, signal);
+  return { accounts, staged };
 }

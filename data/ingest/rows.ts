@@ -24,11 +24,11 @@ export interface Defect {
   userKey: string | null;
 }
 
-/** What a sink took of a Parquet file by itself, and the condition on the other rows. */
+/** What a sink took of a Parquet file by itself, and the places of the other rows, from 0. */
 export interface ParquetTaken {
   rows: number;
   total: number;
-  others: string | undefined;
+  others: Float64Array;
 }
 
 export interface RowSink {
@@ -51,7 +51,7 @@ export interface RowSink {
   takeParquet?(
     path: string,
     rowNo: number,
-    options: Pick<ReadOptions, 'index' | 'signal'>,
+    options: Pick<ReadOptions, 'signal'>,
   ): Promise<ParquetTaken | undefined>;
   /** Called between chunks: time to write out what has come together. */
   breathe(): Promise<void>;
@@ -259,7 +259,7 @@ async function readParquet(
   let read = 0;
   try {
     const taken = await pass.takeParquet(path, options);
-    if (!taken || taken.others !== undefined) {
+    if (!taken || taken.others.length > 0) {
       for await (const rows of parquetRows(path, options, taken?.others)) {
         options.signal?.throwIfAborted();
         for (const { number, text } of rows) {

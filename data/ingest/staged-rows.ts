@@ -1,11 +1,14 @@
 /**
  * Accepted rows on their way to the lake, as files of one thread: row groups of Parquet from the line
- * reader, JSON lines for what was read the long way. DuckDB reads both.
+ * reader and from Parquet logs, JSON lines for what was read the long way.
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ColumnData as EncodedData } from '../parquet/column.ts';
+import type { ColumnSchema } from '../parquet/schema.ts';
 import { writeAll } from '../write-all.ts';
 import { type ColumnData, ParquetFile, type SchemaNode } from './fast/parquet-file.ts';
+import { StagedParquet } from './fast/staged-parquet.ts';
 import { RowBuffer } from './row-buffer.ts';
 
 const BATCH_BYTES = 16 * 2 ** 20;
@@ -42,7 +45,7 @@ export class StagedRows {
   readonly #lane: number;
   readonly #json = new Map<string, JsonTable>();
   readonly #parquet = new Map<string, ParquetFile>();
-  readonly #files: StagedFiles['parquet'] = [];
+  readonly #groups = new Map<string, StagedParquet>();
   readonly #withdrawn: number[] = [];
   #bytes = 0;
   #batch = 0;
@@ -77,9 +80,22 @@ export class StagedRows {
     file.append(rows, columns);
   }
 
-  /** A Parquet file that others wrote, with the columns of the table. */
-  addFile(table: string, file: string): void {
-    this.#files.push({ table, file });
+  /** A row group of the table's columns. @param columns the same ones each time, in their order */
+  addGroup(
+    table: string,
+    columns: readonly ColumnSchema[],
+    rows: number,
+    data: readonly EncodedData[],
+  ): void {
+    let file = this.#groups.get(table);
+    if (!file) {
+      file = new StagedParquet(
+        join(this.#workDir, `${table}-${this.#lane}-groups.parquet`),
+        columns,
+      );
+      this.#groups.set(table, file);
+    }
+    file.group(rows, data);
   }
 
   /** Takes back the rows of a pass. */
@@ -95,12 +111,12 @@ export class StagedRows {
   /** Writes out every row. */
   async finish(): Promise<StagedFiles> {
     await this.#flush();
-    for (const file of this.#parquet.values()) file.close();
+    for (const file of [...this.#parquet.values(), ...this.#groups.values()]) file.close();
     return {
       json: [...this.#json].map(([table, { files, longestRow }]) => ({ table, files, longestRow })),
       parquet: [
         ...[...this.#parquet].map(([table, { path }]) => ({ table, file: path })),
-        ...this.#files,
+        ...[...this.#groups].map(([table, { path }]) => ({ table, file: path })),
       ],
       withdrawn: this.#withdrawn,
     };

@@ -15,6 +15,9 @@ const MIN_OBJECT_BYTES = 2 ** 20;
 /** A column that the lake does not have: the number of the row, in reading order. */
 const ROW_NO: Column = { name: 'row_no', type: 'BIGINT' };
 
+/** For this process only. */
+const STAGED = 'format parquet, compression uncompressed, row_group_size 8192';
+
 const inJson = ({ name }: Column): string => (name === 'user_key' ? 'user_id' : name);
 
 export interface StagingOptions extends RunOptions {
@@ -25,20 +28,17 @@ export interface StagingOptions extends RunOptions {
   threads: number;
 }
 
-interface Sources {
-  /** Whether a table of the database holds rows that came as JSON. */
-  parsed: boolean;
-  parquet: string[];
-}
-
 export class Staging {
   readonly db: DuckDb;
   readonly #columns: Map<string, Column[]>;
-  readonly #sources = new Map<string, Sources>();
-  readonly #withdrawn: number[] = [];
+  readonly #files = new Map<string, string[]>();
+  readonly #workDir: string;
+  /** First row numbers of passes that were taken back. */
+  readonly withdrawn: number[] = [];
 
-  private constructor(db: DuckDb, buckets: number) {
+  private constructor(db: DuckDb, workDir: string, buckets: number) {
     this.db = db;
+    this.#workDir = workDir;
     this.#columns = stagedColumns(buckets);
   }
 
@@ -47,10 +47,10 @@ export class Staging {
     const db = await DuckDb.open({ ...options, tempDir: join(workDir, 'spill') });
     // Every partition opens the staged files again.
     await db.run('set parquet_metadata_cache = true');
-    return new Staging(db, buckets);
+    return new Staging(db, workDir, buckets);
   }
 
-  /** JSON is parsed here, once; Parquet stays where it is. */
+  /** JSON becomes Parquet here; Parquet stays where it is. */
   async adopt(lanes: readonly StagedFiles[]): Promise<void> {
     const json = new Map<string, { files: string[]; longestRow: number }>();
     for (const lane of lanes) {
@@ -60,26 +60,29 @@ export class Staging {
         known.longestRow = Math.max(known.longestRow, longestRow);
         json.set(table, known);
       }
-      for (const { table, file } of lane.parquet) this.#sourceOf(table).parquet.push(file);
-      this.#withdrawn.push(...lane.withdrawn);
+      for (const { table, file } of lane.parquet) this.#add(table, file);
+      this.withdrawn.push(...lane.withdrawn);
     }
     for (const [table, { files, longestRow }] of json) {
       const rows = jsonRows(this.#columnsOf(table), files, longestRow);
-      await this.db.run(`create table "${table}" as ${rows}`, {}, 'reading rows');
+      const path = join(this.#workDir, `${table}-json.parquet`);
+      await this.db.run(`copy (${rows}) to ${sqlText(path)} (${STAGED})`, {}, 'reading rows');
       await Promise.all(files.map((file) => rm(file)));
-      this.#sourceOf(table).parsed = true;
+      this.#add(table, path);
     }
+  }
+
+  /** Parquet files with the rows of a table, those of passes that were taken back among them. */
+  files(table: string): readonly string[] {
+    return this.#files.get(table) ?? [];
   }
 
   /** A relation with the rows of a table; undefined when it has none. */
   source(table: string): string | undefined {
-    const { parsed, parquet } = this.#sourceOf(table);
-    const parts: string[] = [];
-    if (parquet.length > 0) parts.push(parquetRows(table, this.#columnsOf(table), parquet));
-    if (parsed) parts.push(`select * from "${table}"`);
-    if (parts.length === 0) return undefined;
-    const kept = this.#withdrawn.length > 0 ? ` where not ${inPasses(this.#withdrawn)}` : '';
-    return `(select * from (${parts.join('\n union all\n')})${kept})`;
+    const files = this.files(table);
+    if (files.length === 0) return undefined;
+    const kept = this.withdrawn.length > 0 ? ` where not ${inPasses(this.withdrawn)}` : '';
+    return `(${parquetRows(table, this.#columnsOf(table), files)}${kept})`;
   }
 
   close(): void {
@@ -90,13 +93,8 @@ export class Staging {
     return [ROW_NO, ...this.#columns.get(table)!];
   }
 
-  #sourceOf(table: string): Sources {
-    let source = this.#sources.get(table);
-    if (!source) {
-      source = { parsed: false, parquet: [] };
-      this.#sources.set(table, source);
-    }
-    return source;
+  #add(table: string, file: string): void {
+    this.#files.set(table, [...this.files(table), file]);
   }
 }
 

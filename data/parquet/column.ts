@@ -5,23 +5,28 @@
  */
 import { bitWidth, writeHybrid } from './bit-packing.ts';
 import { writeDeltas } from './delta.ts';
-import type { Dictionary } from './dictionary.ts';
+import { type CodedTexts, renumber } from './dictionary.ts';
 import { distinct } from './distinct.ts';
 import { plainTexts } from './plain-texts.ts';
-import { type ColumnSchema, pathOf, physicalType } from './schema.ts';
+import { type ColumnSchema, depthOf, pathOf, physicalType } from './schema.ts';
 import { ByteBuffer, type ThriftFields, type ThriftValue, writeStruct } from './thrift.ts';
 
 /** Null among whole numbers; among doubles and int64 it is NaN, among codes −1. */
 export const NULL_INT = -2_147_483_648;
 
+/** Definition levels of a list: of null, of an empty one; a value's is `depthOf`, of null one less. */
+const NULL_LIST = 0;
+const EMPTY_LIST = 1;
+
 /** Elements of each row of a list column; shared by columns of the same sequence, as are its levels. */
 export class ListShape {
+  /** −1 where the list is null. */
   readonly lengths: ArrayLike<number>;
   readonly rows: number;
-  /** Places in the column: one for each element, and one for an empty list. */
+  /** Places in the column: one for each element, and one for an empty list or null. */
   readonly slots: number;
   #repetition: Uint8Array | undefined;
-  #whole: Uint8Array | undefined;
+  readonly #whole = new Map<number, Uint8Array>();
 
   constructor(lengths: ArrayLike<number>) {
     this.lengths = lengths;
@@ -44,32 +49,43 @@ export class ListShape {
   }
 
   /** Encoded definition levels of a column without null elements. */
-  whole(): Uint8Array {
-    this.#whole ??= this.definition(undefined);
-    return this.#whole;
+  whole(depth: number): Uint8Array {
+    let levels = this.#whole.get(depth);
+    if (!levels) {
+      levels = this.definition(undefined, depth);
+      this.#whole.set(depth, levels);
+    }
+    return levels;
   }
 
-  /** Encoded definition levels. A list is never null here; an empty one takes one slot at level 1. */
-  definition(present: Uint8Array | undefined): Uint8Array {
-    const levels = new Uint8Array(this.slots).fill(3);
+  /** Encoded definition levels. @param depth level of a value that is there */
+  definition(present: Uint8Array | undefined, depth: number): Uint8Array {
+    const levels = new Uint8Array(this.slots).fill(depth);
     for (let row = 0, slot = 0, value = 0; row < this.rows; row++) {
       const length = this.lengths[row]!;
-      if (length === 0) levels[slot++] = 1;
+      if (length <= 0) levels[slot++] = length < 0 ? NULL_LIST : EMPTY_LIST;
       else if (present) {
-        for (let k = 0; k < length; k++) levels[slot++] = 2 + present[value++]!;
+        for (let k = 0; k < length; k++) levels[slot++] = depth - 1 + present[value++]!;
       } else slot += length;
     }
-    return encodedLevels(levels, this.slots, 2);
+    return encodedLevels(levels, this.slots, bitWidth(depth));
   }
 }
 
 /** Values of a column, for lists those of all rows one behind the other. */
 export type ColumnValues =
   | { numbers: Int32Array | Float64Array }
-  | { codes: Int32Array; dictionary: Dictionary }
-  | { texts: readonly (string | null)[] };
+  | { codes: Int32Array; dictionary: CodedTexts }
+  | { texts: readonly (string | null)[] }
+  /** So many texts in Parquet's PLAIN form, none of them null. */
+  | { plain: Uint8Array; count: number };
 
-export type ColumnData = ColumnValues & { shape?: ListShape | undefined };
+export type ColumnData = ColumnValues & {
+  /** Of a list. */
+  shape?: ListShape | undefined;
+  /** Of a member of a struct outside of lists: 0 where the struct is null. */
+  inside?: Uint8Array | undefined;
+};
 
 const PLAIN = 0;
 const RLE = 3;
@@ -156,13 +172,16 @@ function writePage(
 /** Repetition and definition levels, and which values are there. */
 function levelsOf(schema: ColumnSchema, data: ColumnData, rows: number) {
   const values = presence(data);
+  const depth = depthOf(schema);
   if (!schema.list) {
     const present = values.present ?? new Uint8Array(rows).fill(1);
-    return { levels: [encodedLevels(present, rows, 1)], slots: rows, values };
+    const { inside } = data;
+    const levels = inside ? present.map((there, row) => inside[row]! + there) : present;
+    return { levels: [encodedLevels(levels, rows, bitWidth(depth))], slots: rows, values };
   }
   const { shape } = data;
   if (!shape) throw new TypeError(`the list ${schema.name} has no lengths`);
-  const definition = values.present ? shape.definition(values.present) : shape.whole();
+  const definition = values.present ? shape.definition(values.present, depth) : shape.whole(depth);
   return { levels: [shape.repetition(), definition], slots: shape.slots, values };
 }
 
@@ -184,6 +203,7 @@ interface Presence {
 
 /** Place of the first null; −1: there is none. */
 function firstNull(data: ColumnData): number {
+  if ('plain' in data) return -1;
   if ('texts' in data) return data.texts.indexOf(null);
   if ('codes' in data) {
     const { codes } = data;
@@ -197,7 +217,7 @@ function firstNull(data: ColumnData): number {
 }
 
 /** 1 for each value that is there. */
-function marks(data: ColumnData): Uint8Array {
+function marks(data: Exclude<ColumnData, { plain: Uint8Array }>): Uint8Array {
   if ('texts' in data) return Uint8Array.from(data.texts, (text) => Number(text !== null));
   const values = 'codes' in data ? data.codes : data.numbers;
   const present = new Uint8Array(values.length);
@@ -209,6 +229,7 @@ function marks(data: ColumnData): Uint8Array {
 }
 
 function presence(data: ColumnData): Presence {
+  if ('plain' in data) return { present: undefined, count: data.count };
   const values = 'texts' in data ? data.texts : 'codes' in data ? data.codes : data.numbers;
   if (firstNull(data) < 0) return { present: undefined, count: values.length };
   const present = marks(data);
@@ -226,6 +247,7 @@ function packed<T extends Int32Array | Float64Array>(values: T, { present, count
 }
 
 function encodeValues(schema: ColumnSchema, data: ColumnData, there: Presence): Encoded {
+  if ('plain' in data) return { encoding: PLAIN, bytes: bufferOf(data.plain) };
   if ('texts' in data) return { encoding: PLAIN, bytes: bufferOf(plainTexts(data.texts)) };
   if ('codes' in data) return dictionaryCodes(packed(data.codes, there), data.dictionary);
   const values = packed(data.numbers, there);
@@ -276,9 +298,9 @@ function indexes(values: ArrayLike<number>, count: number, largest: number): Byt
  * Codes numbered anew in the order in which they first appear, and a dictionary of only those: the bytes
  * depend on the rows alone, not on what other files of the same part hold.
  */
-function dictionaryCodes(codes: Int32Array, dictionary: Dictionary): Encoded {
-  const { own, used } = dictionary.renumber(codes);
-  const bytes = plainTexts(used.map((code) => dictionary.text(code)));
+function dictionaryCodes(codes: Int32Array, dictionary: CodedTexts): Encoded {
+  const { own, used } = renumber(codes, dictionary.size);
+  const bytes = dictionary.plain(used);
   return {
     dictionary: { bytes, count: used.length },
     encoding: RLE_DICTIONARY,

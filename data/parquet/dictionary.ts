@@ -1,9 +1,38 @@
 /** Texts numbered 0, 1, … in the order in which they were first met. */
+import { plainTexts } from './plain-texts.ts';
 
-export class Dictionary {
+/** Texts by number, as a column of codes is written. */
+export interface CodedTexts {
+  /** Texts that there are. */
+  readonly size: number;
+  /** Parquet's PLAIN form of some texts. */
+  plain(codes: readonly number[]): Uint8Array;
+}
+
+/** Scratch of `renumber`: number of a code in the file + 1; 0 everywhere between calls. */
+let scratch = new Int32Array(1024);
+
+/** Codes in numbers of their own: 0 for the first one met, and so on. `used`: the code of each number. */
+export function renumber(codes: Int32Array, size: number): { own: Int32Array; used: number[] } {
+  if (scratch.length < size) scratch = new Int32Array(2 * size);
+  const numbers = scratch;
+  const own = new Int32Array(codes.length);
+  const used: number[] = [];
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i]!;
+    let number = numbers[code]!;
+    if (number === 0) {
+      number = used.push(code);
+      numbers[code] = number;
+    }
+    own[i] = number - 1;
+  }
+  for (const code of used) numbers[code] = 0;
+  return { own, used };
+}
+
+export class Dictionary implements CodedTexts {
   readonly #texts: string[] = [];
-  /** Scratch of `renumber`: number of a code in the file + 1; 0 everywhere between calls. */
-  #numbers = new Int32Array(1024);
 
   get size(): number {
     return this.#texts.length;
@@ -18,22 +47,7 @@ export class Dictionary {
     return this.#texts[code]!;
   }
 
-  /** Codes in numbers of their own: 0 for the first one met, and so on. `used`: the code of each number. */
-  renumber(codes: Int32Array): { own: Int32Array; used: number[] } {
-    if (this.#numbers.length < this.size) this.#numbers = new Int32Array(2 * this.size);
-    const numbers = this.#numbers;
-    const own = new Int32Array(codes.length);
-    const used: number[] = [];
-    for (let i = 0; i < codes.length; i++) {
-      const code = codes[i]!;
-      let number = numbers[code]!;
-      if (number === 0) {
-        number = used.push(code);
-        numbers[code] = number;
-      }
-      own[i] = number - 1;
-    }
-    for (const code of used) numbers[code] = 0;
-    return { own, used };
+  plain(codes: readonly number[]): Uint8Array {
+    return plainTexts(codes.map((code) => this.text(code)));
   }
 }

@@ -1,0 +1,177 @@
+/** Texts as bytes, numbered 0, 1, … in the order in which they were first met; equal bytes, one number. */
+import type { CodedTexts } from '../parquet/dictionary.ts';
+import { Ints } from './growing.ts';
+
+/** Texts one behind the other: text i is `bytes[starts[i]] … bytes[starts[i + 1] − 1]`. */
+export interface Texts {
+  bytes: Uint8Array;
+  starts: Int32Array;
+}
+
+// Drawn anew in each process, so that nobody can send texts that all fall on one place of the table.
+const SEED = Math.floor(Math.random() * 2 ** 32);
+/** Room behind the bytes, for copies by words. */
+const PADDING = 8;
+
+/** MurmurHash3's mixing over words of four bytes. */
+function hashOf(view: DataView, from: number, to: number): number {
+  let hash = SEED ^ (to - from);
+  let at = from;
+  for (; at + 4 <= to; at += 4) hash = mix(hash, view.getInt32(at, true));
+  let rest = 0;
+  for (let shift = 0; at < to; at++, shift += 8) rest |= view.getUint8(at) << shift;
+  hash = mix(hash, rest);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
+
+function mix(hash: number, word: number): number {
+  const once = Math.imul(word, 0xcc9e2d51);
+  const mixed = hash ^ Math.imul((once << 15) | (once >>> 17), 0x1b873593);
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+export class TextIndex implements CodedTexts {
+  #bytes = new Uint8Array(1024);
+  #view = new DataView(this.#bytes.buffer);
+  readonly #starts = new Ints(1024);
+  readonly #hashes = new Ints(1024);
+  /** Code + 1; 0 where the place is free. */
+  #table = new Int32Array(2048);
+
+  constructor() {
+    this.#starts.push(0);
+  }
+
+  get size(): number {
+    return this.#hashes.length;
+  }
+
+  texts(): Texts {
+    return { bytes: this.#bytes, starts: this.#starts.view() };
+  }
+
+  text(code: number): string {
+    const { data } = this.#starts;
+    return Buffer.from(this.#bytes.buffer, data[code]!, data[code + 1]! - data[code]!).toString();
+  }
+
+  /**
+   * Codes of all texts, which are added when they are new.
+   * @param levels of the texts; those below `present` are null and get −1
+   */
+  codes({ bytes, starts }: Texts, levels?: Uint8Array, present = 0): Int32Array {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const codes = new Int32Array(starts.length - 1);
+    let last = -1;
+    for (let i = 0; i < codes.length; i++) {
+      const from = starts[i]!;
+      const to = starts[i + 1]!;
+      if (levels && levels[i]! < present) codes[i] = -1;
+      else {
+        // Neighbours are often alike.
+        if (last < 0 || !this.#equals(last, view, from, to))
+          last = this.#code(bytes, view, from, to);
+        codes[i] = last;
+      }
+    }
+    return codes;
+  }
+
+  plain(codes: readonly number[]): Uint8Array {
+    const starts = this.#starts.data;
+    let length = 0;
+    for (let i = 0; i < codes.length; i++) {
+      length += 4 + starts[codes[i]! + 1]! - starts[codes[i]!]!;
+    }
+    const out = new Uint8Array(length);
+    const view = new DataView(out.buffer);
+    let at = 0;
+    for (let i = 0; i < codes.length; i++) {
+      at = copyText(out, view, at, this.#bytes, starts[codes[i]!]!, starts[codes[i]! + 1]!);
+    }
+    return out;
+  }
+
+  #code(bytes: Uint8Array, view: DataView, from: number, to: number): number {
+    const hash = hashOf(view, from, to);
+    const mask = this.#table.length - 1;
+    let place = hash & mask;
+    for (;;) {
+      const code = this.#table[place]! - 1;
+      if (code < 0) break;
+      if (this.#hashes.data[code] === hash && this.#equals(code, view, from, to)) return code;
+      place = (place + 1) & mask;
+    }
+    const code = this.#add(bytes, from, to, hash);
+    this.#table[place] = code + 1;
+    if (2 * (code + 1) > mask) this.#grow();
+    return code;
+  }
+
+  #equals(code: number, view: DataView, from: number, to: number): boolean {
+    let own = this.#starts.data[code]!;
+    if (this.#starts.data[code + 1]! - own !== to - from) return false;
+    let at = from;
+    for (; at + 4 <= to; at += 4, own += 4) {
+      if (view.getInt32(at, true) !== this.#view.getInt32(own, true)) return false;
+    }
+    for (; at < to; at++, own++) if (view.getUint8(at) !== this.#bytes[own]) return false;
+    return true;
+  }
+
+  #add(bytes: Uint8Array, from: number, to: number, hash: number): number {
+    const start = this.#starts.data[this.#hashes.length]!;
+    const end = start + to - from;
+    if (end + PADDING > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(2 * this.#bytes.length, end + PADDING));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    for (let at = from, own = start; at < to; at++, own++) this.#bytes[own] = bytes[at]!;
+    this.#starts.push(end);
+    this.#hashes.push(hash);
+    return this.#hashes.length - 1;
+  }
+
+  #grow(): void {
+    const table = new Int32Array(2 * this.#table.length);
+    const mask = table.length - 1;
+    for (let code = 0; code < this.#hashes.length; code++) {
+      let place = this.#hashes.data[code]! & mask;
+      while (table[place] !== 0) place = (place + 1) & mask;
+      table[place] = code + 1;
+    }
+    this.#table = table;
+  }
+}
+
+/** Parquet's PLAIN form of the texts of some rows, in their order. */
+export function plainOf({ bytes, starts }: Texts, rows: Int32Array): Uint8Array {
+  let length = 0;
+  for (let i = 0; i < rows.length; i++) length += 4 + starts[rows[i]! + 1]! - starts[rows[i]!]!;
+  const out = new Uint8Array(length);
+  const view = new DataView(out.buffer);
+  let at = 0;
+  for (let i = 0; i < rows.length; i++) {
+    at = copyText(out, view, at, bytes, starts[rows[i]!]!, starts[rows[i]! + 1]!);
+  }
+  return out;
+}
+
+/** Writes a text behind its length. @returns where the next one begins */
+function copyText(
+  out: Uint8Array,
+  view: DataView,
+  at: number,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): number {
+  view.setUint32(at, to - from, true);
+  let target = at + 4;
+  for (let source = from; source < to; source++, target++) out[target] = bytes[source]!;
+  return target;
+}

@@ -1,0 +1,198 @@
+/**
+ * Staged rows of one event type and some buckets, sorted and written as files of the lake: all in memory,
+ * as typed columns.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type EventType, SCHEMA_VERSION } from '../../contracts/device-log.ts';
+import type { ColumnData } from '../../parquet/column.ts';
+import { Dictionary } from '../../parquet/dictionary.ts';
+import { openParquet, type ParquetFile } from '../../parquet/read/file.ts';
+import { ParquetWriter } from '../../parquet/writer.ts';
+import { diskFull } from '../../write-all.ts';
+import { bucketOf } from '../user-keys.ts';
+import { type Dropped, keptRows } from './dropped-rows.ts';
+import { lakeColumns, lakeLeaves } from './leaves.ts';
+import { partitionPath } from './partition.ts';
+import { rankUsers, sortIntoCells } from './sort-rows.ts';
+import { type Elements, UnitColumn } from './unit-columns.ts';
+
+/** What is written at once; plain data, so that a thread can be told. */
+export interface Unit {
+  type: EventType;
+  /** Staged Parquet files. */
+  files: readonly string[];
+  /** Rows in them. */
+  rows: number;
+  /** Business days that are written, as days since 1970-01-01. @default all */
+  days?: readonly number[];
+  buckets: number;
+  lakeDir: string;
+  dropped: Dropped;
+}
+
+/** Rows of a row group: so many of a column are decoded at once by who reads the lake. */
+const GROUP_ROWS = 131_072;
+
+/** Rows of a unit that are kept, and what they are written by. */
+class UnitRows {
+  readonly #columns: UnitColumn[];
+  readonly #kept: Int32Array;
+  readonly #day: Int32Array;
+  #count = 0;
+  #rows = 0;
+
+  constructor({ type, rows }: Unit) {
+    this.#columns = lakeLeaves(type).map((leaf) => new UnitColumn(leaf, rows));
+    this.#kept = new Int32Array(rows);
+    this.#day = new Int32Array(rows);
+  }
+
+  async append(file: ParquetFile, unit: Unit): Promise<void> {
+    for (const [group, { rows }] of file.groups.entries()) {
+      const kept = await this.#keptOf(file, group, unit);
+      if (kept === 0) continue;
+      for (const column of this.#columns) {
+        const leaf = file.leaf(column.leaf.path);
+        const source =
+          leaf === undefined
+            ? undefined
+            : {
+                vector: await file.readColumn(group, leaf),
+                maxDefinition: file.leaves[leaf]!.maxDefinition,
+              };
+        column.append(source, rows);
+      }
+      this.#rows += rows;
+    }
+  }
+
+  /** Notes the rows of a row group that are kept, before its columns are read. */
+  async #keptOf(file: ParquetFile, group: number, { days, dropped }: Unit): Promise<number> {
+    const day = (await numbersOf(file, group, 'day')) as Int32Array;
+    const numbers = (await numbersOf(file, group, 'row_no')) as Float64Array;
+    const before = this.#count;
+    const kept = keptRows(numbers, dropped);
+    for (let i = 0; i < kept.length; i++) {
+      const row = kept[i]!;
+      if (days && !days.includes(day[row]!)) continue;
+      this.#kept[this.#count++] = this.#rows + row;
+    }
+    if (this.#count > before) this.#day.set(day, this.#rows);
+    return this.#count - before;
+  }
+
+  /** The rows by day and bucket, each in the lake's order. */
+  partitions(buckets: number): { day: number; bucket: number; rows: Int32Array }[] {
+    const column = (name: string) => this.#columns.find(({ leaf }) => leaf.name === name)!;
+    const { codes, index } = column('user_key').coded;
+    const { rank, buckets: bucketOfRank } = rankUsers(index, (key) => bucketOf(key, buckets));
+    const rows = this.#kept.subarray(0, this.#count);
+    const days = [...new Set(rows.map((row) => this.#day[row]!))].sort((a, b) => a - b);
+    const place = new Map(days.map((day, i) => [day, i]));
+    const cell = new Int32Array(this.#rows);
+    const users = rank.length;
+    let [lastDay, base] = [Number.NaN, 0];
+    for (const row of rows) {
+      if (this.#day[row] !== lastDay) {
+        lastDay = this.#day[row]!;
+        base = place.get(lastDay)! * users;
+      }
+      cell[row] = base + rank[codes[row]!]!;
+    }
+    const keys = { ts: column('ts').numbers, eventId: column('event_id').texts };
+    const { order, starts } = sortIntoCells(rows, cell, days.length * users, keys);
+    return days.flatMap((day, i) => {
+      const found: { day: number; bucket: number; rows: Int32Array }[] = [];
+      for (let from = 0; from < users; ) {
+        const bucket = bucketOfRank[from]!;
+        let to = from + 1;
+        while (to < users && bucketOfRank[to] === bucket) to++;
+        const slice = order.subarray(starts[i * users + from]!, starts[i * users + to]!);
+        if (slice.length > 0) found.push({ day, bucket, rows: slice });
+        from = to;
+      }
+      return found;
+    });
+  }
+
+  /** By leaf's path. */
+  data(rows: Int32Array): Map<string, ColumnData> {
+    const elements = new Map<string, Elements>();
+    return new Map(
+      this.#columns.map((column) => {
+        const { name, list, path } = column.leaf;
+        if (list && !elements.has(name)) elements.set(name, column.elements(rows));
+        return [path, column.data(rows, elements.get(name))];
+      }),
+    );
+  }
+}
+
+async function numbersOf(file: ParquetFile, group: number, name: string) {
+  const vector = await file.readColumn(group, file.leaf(name)!);
+  if (vector.kind !== 'numbers') throw new TypeError(`${name} is staged as something else`);
+  return vector.numbers;
+}
+
+function constants(type: EventType, day: number, bucket: number, rows: number) {
+  const dictionary = new Dictionary();
+  dictionary.add(type);
+  const same = (value: number) => ({ numbers: new Int32Array(rows).fill(value) });
+  const data: Record<string, ColumnData> = {
+    type: { codes: new Int32Array(rows), dictionary },
+    schema_version: same(SCHEMA_VERSION),
+    date: same(day),
+    bucket: same(bucket),
+  };
+  return data;
+}
+
+/**
+ * Writes `type=…/date=…/bucket=…/part-0.parquet` for every day and bucket of the unit.
+ * @throws EdgeloomError `disk-full`; the signal's reason
+ */
+export async function writeUnit(unit: Unit, signal?: AbortSignal): Promise<void> {
+  const loaded = new UnitRows(unit);
+  for (const path of unit.files) {
+    signal?.throwIfAborted();
+    const file = await openParquet(path);
+    try {
+      await loaded.append(file, unit);
+    } finally {
+      await file.close();
+    }
+  }
+  for (const { day, bucket, rows } of loaded.partitions(unit.buckets)) {
+    signal?.throwIfAborted();
+    await writePartition(unit, loaded, day, bucket, rows);
+  }
+}
+
+async function writePartition(
+  { type, lakeDir }: Unit,
+  loaded: UnitRows,
+  day: number,
+  bucket: number,
+  rows: Int32Array,
+): Promise<void> {
+  const path = partitionPath(lakeDir, { type, day, bucket });
+  await mkdir(join(path, '..'), { recursive: true });
+  const columns = lakeColumns(type);
+  const writer = await ParquetWriter.create(path, columns);
+  try {
+    for (let from = 0; from < rows.length; from += GROUP_ROWS) {
+      const some = rows.subarray(from, from + GROUP_ROWS);
+      const data = loaded.data(some);
+      const same = constants(type, day, bucket, some.length);
+      await writer.group(
+        some.length,
+        columns.map(({ name, path: leaf }) => (leaf === undefined ? same[name]! : data.get(leaf)!)),
+      );
+    }
+    await writer.close();
+  } catch (error) {
+    await writer.abandon();
+    throw diskFull(error, path);
+  }
+}
