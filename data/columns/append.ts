@@ -1,9 +1,9 @@
 /** Appends values of a column chunk to columns that grow. */
 import type { ColumnVector } from '../parquet/read/decode.ts';
 import type { Lists } from '../parquet/read/levels.ts';
-import type { Codes } from './codes.ts';
+import type { ChunkTexts } from './chunk-texts.ts';
 import type { Floats, Ints } from './growing.ts';
-import { type ChunkTexts, decodeText, sameBytes } from './text-bytes.ts';
+import { sameBytes, type TextIndex } from './text-index.ts';
 
 /** Values of a chunk, as pairs of numbers: from the first up to, and without, the second; rising. */
 export type Ranges = ArrayLike<number>;
@@ -67,12 +67,12 @@ export function fillUp(out: Floats, values: Float64Array, ranges: Ranges): void 
 /** Stands in a table for what was not looked up yet. */
 const UNMET = -2;
 
-/** Texts by their codes. @param unknown what stands for null. @throws NotUtf8 */
+/** Texts by their codes. @param unknown what stands for null */
 export function appendCodes(
   out: Ints,
   texts: ChunkTexts,
   ranges: Ranges,
-  codes: Codes,
+  codes: TextIndex,
   unknown = -1,
 ): void {
   const target = out.reserve(countOf(ranges));
@@ -95,7 +95,7 @@ function lookUp(
   from: number,
   to: number,
   table: Int32Array,
-  codes: Codes,
+  codes: TextIndex,
 ): void {
   const { starts } = texts;
   const numbers = texts.codes!;
@@ -103,7 +103,7 @@ function lookUp(
     const text = numbers[i]! + 1;
     let code = table[text]!;
     if (code === UNMET) {
-      code = codes.codeOf(texts, starts[text - 1]!, starts[text]!);
+      code = codes.codeOf(texts.bytes, texts.view, starts[text - 1]!, starts[text]!);
       table[text] = code;
     }
     out[put] = code;
@@ -116,10 +116,10 @@ function search(
   texts: ChunkTexts,
   from: number,
   to: number,
-  codes: Codes,
+  codes: TextIndex,
   unknown: number,
 ): void {
-  const { view, starts, nulls } = texts;
+  const { bytes, view, starts, nulls } = texts;
   let [known, end, code] = [0, -1, unknown];
   for (let i = from, put = at; i < to; i++, put++) {
     if (nulls && nulls[i] === 1) {
@@ -130,7 +130,7 @@ function search(
     const stop = starts[i + 1]!;
     // Neighbours mostly belong to the same device, session and request.
     if (end - known !== stop - start || !sameBytes(view, start, stop, view, known)) {
-      code = codes.codeOf(texts, start, stop);
+      code = codes.codeOf(bytes, view, start, stop);
       known = start;
       end = stop;
     }
@@ -156,7 +156,7 @@ export function appendParsed(
       const text = codes ? codes[i]! : nulls && nulls[i] === 1 ? -1 : i;
       if (text < 0) target[at] = unknown;
       else if (!table || known![text] === 0) {
-        target[at] = parse(decodeText(bytes, starts[text]!, starts[text + 1]!));
+        target[at] = parse(bytes.toString('utf8', starts[text], starts[text + 1]));
         if (table) {
           table[text] = target[at]!;
           known![text] = 1;

@@ -1,8 +1,7 @@
 /** Texts of a column as bytes one behind the other. */
-import { isAscii, isUtf8 } from 'node:buffer';
 import type { Ranges } from './append.ts';
+import type { ChunkTexts } from './chunk-texts.ts';
 import { Ints } from './growing.ts';
-import { type ChunkTexts, NotUtf8 } from './text-bytes.ts';
 
 export class ByteTexts {
   #bytes = Buffer.alloc(0);
@@ -13,7 +12,7 @@ export class ByteTexts {
     this.#starts.push(0);
   }
 
-  /** Appends values of a column chunk; nulls become empty texts. @throws NotUtf8 */
+  /** Appends values of a column chunk; nulls become empty texts. */
   append(texts: ChunkTexts, ranges: Ranges): void {
     for (let r = 0; r < ranges.length; r += 2) this.#append(texts, ranges[r]!, ranges[r + 1]!);
   }
@@ -44,18 +43,7 @@ export class ByteTexts {
       bytes.copy(this.#bytes, end, first, starts[to]);
       for (let i = from; i < to; i++) own[row++] = end + starts[i + 1]! - first;
     }
-    const before = this.#starts.length;
     this.#starts.length = row;
-    this.#check(before);
-  }
-
-  /** Checks the texts from the row behind `starts[first]` on. */
-  #check(first: number): void {
-    const starts = this.#starts.view();
-    if (isAscii(this.#bytes.subarray(starts[first - 1], starts.at(-1)))) return;
-    for (let i = first; i < starts.length; i++) {
-      if (!isUtf8(this.#bytes.subarray(starts[i - 1], starts[i]))) throw new NotUtf8();
-    }
   }
 
   #reserve(end: number): void {

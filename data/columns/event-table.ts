@@ -43,6 +43,13 @@ export class EventTable {
     }
   }
 
+  /** Makes room for so many rows at once: to grow into it takes copies. */
+  reserve(rows: number): void {
+    for (const column of this.#ints.values()) column.reserve(rows);
+    for (const column of this.#floats.values()) column.reserve(rows);
+    for (const { starts } of this.#lists.values()) starts.reserve(rows);
+  }
+
   /** Columns to append to; whoever does appends as many rows to each and adds them to `rows`. */
   growingInts(name: string): Ints {
     return found(this.#ints, name);
@@ -134,7 +141,8 @@ export function sortBy(places: Int32Array, first: ArrayLike<number>, second = fi
   let moves = 8 * n;
   for (let i = 1; i < n; i++) {
     const place = places[i]!;
-    const [a, b] = [first[place]!, second[place]!];
+    const a = first[place]!;
+    const b = second[place]!;
     let k = i - 1;
     while (k >= 0) {
       const other = places[k]!;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { DuckDbOptions } from '../duckdb.ts';
 import { addCounts, emptyCounts, type StitchCounts } from './counts.ts';
 import { type DecisionLengths, DecisionRows } from './decision-rows.ts';
-import { loadsFor, textlessKinds } from './event-columns.ts';
+import { loadsFor } from './event-columns.ts';
 import type { LakeFile } from './lake.ts';
 import { USER_DAY_COLUMNS } from './lake-schema.ts';
 import { Lanes } from './moments.ts';
@@ -75,12 +75,11 @@ export class BucketStitcher {
     const own = files.filter((file) => file.bucket === bucket);
     const columns = Object.values(settings.columns).flatMap(Object.keys);
     const events = await BucketEvents.open(this.#reader, own, settings, loadsFor(columns), users);
-    const textless = textlessKinds(columns);
     const { usersCapped, eventsCapped } = events.counts;
     const counts = { ...emptyCounts(), usersCapped, eventsCapped };
     const wanted = this.#job.wanted?.[bucket];
     for (const number of events.parts.keys()) {
-      const part = await readPart(events, number, this.#history, facts, textless);
+      const part = await readPart(events, number, this.#history, facts);
       const writer = new PartWriter(part, bucket, number, folders, settings, wanted);
       addCounts(counts, await writer.write());
     }
@@ -209,7 +208,7 @@ class PartWriter {
       sequenceOf,
       dictionaryOf: (column) => {
         const kind = dictionaryKind(column);
-        return kind && codes[kind].dictionary;
+        return kind && codes[kind];
       },
     });
     this.#tables.push(table);

@@ -142,12 +142,6 @@ function needActions(): Record<string, RegExp> {
   return Object.fromEntries(names.map((name) => [name, blocks]));
 }
 
-/** Kinds of texts that are only compared, never written, when these columns of samples are. */
-export function textlessKinds(columns: readonly string[]): ReadonlySet<Coded> {
-  const kinds = (['session', 'device'] as const).filter((kind) => !columns.includes(`${kind}_id`));
-  return new Set(['request', ...kinds]);
-}
-
 /** What to read so that these columns of samples can be written. */
 export function loadsFor(columns: readonly string[]): Record<StitchedType, Loads> {
   const needed = (type: StitchedType, name: string): boolean => {

@@ -1,13 +1,13 @@
 /** The events of some users of one bucket in memory: what one pass of stitching works on. */
 
-import { Codes } from '../columns/codes.ts';
+import { TextIndex } from '../columns/text-index.ts';
 import type { BucketEvents, EventTables } from './read/bucket-events.ts';
 import type { History, HistoryReader } from './read/history.ts';
 
 /** What texts are numbered together: items, users, …; `word` holds scenes, triggers, reasons, sources. */
 export const CODED = ['user', 'device', 'session', 'request', 'item', 'word'] as const;
 export type Coded = (typeof CODED)[number];
-export type CodesByKind = Record<Coded, Codes>;
+export type CodesByKind = Record<Coded, TextIndex>;
 
 /** What holds for the whole log, not only for this part. */
 export interface LogFacts {
@@ -26,7 +26,7 @@ export interface LogFacts {
 export interface Part {
   codes: CodesByKind;
   tables: EventTables;
-  /** Codes of the users in the order of their keys. */
+  /** TextIndex of the users in the order of their keys. */
   users: Int32Array;
   /** By user, oldest first. */
   history: ReadonlyMap<number, readonly History[]>;
@@ -36,25 +36,20 @@ export interface Part {
 /**
  * Reads part `number` of a bucket.
  * @param history of all users of the log
- * @param textless kinds of codes whose texts nobody asks for
  */
 export async function readPart(
   events: BucketEvents,
   number: number,
   history: HistoryReader,
   facts: LogFacts,
-  textless: ReadonlySet<Coded>,
 ): Promise<Part> {
   const { codes, tables } = await events.readPart(
     number,
-    () =>
-      Object.fromEntries(
-        CODED.map((kind) => [kind, new Codes(!textless.has(kind))]),
-      ) as CodesByKind,
+    () => Object.fromEntries(CODED.map((kind) => [kind, new TextIndex()])) as CodesByKind,
   );
-  const { dictionary, size } = codes.user;
+  const { size } = codes.user;
   for (const table of Object.values(tables)) table.index(size);
-  const byKey = Array.from({ length: size }, (_, code) => ({ code, key: dictionary.text(code) }));
+  const byKey = Array.from({ length: size }, (_, code) => ({ code, key: codes.user.text(code) }));
   byKey.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
   return {
     codes,

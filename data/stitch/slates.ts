@@ -126,11 +126,11 @@ export class SlateReader {
       places.push(at);
     }
     if (ordered) return places;
-    const { dictionary } = this.#part.codes.item;
+    const { item } = this.#part.codes;
     const at = (place: number): number =>
       positions[place] === NULL_INT ? Number.MAX_SAFE_INTEGER : positions[place]!;
     const byName = (x: number, y: number): number => {
-      const [a, b] = [dictionary.text(values[x]!), dictionary.text(values[y]!)];
+      const [a, b] = [item.text(values[x]!), item.text(values[y]!)];
       return a < b ? -1 : a > b ? 1 : 0;
     };
     return places.sort(

@@ -10,10 +10,10 @@ import {
   fillUp,
   type Ranges,
 } from '../../columns/append.ts';
-import type { Codes } from '../../columns/codes.ts';
+import { chunkTexts } from '../../columns/chunk-texts.ts';
 import type { EventTable } from '../../columns/event-table.ts';
 import type { Floats, Ints } from '../../columns/growing.ts';
-import { chunkTexts } from '../../columns/text-bytes.ts';
+import type { TextIndex } from '../../columns/text-index.ts';
 import { NULL_INT } from '../../parquet/column.ts';
 import type { Coded } from '../part.ts';
 import type { Chunk, OpenFile } from './lake-reader.ts';
@@ -26,14 +26,14 @@ export async function appendRows(
   file: OpenFile,
   group: number,
   rows: Ranges,
-  codes: Record<Coded, Codes>,
+  codes: Record<Coded, TextIndex>,
 ): Promise<void> {
   for (const [name, load] of Object.entries(loads)) {
     const chunk = await file.read(group, load);
     if (!chunk) await fillNulls(table, name, load, file, group, rows, codes);
     else if (load.read === 'bytes') {
       const texts = chunkTexts(chunk.vector, chunk.maxDefinition);
-      file.taking(load, () => table.bytes(name).append(texts, rows));
+      table.bytes(name).append(texts, rows);
     } else if (load.read === 'presence' || load.read === 'lengths') {
       appendShapes(table.growingInts(name), load.read, chunk, rows);
     } else if (load.read === 'pairs') {
@@ -42,11 +42,11 @@ export async function appendRows(
     } else if (load.list) {
       const { starts, values } = table.growingLists(name);
       const elements = appendLists(starts, chunk.vector.lists!, rows);
-      file.taking(load, () => appendValues(values, load, chunk, elements, codes));
+      appendValues(values, load, chunk, elements, codes);
     } else {
       const isFloat = load.read === 'floats' || (load.read === 'parsed' && load.as === 'float');
       const values = isFloat ? table.growingFloats(name) : table.growingInts(name);
-      file.taking(load, () => appendValues(values, load, chunk, rows, codes));
+      appendValues(values, load, chunk, rows, codes);
       if (load.read === 'floats' && load.or && mayHaveNulls(chunk)) {
         await fillFrom(values as Floats, load.or, file, group, rows);
       }
@@ -62,7 +62,7 @@ function appendValues(
   load: ValueLoad,
   { vector, maxDefinition }: Chunk,
   ranges: Ranges,
-  codes: Record<Coded, Codes>,
+  codes: Record<Coded, TextIndex>,
 ): void {
   if (load.read === 'ints') appendInts(out as Ints, vector, ranges);
   else if (load.read === 'floats') appendFloats(out as Floats, vector, maxDefinition, ranges);
@@ -78,7 +78,7 @@ function appendValues(
 const nullOf = (load: Load): number =>
   load.read === 'floats' || (load.read === 'parsed' && load.as === 'float') ? Number.NaN : NULL_INT;
 
-const unknownOf = ({ unknown }: { unknown?: string }, codes: Codes): number =>
+const unknownOf = ({ unknown }: { unknown?: string }, codes: TextIndex): number =>
   unknown === undefined ? -1 : codes.codeOfText(unknown);
 
 const mayHaveNulls = ({ vector }: Chunk): boolean => vector.levels !== undefined;
@@ -103,7 +103,7 @@ async function fillNulls(
   file: OpenFile,
   group: number,
   rows: Ranges,
-  codes: Record<Coded, Codes>,
+  codes: Record<Coded, TextIndex>,
 ): Promise<void> {
   const count = countOf(rows);
   if (load.read === 'bytes') table.bytes(name).fill(count);

@@ -3,9 +3,9 @@
  * bucket; everything else part by part, of the row groups that have rows of its users.
  */
 import { asFloats } from '../../columns/append.ts';
-import { Codes } from '../../columns/codes.ts';
 import { EventTable } from '../../columns/event-table.ts';
 import { Floats } from '../../columns/growing.ts';
+import { TextIndex } from '../../columns/text-index.ts';
 import type { LakeFile } from '../lake.ts';
 import { EVENT_COLUMNS, STITCHED_TYPES, type StitchedType } from '../lake-schema.ts';
 import type { CodesByKind } from '../part.ts';
@@ -33,7 +33,7 @@ export type EventTables = Record<StitchedType, EventTable>;
 
 export class BucketEvents {
   /** All users of the bucket, by codes of its own. */
-  readonly #users = new Codes();
+  readonly #users = new TextIndex();
   readonly #files: BucketFile[];
   readonly #reader: LakeReader;
   readonly #loads: Partial<Record<StitchedType, Loads>>;
@@ -96,16 +96,28 @@ export class BucketEvents {
       const codes = newCodes();
       const codeOf = new Int32Array(this.#users.size).fill(-1);
       for (const user of this.#parts[number]!.users) {
-        codeOf[user] = codes.user.codeOfText(this.#users.dictionary.text(user));
+        codeOf[user] = codes.user.codeOfText(this.#users.text(user));
       }
       const tables = Object.fromEntries(
         STITCHED_TYPES.map((type) => [type, new EventTable(kindsOf(this.#loads[type] ?? {}))]),
       ) as EventTables;
+      for (const type of STITCHED_TYPES) tables[type].reserve(this.#rowsOf(type, codeOf));
       for (const file of this.#files) {
         await this.#readFile(file, tables[file.type], codeOf, codes);
       }
       return { codes, tables };
     });
+  }
+
+  /** Rows of a type at most, those beyond the cap included. */
+  #rowsOf(type: StitchedType, codeOf: Int32Array): number {
+    let rows = 0;
+    for (const { runs } of this.#files.filter((file) => file.type === type)) {
+      for (const { user, from, to } of runs) {
+        for (let i = 0; i < user.length; i++) if (codeOf[user[i]!]! >= 0) rows += to[i]! - from[i]!;
+      }
+    }
+    return rows;
   }
 
   async #readFile(

@@ -1,8 +1,9 @@
 /** What users met before the log began: items of unknown time. */
 import { appendCodes, appendFloats, appendLists } from '../../columns/append.ts';
-import type { Codes } from '../../columns/codes.ts';
+import { type ChunkTexts, chunkTexts } from '../../columns/chunk-texts.ts';
 import { Floats, Ints } from '../../columns/growing.ts';
-import { type ChunkTexts, chunkTexts, sameBytes } from '../../columns/text-bytes.ts';
+import type { TextIndex } from '../../columns/text-index.ts';
+import { sameBytes } from '../../columns/text-index.ts';
 import { TABLE_COLUMNS } from '../lake-schema.ts';
 import type { CodesByKind } from '../part.ts';
 import type { LakeReader, OpenFile } from './lake-reader.ts';
@@ -86,7 +87,7 @@ async function readGroup(
   if (lists) {
     const elements = appendLists(ends, lists.vector.lists!, ranges);
     const texts = chunkTexts(lists.vector, lists.maxDefinition);
-    file.taking(ITEMS, () => appendCodes(items, texts, elements, codes.item));
+    appendCodes(items, texts, elements, codes.item);
   } else ends.fill(0, users.length);
   const all = items.view();
   for (const [row, user] of users.entries()) {
@@ -98,7 +99,7 @@ async function readGroup(
 }
 
 /** Whether a row group can have rows of the users, by what it says of its keys. */
-function mayHave(file: OpenFile, group: number, users: Codes): boolean {
+function mayHave(file: OpenFile, group: number, users: TextIndex): boolean {
   const { min, max } = file.statistics(group, USER) ?? {};
   if (!(min instanceof Uint8Array && max instanceof Uint8Array)) return true;
   for (let user = 0; user < users.size; user++) {
@@ -112,7 +113,7 @@ function mayHave(file: OpenFile, group: number, users: Codes): boolean {
 function wantedRows(
   texts: ChunkTexts,
   rows: number,
-  codes: Codes,
+  codes: TextIndex,
 ): { users: number[]; ranges: number[] } {
   const { view, starts, codes: numbers, nulls } = texts;
   const users: number[] = [];
@@ -123,7 +124,7 @@ function wantedRows(
     if (text < 0) continue;
     const [start, stop] = [starts[text]!, starts[text + 1]!];
     if (end - known !== stop - start || !sameBytes(view, start, stop, view, known)) {
-      user = codes.find(texts, start, stop);
+      user = codes.find(view, start, stop);
       known = start;
       end = stop;
     }

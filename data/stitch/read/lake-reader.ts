@@ -5,7 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EdgeloomError } from '../../../lib/errors.ts';
-import { NotUtf8 } from '../../columns/text-bytes.ts';
+import { areUtf8 } from '../../columns/chunk-texts.ts';
 import { DuckDb, type DuckDbOptions, sqlText } from '../../duckdb.ts';
 import type { ColumnVector } from '../../parquet/read/decode.ts';
 import { openParquet, type ParquetFile } from '../../parquet/read/file.ts';
@@ -69,33 +69,28 @@ export class OpenFile {
     return leaf === undefined ? undefined : this.#file.groups[group]!.chunks[leaf]!.statistics;
   }
 
-  /** @returns undefined when the file has no such column: all its values are null */
+  /**
+   * @returns undefined when the file has no such column: all its values are null
+   * @throws EdgeloomError `bad-parquet`
+   */
   async read(group: number, source: Source): Promise<Chunk | undefined> {
     this.#signal?.throwIfAborted();
     const leaf = this.#leaves.get(nameOf(source));
     if (leaf === undefined) return undefined;
     const { maxDefinition } = this.#file.leaves[leaf]!;
+    let vector: ColumnVector;
     try {
-      const vector = await this.#file.readColumn(group, leaf, { largeIntegers: 'round' });
-      return { vector, maxDefinition };
+      vector = await this.#file.readColumn(group, leaf, { largeIntegers: 'round' });
     } catch (error) {
       throw this.#refuse(error);
     }
-  }
-
-  /** Runs what takes texts of a column over. @throws EdgeloomError `bad-parquet` when they are not UTF-8 */
-  taking<T>(source: Source, work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      if (!(error instanceof NotUtf8)) throw error;
-      throw new EdgeloomError({
-        code: 'bad-parquet',
-        what: error.message,
-        where: `${this.#file.path}: column ${nameOf(source)}`,
-        fix: 'write the file anew, or take it out',
-      });
-    }
+    if (areUtf8(vector)) return { vector, maxDefinition };
+    throw new EdgeloomError({
+      code: 'bad-parquet',
+      what: 'A text is not UTF-8',
+      where: `${this.#file.path}: row group ${group}, column ${nameOf(source)}`,
+      fix: 'write the file anew, or take it out',
+    });
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 /** Cutting the users of a bucket into parts of about equally many events. */
-import type { Codes } from '../../columns/codes.ts';
+import type { TextIndex } from '../../columns/text-index.ts';
 import type { UserRuns } from './user-runs.ts';
 
 export interface CutSettings {
@@ -17,7 +17,7 @@ export interface UserRange {
 
 /** Events of each user. @param chosen only these users' keys. @default all */
 export function countEvents(
-  users: Codes,
+  users: TextIndex,
   runs: Iterable<UserRuns>,
   chosen?: ReadonlySet<string>,
 ): Float64Array {
@@ -27,7 +27,7 @@ export function countEvents(
   }
   if (chosen) {
     for (let user = 0; user < users.size; user++) {
-      if (!chosen.has(users.dictionary.text(user))) counts[user] = 0;
+      if (!chosen.has(users.text(user))) counts[user] = 0;
     }
   }
   return counts;
@@ -51,7 +51,7 @@ export function capOf(times: Float64Array, most: number): { firstTs: number; dro
  * user is never divided.
  */
 export function partsOf(
-  users: Codes,
+  users: TextIndex,
   counts: Float64Array,
   { eventsPerPart, maxUserEvents }: CutSettings,
 ): (UserRange & { users: number[] })[] {
@@ -62,7 +62,7 @@ export function partsOf(
   let [before, number] = [0, -1];
   for (const user of sorted) {
     const own = Math.floor(before / eventsPerPart);
-    const key = users.dictionary.text(user);
+    const key = users.text(user);
     if (own !== number) parts.push({ first: key, last: key, users: [] });
     const part = parts.at(-1)!;
     part.last = key;

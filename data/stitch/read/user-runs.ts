@@ -1,8 +1,8 @@
 /** Whose the rows of a row group are. */
 import { appendCodes } from '../../columns/append.ts';
-import type { Codes } from '../../columns/codes.ts';
+import { chunkTexts } from '../../columns/chunk-texts.ts';
 import { Ints } from '../../columns/growing.ts';
-import { chunkTexts } from '../../columns/text-bytes.ts';
+import type { TextIndex } from '../../columns/text-index.ts';
 import type { OpenFile } from './lake-reader.ts';
 import type { Load } from './loads.ts';
 
@@ -16,14 +16,18 @@ export interface UserRuns {
 }
 
 /** Ingest sorts files by user, so there are about as many runs as users; any other order is read as well. */
-export async function readUserRuns(file: OpenFile, group: number, users: Codes): Promise<UserRuns> {
+export async function readUserRuns(
+  file: OpenFile,
+  group: number,
+  users: TextIndex,
+): Promise<UserRuns> {
   const chunk = await file.read(group, USER);
   const [user, from, to] = [new Ints(), new Ints(), new Ints()];
   if (chunk) {
     const found = new Ints();
     const texts = chunkTexts(chunk.vector, chunk.maxDefinition);
     const rows = file.groups[group]!;
-    file.taking(USER, () => appendCodes(found, texts, [0, rows], users));
+    appendCodes(found, texts, [0, rows], users);
     const codes = found.view();
     for (let start = 0; start < rows; ) {
       const code = codes[start]!;
