@@ -44,6 +44,7 @@ describe('users of a bucket', () => {
 
 describe('of a user with too many events', () => {
   it('the latest count, with all of the same millisecond', () => {
+    expect(capOf(Float64Array.of(5, 1, 3, 2, 4), 3)).toEqual({ firstTs: 3, dropped: 2 });
     expect(capOf(Float64Array.of(5, 1, 3, 3, 4), 3)).toEqual({ firstTs: 3, dropped: 1 });
   });
 
