@@ -1,56 +1,60 @@
 /** Texts of a column as bytes one behind the other. */
+import type { Ranges } from './append.ts';
+import type { ChunkTexts } from './chunk-texts.ts';
 import { Ints } from './growing.ts';
 
-const utf8 = new TextEncoder();
-const decoder = new TextDecoder();
-
 export class ByteTexts {
-  bytes = new Uint8Array(0);
+  #bytes = Buffer.alloc(0);
+  /** Row i is `#bytes[#starts[i]] … #bytes[#starts[i + 1] − 1]`. */
   readonly #starts = new Ints();
-  /** Texts that were seen one by one, to be found again in the bytes. */
-  #seen: { row: number; text: string }[] = [];
 
   constructor() {
     this.#starts.push(0);
   }
 
-  /** Row i is `bytes[starts[i]] … bytes[starts[i + 1] − 1]`. */
-  get starts(): Int32Array {
-    return this.#starts.view();
+  /** Appends values of a column chunk; nulls become empty texts. */
+  append(texts: ChunkTexts, ranges: Ranges): void {
+    for (let r = 0; r < ranges.length; r += 2) this.#append(texts, ranges[r]!, ranges[r + 1]!);
   }
 
-  /** Hears of more rows, the bytes of which come later. @param first the text of the first of them */
-  lengths(lengths: ArrayLike<number>, rows: number, first: string): void {
-    const starts = this.#starts.reserve(rows);
-    const row = this.#starts.length - 1;
-    let at = starts[row]!;
-    for (let i = 0; i < rows; i++) {
-      at += lengths[i]!;
-      starts[row + 1 + i] = at;
-    }
-    this.#starts.length += rows;
-    if (rows > 0) this.#seen.push({ row, text: first });
+  /** Appends empty texts. */
+  fill(count: number): void {
+    this.#starts.fill(this.#starts.data[this.#starts.length - 1]!, count);
   }
 
-  /** Takes the bytes of all rows that have none yet. @throws Error when they are not theirs */
-  append(bytes: Uint8Array): void {
-    const used = this.bytes.length;
-    const wanted = this.starts.at(-1)! - used;
-    if (bytes.length !== wanted) throw new Error('texts have another length than was told');
-    const all = new Uint8Array(used + wanted);
-    all.set(this.bytes);
-    all.set(bytes, used);
-    this.bytes = all;
-    for (const { row, text } of this.#seen) {
-      const there = this.bytes.subarray(this.starts[row]!, this.starts[row + 1]!);
-      if (Buffer.compare(there, utf8.encode(text)) !== 0) {
-        throw new Error('texts came in another order than their lengths');
+  #append({ bytes, starts, codes }: ChunkTexts, from: number, to: number): void {
+    const own = this.#starts.reserve(to - from);
+    let row = this.#starts.length;
+    let end = own[row - 1]!;
+    if (codes) {
+      for (let i = from; i < to; i++) {
+        const code = codes[i]!;
+        if (code >= 0) {
+          const length = starts[code + 1]! - starts[code]!;
+          this.#reserve(end + length);
+          bytes.copy(this.#bytes, end, starts[code], starts[code + 1]);
+          end += length;
+        }
+        own[row++] = end;
       }
+    } else {
+      const first = starts[from]!;
+      this.#reserve(end + starts[to]! - first);
+      bytes.copy(this.#bytes, end, first, starts[to]);
+      for (let i = from; i < to; i++) own[row++] = end + starts[i + 1]! - first;
     }
-    this.#seen = [];
+    this.#starts.length = row;
+  }
+
+  #reserve(end: number): void {
+    if (end <= this.#bytes.length) return;
+    const larger = Buffer.alloc(Math.max(end, 2 * this.#bytes.length));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
   }
 
   text(row: number): string {
-    return decoder.decode(this.bytes.subarray(this.starts[row]!, this.starts[row + 1]!));
+    const starts = this.#starts.data;
+    return this.#bytes.toString('utf8', starts[row], starts[row + 1]);
   }
 }

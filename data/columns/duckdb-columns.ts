@@ -1,10 +1,5 @@
 /** Columns of a DuckDB chunk as typed arrays, without an object per value. */
-import {
-  DuckDBBlobValue,
-  type DuckDBDataChunk,
-  DuckDBListVector,
-  type DuckDBVector,
-} from '@duckdb/node-api';
+import { type DuckDBDataChunk, DuckDBListVector, type DuckDBVector } from '@duckdb/node-api';
 
 type Items = ArrayLike<number> | ArrayLike<bigint>;
 
@@ -42,41 +37,9 @@ export class Batch {
     };
   }
 
-  /** A column of UBIGINT as pairs of 32-bit words, the low one first: row i holds words 2i and 2i + 1. */
-  words(name: string): Uint32Array {
-    return asWords(this.#vector(name), name).subarray(0, 2 * this.rows);
-  }
-
-  /** A column of lists of UBIGINT, as pairs of words: no list null, no element null. */
-  wordLists(name: string): ListColumn {
-    const { entries, child } = this.#list(name);
-    return {
-      values: asWords(child, name),
-      start: (row) => entries[row * 4]!,
-      length: (row) => entries[row * 4 + 2]!,
-    };
-  }
-
   /** The text of one row; null stays null. */
   text(name: string, row: number): string | null {
     return this.#vector(name).getItem(row) as string | null;
-  }
-
-  /** The bytes of one row of a BLOB column. */
-  blob(name: string, row: number): Uint8Array {
-    const value = this.#vector(name).getItem(row);
-    if (!(value instanceof DuckDBBlobValue)) throw new TypeError(`${name} is not a BLOB`);
-    return value.bytes;
-  }
-
-  /** Texts of a column by row, quickly; to be asked only for rows that are not null. */
-  texts(name: string): (row: number) => string {
-    return textsOf(this.#vector(name));
-  }
-
-  /** Texts of a column of lists by their place in the lists' values; no element null. */
-  listTexts(name: string): (place: number) => string {
-    return textsOf(this.#list(name).child);
   }
 
   #list(name: string): { entries: Uint32Array; child: DuckDBVector } {
@@ -105,31 +68,4 @@ function asNumbers(vector: DuckDBVector, name: string): ArrayLike<number> {
   return items instanceof BigInt64Array || items instanceof BigUint64Array
     ? Float64Array.from(items as ArrayLike<bigint>, Number)
     : (items as ArrayLike<number>);
-}
-
-function asWords(vector: DuckDBVector, name: string): Uint32Array {
-  const items = (vector as unknown as { items?: unknown }).items;
-  if (!(items instanceof BigUint64Array)) throw new TypeError(`${name} is not UBIGINT`);
-  return new Uint32Array(items.buffer, items.byteOffset, 2 * items.length);
-}
-
-/** DuckDB keeps texts of up to 12 bytes in the vector itself, 16 bytes a row: length, then bytes. */
-const INLINE = 12;
-
-function textsOf(vector: DuckDBVector): (row: number) => string {
-  const { dataView } = vector as unknown as { dataView?: DataView };
-  if (!dataView) throw new TypeError('the column holds no texts');
-  return (row) => {
-    const at = row * 16;
-    const length = dataView.getUint32(at, true);
-    // The package's own method decodes what is long or not ASCII.
-    if (length > INLINE) return vector.getItem(row) as string;
-    let text = '';
-    for (let i = at + 4; i < at + 4 + length; i++) {
-      const byte = dataView.getUint8(i);
-      if (byte >= 128) return vector.getItem(row) as string;
-      text += String.fromCharCode(byte);
-    }
-    return text;
-  };
 }

@@ -32,6 +32,23 @@ function mix(hash: number, word: number): number {
   return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
 }
 
+/** Whether the bytes `from … to − 1` are those of another view from `start` on. */
+export function sameBytes(
+  view: DataView,
+  from: number,
+  to: number,
+  other: DataView,
+  start: number,
+): boolean {
+  let at = from;
+  let own = start;
+  for (; at + 4 <= to; at += 4, own += 4) {
+    if (view.getInt32(at, true) !== other.getInt32(own, true)) return false;
+  }
+  for (; at < to; at++, own++) if (view.getUint8(at) !== other.getUint8(own)) return false;
+  return true;
+}
+
 export class TextIndex implements CodedTexts {
   #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
@@ -39,6 +56,8 @@ export class TextIndex implements CodedTexts {
   readonly #hashes = new Ints(1024);
   /** Code + 1; 0 where the place is free. */
   #table = new Int32Array(2048);
+  /** Those that were asked for. */
+  readonly #texts = new Map<number, string>();
 
   constructor() {
     this.#starts.push(0);
@@ -53,8 +72,28 @@ export class TextIndex implements CodedTexts {
   }
 
   text(code: number): string {
-    const { data } = this.#starts;
-    return Buffer.from(this.#bytes.buffer, data[code]!, data[code + 1]! - data[code]!).toString();
+    let text = this.#texts.get(code);
+    if (text === undefined) {
+      text = Buffer.from(this.bytesOf(code)).toString();
+      this.#texts.set(code, text);
+    }
+    return text;
+  }
+
+  bytesOf(code: number): Uint8Array {
+    return this.#bytes.subarray(this.#starts.data[code]!, this.#starts.data[code + 1]!);
+  }
+
+  /** The code of a JavaScript text, which is added when it is new. */
+  codeOfText(text: string): number {
+    const bytes = Buffer.from(text);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return this.codeOf(bytes, view, 0, bytes.length);
+  }
+
+  /** The code of the text `from … to − 1`; −1 when it has none. */
+  find(view: DataView, from: number, to: number): number {
+    return this.#table[this.#placeOf(hashOf(view, from, to), view, from, to)]! - 1;
   }
 
   /**
@@ -72,7 +111,7 @@ export class TextIndex implements CodedTexts {
       else {
         // Neighbours are often alike.
         if (last < 0 || !this.#equals(last, view, from, to))
-          last = this.#code(bytes, view, from, to);
+          last = this.codeOf(bytes, view, from, to);
         codes[i] = last;
       }
     }
@@ -83,31 +122,36 @@ export class TextIndex implements CodedTexts {
     return plainOf(this.texts(), codes);
   }
 
-  #code(bytes: Uint8Array, view: DataView, from: number, to: number): number {
+  /** The code of the text `from … to − 1`, which is added when it is new. @param view of the bytes */
+  codeOf(bytes: Uint8Array, view: DataView, from: number, to: number): number {
     const hash = hashOf(view, from, to);
-    const mask = this.#table.length - 1;
-    let place = hash & mask;
-    for (;;) {
-      const code = this.#table[place]! - 1;
-      if (code < 0) break;
-      if (this.#hashes.data[code] === hash && this.#equals(code, view, from, to)) return code;
-      place = (place + 1) & mask;
-    }
+    const place = this.#placeOf(hash, view, from, to);
+    const found = this.#table[place]!;
+    if (found > 0) return found - 1;
     const code = this.#add(bytes, from, to, hash);
     this.#table[place] = code + 1;
-    if (2 * (code + 1) > mask) this.#grow();
+    if (2 * (code + 1) > this.#table.length) this.#grow();
     return code;
   }
 
-  #equals(code: number, view: DataView, from: number, to: number): boolean {
-    let own = this.#starts.data[code]!;
-    if (this.#starts.data[code + 1]! - own !== to - from) return false;
-    let at = from;
-    for (; at + 4 <= to; at += 4, own += 4) {
-      if (view.getInt32(at, true) !== this.#view.getInt32(own, true)) return false;
+  /** Where the text stands in the table, or the free place where it belongs. */
+  #placeOf(hash: number, view: DataView, from: number, to: number): number {
+    const table = this.#table;
+    const hashes = this.#hashes.data;
+    const mask = table.length - 1;
+    let place = hash & mask;
+    for (;;) {
+      const code = table[place]! - 1;
+      if (code < 0 || (hashes[code] === hash && this.#equals(code, view, from, to))) return place;
+      place = (place + 1) & mask;
     }
-    for (; at < to; at++, own++) if (view.getUint8(at) !== this.#bytes[own]) return false;
-    return true;
+  }
+
+  #equals(code: number, view: DataView, from: number, to: number): boolean {
+    const own = this.#starts.data[code]!;
+    return (
+      this.#starts.data[code + 1]! - own === to - from && sameBytes(view, from, to, this.#view, own)
+    );
   }
 
   #add(bytes: Uint8Array, from: number, to: number, hash: number): number {

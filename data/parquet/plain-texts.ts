@@ -11,9 +11,19 @@ export function plainTexts(texts: readonly (string | null)[]): Uint8Array {
   let at = 0;
   for (const text of texts) {
     if (text === null) continue;
-    const { written } = utf8.encodeInto(text, bytes.subarray(at + 4));
-    lengths.setUint32(at, written, true);
-    at += 4 + written;
+    const start = at + 4;
+    let end = start;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 128) {
+        // The encoder's call takes longer than the loop over a text as short as an id.
+        end = start + utf8.encodeInto(text, bytes.subarray(start)).written;
+        break;
+      }
+      bytes[end++] = unit;
+    }
+    lengths.setUint32(at, end - start, true);
+    at = end;
   }
   return bytes.subarray(0, at);
 }

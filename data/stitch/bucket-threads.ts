@@ -1,4 +1,4 @@
-/** Buckets shared out to threads, each with a database of its own. */
+/** Buckets shared out to threads. */
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { receivedError } from '../../lib/errors.ts';
@@ -26,7 +26,7 @@ interface Lane {
   stitch(bucket: string): Promise<StitchCounts>;
   /** Ends what the lane is at; `stitch` then fails. A lane of this thread hears the signal itself. */
   interrupt?(): void;
-  close(): Promise<void>;
+  close(): void | Promise<void>;
 }
 
 class ThreadLane implements Lane {
@@ -125,7 +125,7 @@ export async function stitchBuckets(
   try {
     if (wanted <= 1) {
       const open = { memoryLimitMb, tempDir, threads: 1, signal };
-      lanes.push(await BucketStitcher.open(job, open));
+      lanes.push(new BucketStitcher(job, open));
     } else {
       for (let lane = 0; lane < wanted; lane++) {
         const input = { job, memoryLimitMb: Math.floor(memoryLimitMb / wanted) };

@@ -19,21 +19,20 @@ export type FromThread =
 const port = parentPort!;
 const { job, memoryLimitMb, tempDir } = workerData as ThreadInput;
 const stop = new AbortController();
-const stitcher = BucketStitcher.open(job, {
+const stitcher = new BucketStitcher(job, {
   memoryLimitMb,
   tempDir,
   threads: 1,
   signal: stop.signal,
 });
-// A database that cannot be opened is told with the first bucket; here it only must have ended.
-let running: Promise<unknown> = stitcher.catch(() => undefined);
+let running: Promise<unknown> = Promise.resolve();
 let closed: Promise<void> | undefined;
 
 const send = (message: FromThread): void => port.postMessage(message);
 
 async function run(bucket: string): Promise<void> {
   try {
-    send({ kind: 'done', counts: await (await stitcher).stitch(bucket) });
+    send({ kind: 'done', counts: await stitcher.stitch(bucket) });
   } catch (error) {
     send({ kind: 'failed', error: sentError(error) });
   }
@@ -45,12 +44,7 @@ port.on('message', (message: ToThread) => {
     // A statement is interrupted, not cut off: the thread must not end while DuckDB works in it.
     stop.abort();
     // Asked twice when the work was cancelled: once to interrupt it, once to end.
-    closed ??= running.then(() =>
-      stitcher.then(
-        (opened) => opened.close(),
-        () => undefined,
-      ),
-    );
+    closed ??= running.then(() => stitcher.close());
     void closed.then(() => send({ kind: 'stopped' }));
   }
 });

@@ -1,32 +1,26 @@
 /** One user bucket of the lake → samples, in parts of some users. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DuckDb, type DuckDbOptions, sqlText } from '../duckdb.ts';
+import type { DuckDbOptions } from '../duckdb.ts';
 import { addCounts, emptyCounts, type StitchCounts } from './counts.ts';
 import { type DecisionLengths, DecisionRows } from './decision-rows.ts';
 import { loadsFor } from './event-columns.ts';
 import type { LakeFile } from './lake.ts';
-import {
-  EVENT_COLUMNS,
-  STITCHED_TYPES,
-  TABLE_COLUMNS,
-  USER_DAY_COLUMNS,
-  viewSql,
-} from './lake-schema.ts';
+import { USER_DAY_COLUMNS } from './lake-schema.ts';
 import { Lanes } from './moments.ts';
 import { OutcomeReader } from './outcomes.ts';
 import { blockColumns, hasBlocks } from './page-blocks.ts';
 import { type LogFacts, type Part, readPart } from './part.ts';
+import { BucketEvents } from './read/bucket-events.ts';
+import { HistoryReader } from './read/history.ts';
+import { LakeReader } from './read/lake-reader.ts';
+import type { CutSettings } from './read/user-cut.ts';
 import { type RerankLengths, RerankRows } from './rerank-rows.ts';
 import { dictionaryKind, sequenceOf } from './sample-schema.ts';
 import { SampleTable } from './sample-table.ts';
 import { SlateReader } from './slates.ts';
 import { UnwrittenRows } from './unwritten-rows.ts';
-import { viewUsers } from './user-choice.ts';
 import { writeUserDays } from './user-days.ts';
 import { type VideoLengths, VideoRows } from './video-rows.ts';
-
-const sqlFile = (name: string) => new URL(`../sql/stitch/${name}.sql`, import.meta.url);
 
 export interface WorkFolders {
   /** Where the samples go. */
@@ -35,78 +29,14 @@ export interface WorkFolders {
   work: string;
 }
 
-export interface BucketSettings {
+export interface BucketSettings extends CutSettings {
   rerank: RerankLengths;
   decision: DecisionLengths;
   video: VideoLengths;
   /** Of the business day. */
   utcOffsetMs: number;
-  eventsPerPart: number;
-  /** Of a user with more events, the latest so many count. */
-  maxUserEvents: number;
   /** DuckDB types of the columns to write. */
   columns: Record<'rerank' | 'decisions' | 'video', Readonly<Record<string, string>>>;
-}
-
-/** `copy` of a query that has a total order: equal rows, equal bytes. */
-export const copySql = (query: string, path: string): string =>
-  `copy (${query}) to ${sqlText(path)} (format parquet, compression zstd, parquet_version v2)`;
-
-/** Makes a table by the statement of its file. */
-export async function makeTable(
-  db: DuckDb,
-  table: string,
-  parameters: Record<string, number> = {},
-): Promise<void> {
-  const select = await readFile(sqlFile(table.replaceAll('_', '-')), 'utf8');
-  await db.createTable(table, select, parameters);
-}
-
-/** Views `<prefix>_<type>` over the given files, one for every type that stitching reads. */
-export async function viewTypes(
-  db: DuckDb,
-  files: readonly LakeFile[],
-  prefix = 'lake',
-): Promise<void> {
-  for (const type of STITCHED_TYPES) {
-    const paths = files.filter((file) => file.type === type).map((file) => file.path);
-    await db.run(viewSql(`${prefix}_${type}`, EVENT_COLUMNS[type], paths));
-  }
-}
-
-/** Users from `first` to `last` by their key, both included. */
-export interface UserRange {
-  first: string;
-  last: string;
-}
-
-/** Views `part_<type>` of some users; of capped users only their latest events. */
-async function viewPart(db: DuckDb, { first, last }: UserRange, capped: boolean): Promise<void> {
-  const users = `user_key between ${sqlText(first)} and ${sqlText(last)}`;
-  for (const type of STITCHED_TYPES) {
-    const latest = capped
-      ? `select e.* from file_${type} e left join capped_user c using (user_key)
-         where ${users} and (c.first_ts is null or e.ts >= c.first_ts)`
-      : `select * from file_${type} where ${users}`;
-    await db.run(`create or replace temp view part_${type} as ${latest}`);
-  }
-  await db.run(
-    `create or replace temp view part_history as select * from lake_history where ${users}`,
-  );
-}
-
-/** Views `file_<type>` of one bucket's files and tells the parts in which its users are stitched. */
-export async function cutIntoParts(
-  db: DuckDb,
-  files: readonly LakeFile[],
-  { maxUserEvents, eventsPerPart }: Pick<BucketSettings, 'maxUserEvents' | 'eventsPerPart'>,
-  users?: readonly string[],
-): Promise<UserRange[]> {
-  await (users ? viewUsers(db, files, users) : viewTypes(db, files, 'file'));
-  await makeTable(db, 'bucket_user');
-  await makeTable(db, 'capped_user', { most: maxUserEvents });
-  await makeTable(db, 'user_part', { events: eventsPerPart, most: maxUserEvents });
-  return db.rows<UserRange>('select first, last from user_part order by part');
 }
 
 /** What stitching a bucket needs; plain data, so that it can be sent to a thread. */
@@ -123,21 +53,17 @@ export interface BucketJob {
   wanted?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Stitches buckets one after another with a database of its own. */
+/** Stitches buckets one after another. */
 export class BucketStitcher {
-  readonly #db: DuckDb;
+  readonly #reader: LakeReader;
+  readonly #history: HistoryReader;
   readonly #job: BucketJob;
 
-  private constructor(db: DuckDb, job: BucketJob) {
-    this.#db = db;
+  /** @param options of the database that reads what our reader refuses */
+  constructor(job: BucketJob, options: DuckDbOptions) {
+    this.#reader = new LakeReader(options);
+    this.#history = new HistoryReader(this.#reader, job.history);
     this.#job = job;
-  }
-
-  static async open(job: BucketJob, options: DuckDbOptions): Promise<BucketStitcher> {
-    const db = await DuckDb.open(options);
-    await db.run(await readFile(sqlFile('macros'), 'utf8'));
-    await db.run(viewSql('lake_history', TABLE_COLUMNS.history, job.history));
-    return new BucketStitcher(db, job);
   }
 
   /**
@@ -145,28 +71,24 @@ export class BucketStitcher {
    * parts by user, because the events of a part are in memory.
    */
   async stitch(bucket: string): Promise<StitchCounts> {
-    const { files, facts, folders, settings } = this.#job;
+    const { files, facts, folders, settings, users } = this.#job;
     const own = files.filter((file) => file.bucket === bucket);
-    const ranges = await cutIntoParts(this.#db, own, settings, this.#job.users);
-    const loads = loadsFor(Object.values(settings.columns).flatMap(Object.keys));
-    const counts = emptyCounts();
-    const { users, events } = await this.#db.row<{ users: number; events: number }>(
-      'select count(*) as users, coalesce(sum(dropped), 0)::bigint as events from capped_user',
-    );
-    counts.usersCapped = users;
-    counts.eventsCapped = events;
-    for (const [number, range] of ranges.entries()) {
-      await viewPart(this.#db, range, users > 0);
-      const part = await readPart(this.#db, facts, loads);
-      const wanted = this.#job.wanted?.[bucket];
+    const columns = Object.values(settings.columns).flatMap(Object.keys);
+    const events = await BucketEvents.open(this.#reader, own, settings, loadsFor(columns), users);
+    const { usersCapped, eventsCapped } = events.counts;
+    const counts = { ...emptyCounts(), usersCapped, eventsCapped };
+    const wanted = this.#job.wanted?.[bucket];
+    for (const number of events.parts.keys()) {
+      const part = await readPart(events, number, this.#history, facts);
       const writer = new PartWriter(part, bucket, number, folders, settings, wanted);
       addCounts(counts, await writer.write());
     }
+    await this.#reader.clear();
     return counts;
   }
 
-  async close(): Promise<void> {
-    this.#db.close();
+  close(): void {
+    this.#reader.close();
   }
 }
 
@@ -286,7 +208,7 @@ class PartWriter {
       sequenceOf,
       dictionaryOf: (column) => {
         const kind = dictionaryKind(column);
-        return kind && codes[kind].dictionary;
+        return kind && codes[kind];
       },
     });
     this.#tables.push(table);

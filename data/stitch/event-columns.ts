@@ -1,56 +1,69 @@
 /** What stitching reads of each event type. A column that nobody asks for is not read. */
 
-import type { Load } from '../columns/event-table.ts';
 import { FEEDBACK_KINDS, PAGE_BLOCKS } from '../contracts/device-log.ts';
-import { sqlText } from '../duckdb.ts';
+import { NULL_INT } from '../parquet/column.ts';
 import { STITCHED_TYPES, type StitchedType } from './lake-schema.ts';
 import type { Coded } from './part.ts';
+import { baseScore } from './read/base-score.ts';
+import type { Load, Loads } from './read/loads.ts';
 
-const code = (codes: 'user' | 'device' | 'session' | 'request' | 'item' | 'word', sql: string) =>
-  ({ kind: 'code', codes, sql }) as const;
-const float = (sql: string) => ({ kind: 'float', sql }) as const;
-const int = (sql: string) => ({ kind: 'int', sql }) as const;
+const code = (codes: Coded, column: string) => ({ read: 'codes', codes, column }) as const;
+const float = (column: string) => ({ read: 'floats', column }) as const;
+const int = (column: string) => ({ read: 'ints', column }) as const;
+const bytes = (column: string) => ({ read: 'bytes', column }) as const;
+const flag = (column: string, texts: readonly string[]) =>
+  ({
+    read: 'parsed',
+    as: 'int',
+    column,
+    parse: (text) => Number(texts.includes(text)),
+  }) as const satisfies Load;
+/** The place of a text among others; null when it is none of them. */
+const placeIn =
+  (texts: readonly string[]) =>
+  (text: string): number => {
+    const place = texts.indexOf(text);
+    return place < 0 ? NULL_INT : place;
+  };
 
-/** When the cloud heard of an event; where the log has no receive time, when it happened. */
-const heard = float('coalesce(received_ts, ts)');
 const envelope = {
-  user: code('user', 'user_key'),
   session: code('session', 'session_id'),
   ts: float('ts'),
-  heard,
+  /** When the cloud heard of an event; where the log has no receive time, when it happened. */
+  heard: { ...float('received_ts'), or: 'ts' },
 };
 const onDevice = { ...envelope, device: code('device', 'device_id') };
-/** Request ids are compared, never written. */
-const onRequest = { ...code('request', 'request_id'), textless: true };
+const onRequest = code('request', 'request_id');
 const onItem = { request: onRequest, item: code('item', 'item_id') };
 
-const BLOCKS = `[${PAGE_BLOCKS.map(sqlText).join(', ')}]`;
+/** Watched for 18 seconds, or to the end. Null when it is not known how long. */
+function isLong(watchMs: number, durationMs: number): number {
+  if (Number.isNaN(watchMs)) return NULL_INT;
+  return Number(watchMs >= 18_000 || (durationMs > 0 && watchMs >= durationMs));
+}
 
-const EVENT_LOADS: Record<StitchedType, Record<string, Load<Coded>>> = {
+const candidate = (field: string) => ({ column: 'candidates', field, list: true }) as const;
+const action = (field: string) => ({ column: 'actions', field, list: true }) as const;
+
+/** The user of an event is read with all types. */
+const EVENT_LOADS: Record<StitchedType, Loads> = {
   request: {
     ...onDevice,
-    event_id: { kind: 'bytes', sql: 'event_id' },
+    event_id: bytes('event_id'),
     request: onRequest,
     scene: code('word', 'scene'),
     page_no: int('page_no'),
     trigger: code('word', 'trigger'),
-    cand_item: {
-      kind: 'codes',
-      codes: 'item',
-      sql: 'list_transform(candidates, lambda c: c.item_id)',
-    },
-    cand_position: { kind: 'ints', sql: 'list_transform(candidates, lambda c: c.position)' },
-    cand_score: {
-      kind: 'floats',
-      sql: 'list_transform(candidates, lambda c: base_score(c.scores))',
-    },
+    cand_item: { read: 'codes', codes: 'item', ...candidate('item_id') },
+    cand_position: { read: 'ints', ...candidate('position') },
+    cand_score: { read: 'parsed', as: 'float', parse: baseScore, ...candidate('scores') },
   },
   rerank: {
     ...onDevice,
-    event_id: { kind: 'bytes', sql: 'event_id' },
+    event_id: bytes('event_id'),
     request: onRequest,
     trigger: code('word', 'trigger'),
-    order_before: { kind: 'codes', codes: 'item', sql: 'order_before' },
+    order_before: { ...code('item', 'order_before'), list: true },
   },
   exposure: {
     ...onDevice,
@@ -69,31 +82,25 @@ const EVENT_LOADS: Record<StitchedType, Record<string, Load<Coded>>> = {
     source: code('word', 'source'),
     started: float('started'),
     ended: float('ended'),
-    has_actions: int('(actions is not null)::integer'),
-    action_block: {
-      kind: 'ints',
-      sql: `list_transform(actions, lambda a: list_position(${BLOCKS}, a.block) - 1)`,
-    },
-    action_clicks: { kind: 'ints', sql: 'list_transform(actions, lambda a: a.clicks)' },
-    action_dwell: { kind: 'floats', sql: 'list_transform(actions, lambda a: a.dwell_ms)' },
+    has_actions: { read: 'presence', column: 'actions', list: true },
+    action_block: { read: 'parsed', as: 'int', parse: placeIn(PAGE_BLOCKS), ...action('block') },
+    action_clicks: { read: 'ints', ...action('clicks') },
+    action_dwell: { read: 'floats', ...action('dwell_ms') },
   },
   play: {
     ...envelope,
     ...onItem,
     watch_ms: float('watch_ms'),
     duration_ms: float('duration_ms'),
-    // Watched for 18 seconds, or to the end.
-    long: int(
-      '(watch_ms >= 18000 or coalesce(duration_ms > 0 and watch_ms >= duration_ms, false))::integer',
-    ),
+    long: { read: 'pairs', column: 'watch_ms', and: 'duration_ms', of: isLong },
   },
   feedback: {
     ...envelope,
     ...onItem,
-    kind: int(`list_position([${FEEDBACK_KINDS.map(sqlText).join(', ')}], kind) - 1`),
-    like: int("(kind = 'like')::integer"),
-    removal: int("(kind in ('delete', 'hate'))::integer"),
-    reason: code('word', "coalesce(reason, 'unspecified')"),
+    kind: { read: 'parsed', as: 'int', column: 'kind', parse: placeIn(FEEDBACK_KINDS) },
+    like: flag('kind', ['like']),
+    removal: flag('kind', ['delete', 'hate']),
+    reason: { ...code('word', 'reason'), unknown: 'unspecified' },
   },
   order: { ...onDevice, ...onItem },
   client_state: {
@@ -103,14 +110,14 @@ const EVENT_LOADS: Record<StitchedType, Record<string, Load<Coded>>> = {
   },
   decision: {
     ...onDevice,
-    event_id: { kind: 'bytes', sql: 'event_id' },
-    decision_id: { kind: 'bytes', sql: 'decision_id' },
+    event_id: bytes('event_id'),
+    decision_id: bytes('decision_id'),
     request: onRequest,
-    arm: int("case arm when 'treatment' then 1 when 'control' then 0 end"),
+    arm: { read: 'parsed', as: 'int', column: 'arm', parse: placeIn(['control', 'treatment']) },
     propensity: float('propensity'),
     depth: int('depth'),
-    unexposed: { kind: 'codes', codes: 'item', sql: 'unexposed' },
-    unexposed_count: int('len(unexposed)'),
+    unexposed: { ...code('item', 'unexposed'), list: true },
+    unexposed_count: { read: 'lengths', column: 'unexposed', list: true },
   },
 };
 
@@ -135,18 +142,8 @@ function needActions(): Record<string, RegExp> {
   return Object.fromEntries(names.map((name) => [name, blocks]));
 }
 
-/** Texts of sessions and devices are read only when they are written. */
-function withoutText(name: string, load: Load<Coded>, columns: readonly string[]): Load<Coded> {
-  const spared = name === 'session' || name === 'device';
-  return spared && load.kind === 'code' && !columns.includes(`${name}_id`)
-    ? { ...load, textless: true }
-    : load;
-}
-
 /** What to read so that these columns of samples can be written. */
-export function loadsFor(
-  columns: readonly string[],
-): Record<StitchedType, Record<string, Load<Coded>>> {
+export function loadsFor(columns: readonly string[]): Record<StitchedType, Loads> {
   const needed = (type: StitchedType, name: string): boolean => {
     const by = NEEDED_BY[type]?.[name];
     return !by || columns.some((column) => by.test(column));
@@ -154,11 +151,7 @@ export function loadsFor(
   return Object.fromEntries(
     STITCHED_TYPES.map((type) => [
       type,
-      Object.fromEntries(
-        Object.entries(EVENT_LOADS[type])
-          .filter(([name]) => needed(type, name))
-          .map(([name, load]) => [name, withoutText(name, load, columns)]),
-      ),
+      Object.fromEntries(Object.entries(EVENT_LOADS[type]).filter(([name]) => needed(type, name))),
     ]),
-  ) as Record<StitchedType, Record<string, Load<Coded>>>;
+  ) as Record<StitchedType, Loads>;
 }

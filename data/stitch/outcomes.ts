@@ -183,8 +183,7 @@ export class OutcomeReader {
       // Of several at one moment the reason that sorts first.
       let first = reason[removal]!;
       for (const row of chain.removal.together(pair)) {
-        const { dictionary } = codes.word;
-        if (dictionary.text(reason[row]!) < dictionary.text(first)) first = reason[row]!;
+        if (codes.word.text(reason[row]!) < codes.word.text(first)) first = reason[row]!;
       }
       exposures.removedReason[e] = first;
     }

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Floats, Ints } from '../columns/growing.ts';
 import { type ColumnData, ListShape, NULL_INT } from '../parquet/column.ts';
-import type { Dictionary } from '../parquet/dictionary.ts';
+import type { CodedTexts } from '../parquet/dictionary.ts';
 import type { ColumnSchema, ValueType } from '../parquet/schema.ts';
 import { ParquetWriter } from '../parquet/writer.ts';
 
@@ -25,7 +25,7 @@ export interface SampleColumns {
   /** The sequence that a list column belongs to; columns of one sequence are equally long. */
   sequenceOf: (column: string) => string;
   /** The texts behind the codes of a column; without one a text column takes strings. */
-  dictionaryOf: (column: string) => Dictionary | undefined;
+  dictionaryOf: (column: string) => CodedTexts | undefined;
 }
 
 /** One file of samples. Every column gets the same number of rows before `endRow` is called. */

@@ -99,7 +99,11 @@ export class SlateReader {
   #readRequest(slates: Slates, s: number, row: number): void {
     const { items, positions, scores } = this.#listed;
     const mark = ++this.#lastMark;
-    for (const at of this.#sorted(items, positions, row)) {
+    const first = items.starts[row]!;
+    const count = items.starts[row + 1]! - first;
+    const places = this.#sorted(items, positions, row);
+    for (let k = 0; k < count; k++) {
+      const at = places ? places[k]! : first + k;
       const item = items.values[at]!;
       if (this.#mark[item] === mark) continue;
       this.#mark[item] = mark;
@@ -107,30 +111,34 @@ export class SlateReader {
       slates.position.push(positions[at]!);
       slates.score.push(scores ? scores[at]! : Number.NaN);
     }
-    slates.listed[s] = items.starts[row + 1]! - items.starts[row]!;
+    slates.listed[s] = count;
     slates.page[s] = s;
     if (slates.request[s]! >= 0) this.#pageOf[slates.request[s]!] = s;
   }
 
   /**
    * Places in the cloud's order. Where the source has no positions they stand in item order, so that the
-   * order of the list says nothing.
+   * order of the list says nothing. Undefined when they stand in order, as they mostly do.
    */
-  #sorted({ values, starts }: Lists, positions: ArrayLike<number>, row: number): number[] {
-    const [from, to] = [starts[row]!, starts[row + 1]!];
-    const places: number[] = [];
+  #sorted(
+    { values, starts }: Lists,
+    positions: ArrayLike<number>,
+    row: number,
+  ): number[] | undefined {
+    const from = starts[row]!;
+    const to = starts[row + 1]!;
     let ordered = true;
-    for (let at = from; at < to; at++) {
+    for (let at = from; at < to && ordered; at++) {
       const position = positions[at]!;
-      if (position === NULL_INT || (at > from && position < positions[at - 1]!)) ordered = false;
-      places.push(at);
+      ordered = position !== NULL_INT && (at === from || position >= positions[at - 1]!);
     }
-    if (ordered) return places;
-    const { dictionary } = this.#part.codes.item;
+    if (ordered) return undefined;
+    const places = Array.from({ length: to - from }, (_, k) => from + k);
+    const { item } = this.#part.codes;
     const at = (place: number): number =>
       positions[place] === NULL_INT ? Number.MAX_SAFE_INTEGER : positions[place]!;
     const byName = (x: number, y: number): number => {
-      const [a, b] = [dictionary.text(values[x]!), dictionary.text(values[y]!)];
+      const [a, b] = [item.text(values[x]!), item.text(values[y]!)];
       return a < b ? -1 : a > b ? 1 : 0;
     };
     return places.sort(

@@ -1,23 +1,23 @@
 /**
  * Stitching: a lake of device events becomes training samples.
  *
- * One pass per user bucket, each in bounded memory: `data/sql/stitch/` holds the statements in the
- * order of `STEPS`. What a device feature may know is what had ended on the device strictly before
+ * One pass per user bucket, each in bounded memory. What a device feature may know is what had ended on the device strictly before
  * the decision, by the device's clock.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { createFolderAtomic, listFiles, writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { PAGE_BLOCKS } from '../contracts/device-log.ts';
-import { DuckDb } from '../duckdb.ts';
+import { DuckDb, sqlText } from '../duckdb.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
-import { type BucketSettings, copySql, makeTable, viewTypes, type WorkFolders } from './bucket.ts';
+import type { BucketSettings, WorkFolders } from './bucket.ts';
 import { stitchBuckets } from './bucket-threads.ts';
 import type { StitchCounts } from './counts.ts';
 import { type Lake, openLake } from './lake.ts';
 import {
+  EVENT_COLUMNS,
   STITCHED_TYPES,
   type StitchedType,
   TABLE_COLUMNS,
@@ -26,6 +26,8 @@ import {
 } from './lake-schema.ts';
 import type { LogFacts } from './part.ts';
 import { DECISION_COLUMNS, RERANK_COLUMNS, VIDEO_COLUMNS } from './sample-schema.ts';
+
+const ITEM_SQL = new URL('../sql/stitch/item.sql', import.meta.url);
 
 export interface StitchOptions extends RunOptions {
   /** Folder that ingest made. */
@@ -212,6 +214,10 @@ async function fill(
   return joinBuckets(db, lake, folders, settings, facts.labelWindowMs, counts);
 }
 
+/** `copy` of a query that has a total order: equal rows, equal bytes. */
+const copySql = (query: string, path: string): string =>
+  `copy (${query}) to ${sqlText(path)} (format parquet, compression zstd, parquet_version v2)`;
+
 export type RowCounts = Readonly<Record<StitchedType, number>>;
 
 export const eventsOf = (rows: RowCounts): number =>
@@ -233,10 +239,11 @@ export async function logFacts(
   lake: Lake,
   labelWindowMs: number,
 ): Promise<{ facts: LogFacts; rows: RowCounts }> {
-  await viewTypes(db, lake.files);
   const rows = {} as Record<StitchedType, number>;
   let logEnd = 0;
   for (const type of STITCHED_TYPES) {
+    const paths = lake.files.filter((file) => file.type === type).map((file) => file.path);
+    await db.run(viewSql(`lake_${type}`, EVENT_COLUMNS[type], paths));
     const { n, last } = await db.row<{ n: number; last: number | null }>(
       `select count(*) as n, max(ts) as last from lake_${type}`,
     );
@@ -277,7 +284,7 @@ export async function joinBuckets(
 
   await db.run(viewSql('user_day_all', USER_DAY_COLUMNS, under('.work/user-days/')));
   await db.run(viewSql('seen_item_all', { item_id: 'VARCHAR' }, under('.work/seen-items/')));
-  await makeTable(db, 'item');
+  await db.createTable('item', await readFile(ITEM_SQL, 'utf8'));
   const itemsPath = join(out, 'items.parquet');
   const daysPath = join(out, 'user_days.parquet');
   await db.run(copySql('select * from item order by item_id, valid_from', itemsPath));

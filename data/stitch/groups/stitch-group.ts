@@ -12,6 +12,7 @@ import type { BucketJob } from '../bucket.ts';
 import { stitchBuckets } from '../bucket-threads.ts';
 import type { StitchCounts } from '../counts.ts';
 import { type Lake, openLake } from '../lake.ts';
+import { LakeReader } from '../read/lake-reader.ts';
 import { columnsFor, eventsOf, logFacts, type StitchOptions, settingsOf } from '../stitch.ts';
 import { factsAsJson, type GroupFile, readGroup, writeGroup } from './group-file.ts';
 import { hashBucket, hashHistory, hashPaths, rulesText } from './lake-hashes.ts';
@@ -145,6 +146,7 @@ class GroupRun {
   async #look(buckets: readonly string[], labelWindowMs: number) {
     const { signal, onProgress } = this.#options;
     const db = await DuckDb.open(this.#duckdb('look'));
+    const reader = new LakeReader(this.#duckdb('look-again'));
     try {
       onProgress?.({ message: 'looking at the log' });
       const { facts, rows } = await logFacts(db, this.#lake, labelWindowMs);
@@ -153,10 +155,11 @@ class GroupRun {
       const states: BucketState[] = [];
       for (const bucket of buckets) {
         const hashes = await hashBucket(this.#lake, bucket, signal);
-        states.push(await stateOf(db, this.#lake, bucket, hashes, this.#settings));
+        states.push(await stateOf(reader, this.#lake, bucket, hashes, this.#settings));
       }
       return { facts, events: eventsOf(rows), states };
     } finally {
+      reader.close();
       db.close();
     }
   }

@@ -12,9 +12,11 @@ import { join } from 'node:path';
 import { listFiles } from '../../../lib/files.ts';
 import { canonicalJson } from '../../../lib/hash.ts';
 import { DuckDb, type DuckDbOptions } from '../../duckdb.ts';
-import { type BucketJob, BucketStitcher, cutIntoParts } from '../bucket.ts';
+import { type BucketJob, BucketStitcher } from '../bucket.ts';
 import { type Lake, openLake } from '../lake.ts';
 import type { StitchedType } from '../lake-schema.ts';
+import { BucketEvents } from '../read/bucket-events.ts';
+import type { LakeReader } from '../read/lake-reader.ts';
 import { changedUsers } from '../user-choice.ts';
 import { type BucketFile, factsAsJson, type GroupFile } from './group-file.ts';
 import { hashPaths, stitchedFiles } from './lake-hashes.ts';
@@ -155,14 +157,14 @@ async function datesOf(
     const folder = join(options.tempDir, `users-${bucket}-${i}`);
     await mkdir(folder, { recursive: true });
     const folders = { out: folder, work: folder };
-    const stitcher = await BucketStitcher.open(
+    const stitcher = new BucketStitcher(
       { ...job, files: lake.files, folders, users },
       { ...options, tempDir: join(folder, 'spill') },
     );
     try {
       await stitcher.stitch(bucket);
     } finally {
-      await stitcher.close();
+      stitcher.close();
     }
     const byName = new Map<string, string>();
     const paths = (await listFiles(folder)).filter((path) => kindAndDate(path));
@@ -180,14 +182,13 @@ async function datesOf(
 
 /** The bucket's files by content, its parts and the number of its users. */
 export async function stateOf(
-  db: DuckDb,
+  reader: LakeReader,
   lake: Lake,
   bucket: string,
   lakeHashes: BucketFile['lake'],
   settings: BucketJob['settings'],
 ): Promise<BucketState> {
   const own = lake.files.filter((file) => file.bucket === bucket);
-  const parts = await cutIntoParts(db, own, settings);
-  const { users } = await db.row<{ users: number }>('select count(*) as users from bucket_user');
-  return { bucket, lake: lakeHashes, parts, users };
+  const { parts, counts } = await BucketEvents.open(reader, own, settings);
+  return { bucket, lake: lakeHashes, parts, users: counts.users };
 }
