@@ -77,8 +77,8 @@ export type ColumnValues =
   | { numbers: Int32Array | Float64Array }
   | { codes: Int32Array; dictionary: CodedTexts }
   | { texts: readonly (string | null)[] }
-  /** So many texts in Parquet's PLAIN form, none of them null. */
-  | { plain: Uint8Array; count: number }
+  /** So many texts in Parquet's PLAIN form; `present` has 0 for each null, which is not among them. */
+  | { plain: Uint8Array; count: number; present?: Uint8Array }
   /** So many nulls. */
   | { nulls: number };
 
@@ -255,7 +255,7 @@ function marks(data: Exclude<ColumnData, { plain: Uint8Array } | { nulls: number
 }
 
 function presence(data: ColumnData): Presence {
-  if ('plain' in data) return { present: undefined, count: data.count };
+  if ('plain' in data) return { present: data.present, count: data.count };
   if ('nulls' in data) return { present: new Uint8Array(data.nulls), count: 0 };
   const values = 'texts' in data ? data.texts : 'codes' in data ? data.codes : data.numbers;
   if (firstNull(data) < 0) return { present: undefined, count: values.length };
@@ -279,8 +279,8 @@ function encodeValues(schema: ColumnSchema, data: ColumnData, there: Presence): 
   if ('texts' in data) return { encoding: PLAIN, bytes: bufferOf(plainTexts(data.texts)) };
   if ('codes' in data) return dictionaryCodes(packed(data.codes, there), data.dictionary);
   const values = packed(data.numbers, there);
-  const bytes = new ByteBuffer(8 * values.length + 16);
   if (schema.type === 'int64') {
+    const bytes = new ByteBuffer(4 * values.length + 1024);
     if (values.length > 0) writeDeltas(bytes, values, values.length);
     else for (const size of [128, 4, 0, 0]) bytes.varint(size);
     return { encoding: DELTA_BINARY_PACKED, bytes };
@@ -336,6 +336,9 @@ function dictionaryCodes(codes: Int32Array, dictionary: CodedTexts): Encoded {
   };
 }
 
+/** Scratch of `smallRange`. */
+let placesOf = new Int32Array(1024);
+
 function smallRange(values: Int32Array | Float64Array): Encoded | undefined {
   const { length } = values;
   if (length === 0) return;
@@ -349,7 +352,8 @@ function smallRange(values: Int32Array | Float64Array): Encoded | undefined {
   if (highest - lowest >= Math.min(SMALL_RANGE, length)) return;
   const range = new Int32Array(highest - lowest + 1);
   for (let i = 0; i < range.length; i++) range[i] = lowest + i;
-  const places = new Int32Array(length);
+  if (placesOf.length < length) placesOf = new Int32Array(2 * length);
+  const places = placesOf;
   for (let i = 0; i < length; i++) places[i] = values[i]! - lowest;
   return {
     dictionary: { bytes: plain(range).view(), count: range.length },

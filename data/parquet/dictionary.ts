@@ -11,12 +11,14 @@ export interface CodedTexts {
 
 /** Scratch of `renumber`: number of a code in the file + 1; 0 everywhere between calls. */
 let scratch = new Int32Array(1024);
+let results = new Int32Array(1024);
 
-/** Codes in numbers of their own: 0 for the first one met, and so on. `used`: the code of each number. */
+/** Codes in numbers of their own: 0 for the first one met, and so on. `used`: the code of each number. `own` is good until the next call. */
 export function renumber(codes: Int32Array, size: number): { own: Int32Array; used: number[] } {
   if (scratch.length < size) scratch = new Int32Array(2 * size);
   const numbers = scratch;
-  const own = new Int32Array(codes.length);
+  if (results.length < codes.length) results = new Int32Array(2 * codes.length);
+  const own = results.subarray(0, codes.length);
   const used: number[] = [];
   for (let i = 0; i < codes.length; i++) {
     const code = codes[i]!;

@@ -7,7 +7,7 @@ export interface LakeLeaf extends ColumnSchema {
   type: 'text' | 'int32' | 'int64' | 'double';
   /** As Parquet names it. */
   path: string;
-  /** Hardly two of its texts are alike, and none is null. */
+  /** Hardly two of its texts are alike: a dictionary would only cost. */
   unique: boolean;
 }
 
@@ -20,6 +20,8 @@ const TYPES: Readonly<Record<string, LakeLeaf['type']>> = {
 
 /** What all rows of a file have in common is not read from anywhere. */
 const CONSTANT = ['type', 'schema_version'];
+
+const UNIQUE = ['event_id', 'decision_id', 'order_id', 'scores'];
 
 /** Members of DuckDB's `STRUCT(a VARCHAR, "b" INTEGER)`; undefined for other types. */
 export function structMembers(type: string): { name: string; type: string }[] | undefined {
@@ -39,7 +41,11 @@ function leavesOf(name: string, duckdbType: string): LakeLeaf[] {
       ...{ name, list, type: TYPES[member.type]! },
       ...(member.name !== undefined && { member: member.name }),
     };
-    return { ...schema, path: pathOf(schema).join('.'), unique: name === 'event_id' };
+    return {
+      ...schema,
+      path: pathOf(schema).join('.'),
+      unique: UNIQUE.includes(member.name ?? name),
+    };
   });
 }
 

@@ -61,13 +61,17 @@ class Codes implements Values {
   }
 }
 
-/** Texts of which hardly two are alike, none of them null. */
+/** Texts of which hardly two are alike. */
 class UniqueTexts implements Values {
-  #bytes = new Uint8Array(1024);
+  #bytes = new Uint8Array(0);
   #used = 0;
   readonly #starts: Ints;
+  /** By text: 0 for null. Made when the first null comes. */
+  #present: Ints | undefined;
+  readonly #room: number;
 
   constructor(room: number) {
+    this.#room = room;
     this.#starts = new Ints(room + 1);
     this.#starts.push(0);
   }
@@ -77,39 +81,74 @@ class UniqueTexts implements Values {
   }
 
   append(source: Source | undefined, count: number): void {
-    if (count === 0) return;
-    const vector = source?.vector;
-    if (vector?.kind === 'texts') {
+    const before = this.#starts.length - 1;
+    this.#note(source, before, count);
+    if (!source) {
+      this.#starts.fill(this.#used, count);
+      return;
+    }
+    const { vector } = source;
+    if (vector.kind === 'texts') {
       const { bytes, starts } = vector.texts;
       const shift = this.#used - starts[0]!;
-      this.#take(bytes.subarray(starts[0]!, starts[count]!));
+      this.#take(bytes, starts[0]!, starts[count]!);
       const out = this.#starts.reserve(count);
       const at = this.#starts.length;
       for (let i = 0; i < count; i++) out[at + i] = starts[i + 1]! + shift;
       this.#starts.length += count;
-    } else if (vector?.kind === 'coded-texts') {
+    } else if (vector.kind === 'coded-texts') {
       const { bytes, starts } = vector.dictionary;
       for (let i = 0; i < count; i++) {
         const code = vector.codes[i]!;
-        this.#take(bytes.subarray(starts[code]!, starts[code + 1]!));
+        if (code >= 0) this.#take(bytes, starts[code]!, starts[code + 1]!);
         this.#starts.push(this.#used);
       }
-    } else throw new TypeError('a staged row has no id');
+    } else throw new TypeError('a staged column of texts holds something else');
   }
 
-  #take(bytes: Uint8Array): void {
-    const end = this.#used + bytes.length;
+  /** Notes which of the next texts are null. */
+  #note(source: Source | undefined, before: number, count: number): void {
+    const levels = source?.vector.levels;
+    if (source && !levels && !this.#present) return;
+    if (!this.#present) {
+      this.#present = new Ints(this.#room);
+      this.#present.fill(1, before);
+    }
+    if (!source || !levels) this.#present.fill(source ? 1 : 0, count);
+    else {
+      for (let i = 0; i < count; i++) {
+        this.#present.push(levels[i]! < source.maxDefinition ? 0 : 1);
+      }
+    }
+  }
+
+  #take(bytes: Uint8Array, from: number, to: number): void {
+    const end = this.#used + to - from;
     if (end > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(2 * this.#bytes.length, end));
+      // As if all texts were as long as those so far.
+      const texts = Math.max(1, this.#starts.length - 1);
+      const guess = this.#used === 0 ? end : Math.ceil((end / texts) * this.#room);
+      const larger = new Uint8Array(Math.max(end + (end >> 1), Math.min(guess, 8 * end)));
       larger.set(this.#bytes.subarray(0, this.#used));
       this.#bytes = larger;
     }
-    this.#bytes.set(bytes, this.#used);
+    this.#bytes.set(bytes.subarray(from, to), this.#used);
     this.#used = end;
   }
 
   data(places: Int32Array): ColumnData {
-    return { plain: plainOf(this.texts, places), count: places.length };
+    const present = this.#present?.data;
+    if (!present) return { plain: plainOf(this.texts, places), count: places.length };
+    const there = new Uint8Array(places.length);
+    const kept = new Int32Array(places.length);
+    let count = 0;
+    for (let i = 0; i < places.length; i++) {
+      if (present[places[i]!] === 0) continue;
+      there[i] = 1;
+      kept[count++] = places[i]!;
+    }
+    const some = kept.subarray(0, count);
+    return { plain: plainOf(this.texts, some), count, present: there };
   }
 }
 

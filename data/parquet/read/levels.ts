@@ -19,6 +19,11 @@ export interface PageLevels {
   slots: number;
 }
 
+/** Levels of a page are kept as room for the next one, of any chunk, up to so many. */
+const KEPT_LEVELS = 2 ** 21;
+let definitions = new Int32Array(0);
+let repetitions = new Int32Array(0);
+
 export class LevelDecoder {
   readonly #leaf: Leaf;
   readonly #slots: number;
@@ -31,8 +36,8 @@ export class LevelDecoder {
   elements = 0;
   /** Elements with a value. */
   #present = 0;
-  #definition = new Int32Array(0);
-  #repetition = new Int32Array(0);
+  #definition = definitions;
+  #repetition = repetitions;
 
   /** @param slots of the whole chunk */
   constructor(leaf: Leaf, rows: number, slots: number) {
@@ -56,12 +61,14 @@ export class LevelDecoder {
       !definition || slots === 0 || onlyValue(definition, width, slots) === maxDefinition;
     if (!whole) {
       if (this.#definition.length < slots) this.#definition = new Int32Array(slots);
+      if (slots <= KEPT_LEVELS) definitions = this.#definition;
       readHybrid(definition, width, this.#definition, 0, slots);
     }
     const levels = whole ? undefined : this.#definition;
     if (!this.#starts) return this.#addFlat(levels, slots);
     if (!repetition) throw new Damage('a page of a list has no repetition levels');
     if (this.#repetition.length < slots) this.#repetition = new Int32Array(slots);
+    if (slots <= KEPT_LEVELS) repetitions = this.#repetition;
     readHybrid(repetition, 1, this.#repetition, 0, slots);
     return this.#addLists(levels, slots, this.#starts);
   }

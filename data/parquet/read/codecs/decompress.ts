@@ -38,10 +38,15 @@ interface NativeZstd {
 }
 const nativeZstd = (zlib as NativeZstd).zstdDecompressSync;
 
-/** Decompresses page after page; each result is good until the next one. */
+/** Kept from chunk to chunk up to this size. */
+const KEPT_SCRATCH_BYTES = 2 ** 24;
+
+// Decoding a chunk is synchronous: one buffer serves all.
+let scratch = new Uint8Array(0);
+
+/** Decompresses page after page; each result is good until the next one, of any chunk. */
 export class Decompressor {
   readonly #codec: Codec;
-  #scratch = new Uint8Array(0);
 
   constructor(codec: Codec) {
     this.#codec = codec;
@@ -71,10 +76,11 @@ export class Decompressor {
   }
 
   #room(size: number): Uint8Array {
-    if (this.#scratch.length < size + PADDING) {
-      this.#scratch = new Uint8Array(Math.max(size + PADDING, Math.min(2 * size, MAX_PAGE_BYTES)));
-    }
-    return this.#scratch;
+    const wanted = size + PADDING;
+    if (scratch.length >= wanted) return scratch;
+    const room = new Uint8Array(Math.max(wanted, Math.min(2 * size, MAX_PAGE_BYTES)));
+    if (room.length <= KEPT_SCRATCH_BYTES) scratch = room;
+    return room;
   }
 }
 

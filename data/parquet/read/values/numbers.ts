@@ -23,12 +23,16 @@ const isInt = ({ physical, unsigned }: NumberKind): boolean => physical === 'int
 
 const SIZES: Partial<Record<PhysicalType, number>> = { int32: 4, float: 4, int64: 8, double: 8 };
 
+/** Indexes of a page are kept as room for the next one, of any chunk, up to so many. */
+const KEPT_INDEXES = 2 ** 21;
+let indexes = new Int32Array(0);
+
 export class NumberDecoder {
   readonly #kind: NumberKind;
   readonly #out: Numbers;
   #count = 0;
   #dictionary: Numbers | undefined;
-  #indexes = new Int32Array(0);
+  #indexes = indexes;
 
   /** @param slots room for so many values */
   constructor(kind: NumberKind, slots: number) {
@@ -62,6 +66,7 @@ export class NumberDecoder {
     const dictionary = this.#dictionary;
     if (!dictionary) throw new Damage('a page has no dictionary');
     if (this.#indexes.length < count) this.#indexes = new Int32Array(count);
+    if (count <= KEPT_INDEXES) indexes = this.#indexes;
     readHybrid(slice, readIndexWidth(slice, count), this.#indexes, 0, count);
     const fits =
       dictionary instanceof Int32Array

@@ -23,8 +23,7 @@ const sequences = new Sequences();
  */
 export function zstdDecompress(compressed: Uint8Array, out: Uint8Array, size: number): void {
   // Words are read around the ends of bit streams: in front stand at least the frame's headers.
-  const bytes = new Uint8Array(compressed.length + PADDING);
-  bytes.set(compressed);
+  const bytes = padded(compressed);
   const view = new DataView(bytes.buffer);
   const output: Output = {
     bytes: out,
@@ -44,6 +43,22 @@ export function zstdDecompress(compressed: Uint8Array, out: Uint8Array, size: nu
   }
   if (at > end || output.at !== size)
     throw new Damage('zstd content has another size than it should');
+}
+
+/** Kept from page to page up to this size. */
+const KEPT_INPUT_BYTES = 2 ** 23;
+let input = new Uint8Array(0);
+
+function padded(compressed: Uint8Array): Uint8Array {
+  const wanted = compressed.length + PADDING;
+  let bytes = input;
+  if (bytes.length < wanted) {
+    bytes = new Uint8Array(wanted + (wanted >> 1));
+    if (bytes.length <= KEPT_INPUT_BYTES) input = bytes;
+  }
+  bytes.set(compressed);
+  bytes.fill(0, compressed.length, wanted);
+  return bytes;
 }
 
 function frame(
