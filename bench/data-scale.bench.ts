@@ -1,8 +1,10 @@
 /** How the time and memory of ingest and stitch grow with the events of the log. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { STAGE_FLAGS } from '../activities/runtime/child.ts';
 import { FIVE_MILLION, generateLogs } from './data/generate-logs.ts';
 import { type Measured, runMeasured } from './data/run-process.ts';
 import type { Bench, BenchLine } from './types.ts';
@@ -24,7 +26,15 @@ async function measure(folder: string, events: number): Promise<Sized> {
   const users = Math.round(events / EVENTS_A_USER);
   const rows = await generateLogs(logs, { ...FIVE_MILLION, events, users });
   console.error('ingest and stitch');
-  const measured = await runMeasured(process.execPath, ['--import', 'tsx', OURS, logs, out, K]);
+  const measured = await runMeasured(process.execPath, [
+    ...STAGE_FLAGS,
+    '--import',
+    'tsx',
+    OURS,
+    logs,
+    out,
+    K,
+  ]);
   await rm(logs, { recursive: true });
   await rm(out, { recursive: true });
   return { rows, measured };

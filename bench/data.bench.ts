@@ -1,8 +1,10 @@
 /** Ingest and stitch from Parquet to Parquet, beside polars and pandas: wall and CPU time, peak memory. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { STAGE_FLAGS } from '../activities/runtime/child.ts';
 import { DuckDb, sqlText } from '../data/duckdb.ts';
 import { ensurePython } from '../infra/python/index.ts';
 import { EdgeloomError } from '../lib/errors.ts';
@@ -30,7 +32,7 @@ async function programs(): Promise<Program[]> {
     {
       name: 'edgeloom',
       program: process.execPath,
-      args: ['--import', 'tsx', here('ours.ts')],
+      args: [...STAGE_FLAGS, '--import', 'tsx', here('ours.ts')],
       samples: 'samples/rerank/*/*/*.parquet',
     },
     ...(['polars', 'pandas'] as const).map((name) => ({

@@ -45,6 +45,16 @@ const KEEP_MEMORY = {
 };
 
 /**
+ * V8's settings for a stage. Stages work on large typed arrays, each of which counts towards the next
+ * collection of a heap that is small: marking it beside the work took a quarter of ingest's time for
+ * nothing, and a young generation of 1 MB was collected at every turn.
+ */
+export const STAGE_FLAGS: readonly string[] = [
+  '--no-concurrent-marking',
+  '--min-semi-space-size=16',
+];
+
+/**
  * @param logFile where the child's stdout and stderr go
  * @throws StageFailure with `permanent` false when the process died (signal, out of memory)
  */
@@ -57,7 +67,7 @@ export async function runStageInChild(
   options.signal?.throwIfAborted();
   await mkdir(dirname(logFile), { recursive: true });
   const log = createWriteStream(logFile, { flags: 'a' });
-  const child = spawn(process.execPath, command.args, {
+  const child = spawn(process.execPath, [...STAGE_FLAGS, ...command.args], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     detached: true,
     env: { ...KEEP_MEMORY, ...process.env, ...command.env },

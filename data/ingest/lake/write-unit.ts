@@ -34,6 +34,9 @@ export interface Unit {
 /** Rows of a row group: so many of a column are decoded at once by who reads the lake. */
 const GROUP_ROWS = 131_072;
 
+/** Of files with many small row groups, calls to the system would take longer than the bytes. */
+const WHOLE_FILE_BYTES = 64 * 2 ** 20;
+
 /** Rows of a unit that are kept, and what they are written by. */
 class UnitRows {
   readonly #columns: UnitColumn[];
@@ -169,7 +172,7 @@ export async function writeUnit(unit: Unit, signal?: AbortSignal): Promise<void>
   const loaded = new UnitRows(unit);
   for (const path of unit.files) {
     signal?.throwIfAborted();
-    const file = await openParquet(path);
+    const file = await openParquet(path, { wholeUpTo: WHOLE_FILE_BYTES });
     try {
       await loaded.append(file, unit);
     } finally {

@@ -24,10 +24,13 @@ export class ParquetFile {
   readonly groups: Footer['groups'];
   readonly createdBy: string | undefined;
   readonly #file: FileHandle;
+  readonly #content: Uint8Array | undefined;
 
-  constructor(path: string, file: FileHandle, footer: Footer) {
+  /** @param content all of its bytes, when they are in memory */
+  constructor(path: string, file: FileHandle, footer: Footer, content?: Uint8Array) {
     this.path = path;
     this.#file = file;
+    this.#content = content;
     this.rows = footer.rows;
     this.leaves = footer.leaves;
     this.groups = footer.groups;
@@ -59,7 +62,9 @@ export class ParquetFile {
 
   async #readChunk(chunk: Chunk): Promise<Uint8Array> {
     if (chunk.unsupported) throw new NotSupported(chunk.unsupported);
-    return readRange(this.#file, chunk.start, chunk.length);
+    const { start, length } = chunk;
+    if (this.#content) return this.#content.subarray(start, start + length);
+    return readRange(this.#file, start, length);
   }
 
   async close(): Promise<void> {
@@ -67,14 +72,25 @@ export class ParquetFile {
   }
 }
 
+export interface OpenOptions {
+  /** A file of at most so many bytes is read at once: one call instead of one a column chunk. @default 0 */
+  wholeUpTo?: number;
+}
+
 /**
  * Opens a file and reads its footer.
  * @throws EdgeloomError `bad-parquet`, `parquet-not-supported`; what the file system says
  */
-export async function openParquet(path: string): Promise<ParquetFile> {
+export async function openParquet(
+  path: string,
+  { wholeUpTo = 0 }: OpenOptions = {},
+): Promise<ParquetFile> {
   const file = await open(path, 'r');
   try {
-    return new ParquetFile(path, file, await footerOf(file));
+    const footer = await footerOf(file);
+    const { size } = await file.stat();
+    const content = size <= wholeUpTo ? await readRange(file, 0, size) : undefined;
+    return new ParquetFile(path, file, footer, content);
   } catch (error) {
     await file.close();
     throw problem(error, path, 'the footer');
