@@ -54,8 +54,8 @@ export class TextIndex implements CodedTexts {
   #view = new DataView(this.#bytes.buffer);
   readonly #starts = new Ints(1024);
   readonly #hashes = new Ints(1024);
-  /** Code + 1; 0 where the place is free. */
-  #table = new Int32Array(2048);
+  /** Pairs: code + 1, or 0 where the place is free, and the text's hash, so that a miss costs one look. */
+  #table = new Int32Array(2 * 2048);
   /** Those that were asked for. */
   readonly #texts = new Map<number, string>();
 
@@ -130,20 +130,22 @@ export class TextIndex implements CodedTexts {
     if (found > 0) return found - 1;
     const code = this.#add(bytes, from, to, hash);
     this.#table[place] = code + 1;
-    if (2 * (code + 1) > this.#table.length) this.#grow();
+    this.#table[place + 1] = hash;
+    if (4 * (code + 1) > this.#table.length) this.#grow();
     return code;
   }
 
-  /** Where the text stands in the table, or the free place where it belongs. */
+  /** Where the text's pair stands in the table, or the free place where it belongs. */
   #placeOf(hash: number, view: DataView, from: number, to: number): number {
     const table = this.#table;
-    const hashes = this.#hashes.data;
     const mask = table.length - 1;
-    let place = hash & mask;
+    let place = (2 * hash) & mask;
     for (;;) {
       const code = table[place]! - 1;
-      if (code < 0 || (hashes[code] === hash && this.#equals(code, view, from, to))) return place;
-      place = (place + 1) & mask;
+      if (code < 0 || (table[place + 1] === hash && this.#equals(code, view, from, to))) {
+        return place;
+      }
+      place = (place + 2) & mask;
     }
   }
 
@@ -172,10 +174,13 @@ export class TextIndex implements CodedTexts {
   #grow(): void {
     const table = new Int32Array(2 * this.#table.length);
     const mask = table.length - 1;
+    const hashes = this.#hashes.data;
     for (let code = 0; code < this.#hashes.length; code++) {
-      let place = this.#hashes.data[code]! & mask;
-      while (table[place] !== 0) place = (place + 1) & mask;
+      const hash = hashes[code]!;
+      let place = (2 * hash) & mask;
+      while (table[place] !== 0) place = (place + 2) & mask;
       table[place] = code + 1;
+      table[place + 1] = hash;
     }
     this.#table = table;
   }
@@ -204,26 +209,23 @@ export function plainOf({ bytes, starts }: Texts, numbers: ArrayLike<number>): U
   for (let i = 0; i < numbers.length; i++) {
     length += 4 + starts[numbers[i]! + 1]! - starts[numbers[i]!]!;
   }
-  const out = new Uint8Array(length);
-  const view = new DataView(out.buffer);
+  // Words are copied past the end of a text; the next one begins there.
+  const out = new Uint8Array(length + 4);
+  const target = new DataView(out.buffer);
+  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const words = bytes.byteLength - 3;
   let at = 0;
   for (let i = 0; i < numbers.length; i++) {
-    at = copyText(out, view, at, bytes, starts[numbers[i]!]!, starts[numbers[i]! + 1]!);
+    let from = starts[numbers[i]!]!;
+    const size = starts[numbers[i]! + 1]! - from;
+    target.setInt32(at, size, true);
+    at += 4;
+    const end = at + size;
+    for (; at < end && from < words; at += 4, from += 4) {
+      target.setInt32(at, source.getInt32(from, true), true);
+    }
+    for (; at < end; at++, from++) out[at] = bytes[from]!;
+    at = end;
   }
-  return out;
-}
-
-/** Writes a text behind its length. @returns where the next one begins */
-function copyText(
-  out: Uint8Array,
-  view: DataView,
-  at: number,
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-): number {
-  view.setUint32(at, to - from, true);
-  let target = at + 4;
-  for (let source = from; source < to; source++, target++) out[target] = bytes[source]!;
-  return target;
+  return out.subarray(0, length);
 }

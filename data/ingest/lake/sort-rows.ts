@@ -28,21 +28,20 @@ export function rankUsers(
 
 /**
  * Rows by cell, within a cell by (ts, event_id).
- * @param rows those to be sorted @param cell of each row of the unit
+ * @param cell of each row
  * @returns the rows in order, and where each cell begins
  */
 export function sortIntoCells(
-  rows: Int32Array,
   cell: Int32Array,
   cells: number,
   { ts, eventId }: Pick<SortKeys, 'ts' | 'eventId'>,
 ): { order: Int32Array; starts: Int32Array } {
   const starts = new Int32Array(cells + 1);
-  for (let i = 0; i < rows.length; i++) starts[cell[rows[i]!]! + 1]!++;
+  for (let row = 0; row < cell.length; row++) starts[cell[row]! + 1]!++;
   for (let c = 0; c < cells; c++) starts[c + 1]! += starts[c]!;
   const next = starts.slice();
-  const order = new Int32Array(rows.length);
-  for (let i = 0; i < rows.length; i++) order[next[cell[rows[i]!]!]!++] = rows[i]!;
+  const order = new Int32Array(cell.length);
+  for (let row = 0; row < cell.length; row++) order[next[cell[row]!]!++] = row;
   for (let c = 0; c < cells; c++) {
     sortByTime(order.subarray(starts[c]!, starts[c + 1]!), ts, eventId);
   }

@@ -14,8 +14,9 @@ import { bucketOf } from '../user-keys.ts';
 import { type Dropped, keptRows } from './dropped-rows.ts';
 import { lakeColumns, lakeLeaves } from './leaves.ts';
 import { partitionPath } from './partition.ts';
+import { pickRows } from './pick-rows.ts';
 import { rankUsers, sortIntoCells } from './sort-rows.ts';
-import { type Elements, UnitColumn } from './unit-columns.ts';
+import { type Elements, type Source, UnitColumn } from './unit-columns.ts';
 
 /** What is written at once; plain data, so that a thread can be told. */
 export interface Unit {
@@ -40,49 +41,42 @@ const WHOLE_FILE_BYTES = 64 * 2 ** 20;
 /** Rows of a unit that are kept, and what they are written by. */
 class UnitRows {
   readonly #columns: UnitColumn[];
-  readonly #kept: Int32Array;
   readonly #day: Int32Array;
-  #count = 0;
   #rows = 0;
 
   constructor({ type, rows }: Unit) {
     this.#columns = lakeLeaves(type).map((leaf) => new UnitColumn(leaf, rows));
-    this.#kept = new Int32Array(rows);
     this.#day = new Int32Array(rows);
   }
 
   async append(file: ParquetFile, unit: Unit): Promise<void> {
     for (const [group, { rows }] of file.groups.entries()) {
       const kept = await this.#keptOf(file, group, unit);
-      if (kept === 0) continue;
+      if (kept.length === 0) continue;
       for (const column of this.#columns) {
         const leaf = file.leaf(column.leaf.path);
-        const source =
-          leaf === undefined
-            ? undefined
-            : {
-                vector: await file.readColumn(group, leaf),
-                maxDefinition: file.leaves[leaf]!.maxDefinition,
-              };
-        column.append(source, rows);
+        column.append(
+          leaf === undefined ? undefined : await sourceOf(file, group, leaf, kept, rows),
+          kept.length,
+        );
       }
-      this.#rows += rows;
+      this.#rows += kept.length;
     }
   }
 
-  /** Notes the rows of a row group that are kept, before its columns are read. */
-  async #keptOf(file: ParquetFile, group: number, { days, dropped }: Unit): Promise<number> {
+  /** The rows of a row group that are kept, found before its columns are read. */
+  async #keptOf(file: ParquetFile, group: number, { days, dropped }: Unit): Promise<Int32Array> {
     const day = (await numbersOf(file, group, 'day')) as Int32Array;
     const numbers = (await numbersOf(file, group, 'row_no')) as Float64Array;
-    const before = this.#count;
     const kept = keptRows(numbers, dropped);
+    let count = 0;
     for (let i = 0; i < kept.length; i++) {
       const row = kept[i]!;
       if (days && !days.includes(day[row]!)) continue;
-      this.#kept[this.#count++] = this.#rows + row;
+      this.#day[this.#rows + count] = day[row]!;
+      kept[count++] = row;
     }
-    if (this.#count > before) this.#day.set(day, this.#rows);
-    return this.#count - before;
+    return kept.subarray(0, count);
   }
 
   /** The rows by day and bucket, each in the lake's order. */
@@ -90,14 +84,12 @@ class UnitRows {
     const column = (name: string) => this.#columns.find(({ leaf }) => leaf.name === name)!;
     const { codes, index } = column('user_key').coded;
     const { rank, buckets: bucketOfRank } = rankUsers(index, (key) => bucketOf(key, buckets));
-    const rows = this.#kept.subarray(0, this.#count);
-    const days = daysOf(this.#day, rows);
+    const days = daysOf(this.#day.subarray(0, this.#rows));
     const place = new Map(days.map((day, i) => [day, i]));
     const cell = new Int32Array(this.#rows);
     const users = rank.length;
     let [lastDay, base] = [Number.NaN, 0];
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i]!;
+    for (let row = 0; row < cell.length; row++) {
       if (this.#day[row] !== lastDay) {
         lastDay = this.#day[row]!;
         base = place.get(lastDay)! * users;
@@ -105,7 +97,7 @@ class UnitRows {
       cell[row] = base + rank[codes[row]!]!;
     }
     const keys = { ts: column('ts').numbers, eventId: column('event_id').texts };
-    const { order, starts } = sortIntoCells(rows, cell, days.length * users, keys);
+    const { order, starts } = sortIntoCells(cell, days.length * users, keys);
     return days.flatMap((day, i) => {
       const found: { day: number; bucket: number; rows: Int32Array }[] = [];
       for (let from = 0; from < users; ) {
@@ -134,15 +126,23 @@ class UnitRows {
 }
 
 /** Ascending. */
-function daysOf(day: Int32Array, rows: Int32Array): number[] {
+function daysOf(day: Int32Array): number[] {
   const days = new Set<number>();
-  let last = Number.NaN;
-  for (let i = 0; i < rows.length; i++) {
-    if (day[rows[i]!] === last) continue;
-    last = day[rows[i]!]!;
-    days.add(last);
-  }
+  for (let row = 0; row < day.length; row++) if (day[row] !== day[row - 1]) days.add(day[row]!);
   return [...days].sort((a, b) => a - b);
+}
+
+/** The kept rows of a column. */
+async function sourceOf(
+  file: ParquetFile,
+  group: number,
+  leaf: number,
+  kept: Int32Array,
+  rows: number,
+): Promise<Source> {
+  const vector = await file.readColumn(group, leaf);
+  const { maxDefinition } = file.leaves[leaf]!;
+  return { vector: kept.length === rows ? vector : pickRows(vector, kept), maxDefinition };
 }
 
 async function numbersOf(file: ParquetFile, group: number, name: string) {
