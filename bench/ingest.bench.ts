@@ -18,7 +18,8 @@ function event(i: number, random: Random): Record<string, unknown> {
     event_id: `e-${i.toString(36).padStart(12, '0')}`,
     user_id: `user-${user}`,
     device_id: `phone-${user}`,
-    session_id: `session-${user}-${i >> 8}`,
+    // A user has an event in 5,000: sessions of some 26 events.
+    session_id: `session-${user}-${i >> 17}`,
     request_id: `r-${i >> 5}`,
     ts: EXAMPLE_EVENTS.exposure.ts + 10 * i,
     received_ts: EXAMPLE_EVENTS.exposure.ts + 10 * i + 300,
