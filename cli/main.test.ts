@@ -1,5 +1,7 @@
 /** Exit codes of the command line, as a shell sees them. */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { projectRoot } from './workspace.ts';
@@ -19,4 +21,16 @@ it.each([
   const { status, stderr } = edgeloom(...args);
   expect(status).toBe(code);
   expect(stderr).not.toMatch(/^\s+at /m);
+});
+
+it.each([
+  ['erase', '--user', 'somebody'],
+  ['keys', 'rotate'],
+  ['retention', '--keep-days', '30'],
+])('%s refuses a workspace that is not there, and makes none', (...command) => {
+  const workspace = join(tmpdir(), 'edgeloom-no-such-workspace');
+  const { status, stderr } = edgeloom(...command, '--workspace', workspace);
+  expect(stderr).toContain('There is no workspace');
+  expect(status).toBe(1);
+  expect(existsSync(workspace)).toBe(false);
 });

@@ -1,5 +1,7 @@
 /** What erase, keys rotate and retention have in common: where they work, how they report. */
+import { existsSync } from 'node:fs';
 import type { Estate } from '../activities/privacy/types.ts';
+import { EdgeloomError } from '../lib/errors.ts';
 import type { RunOptions } from '../lib/progress.ts';
 import { interruptible } from './interrupt.ts';
 import { ProgressLines } from './progress-lines.ts';
@@ -12,7 +14,19 @@ export interface UpkeepOptions {
   json?: boolean;
 }
 
+/**
+ * @throws EdgeloomError `workspace-not-found`: what is not there would be made empty, with a key of its own,
+ *   and searched without finding anybody
+ */
 export async function openEstate({ workspace }: UpkeepOptions): Promise<Estate> {
+  if (!existsSync(workspace)) {
+    throw new EdgeloomError({
+      code: 'workspace-not-found',
+      what: 'There is no workspace',
+      where: workspace,
+      fix: 'give the folder that your runs use (--workspace or EDGELOOM_WORKSPACE)',
+    });
+  }
   const { root, store, keys } = await openWorkspace(workspace);
   return { workspace: root, store, keys };
 }
