@@ -1,4 +1,4 @@
-/** Finds staged rows that repeat an earlier one: the first in reading order stays. */
+/** Finds rows that repeat an earlier one: the first in reading order stays. */
 import { FILE_OF_ROW } from './staged-tables.ts';
 import type { Staging } from './staging.ts';
 

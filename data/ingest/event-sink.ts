@@ -81,8 +81,7 @@ export class EventSink implements RowSink {
   ): Promise<ParquetTaken | undefined> {
     this.#stager ??= new ParquetStager({
       ...{ clocks: this.#clocks(), keys: this.#keys, groups: groupsOf(this.#limits.buckets) },
-      onRows: ({ type, group }, columns, rows, data) =>
-        this.#staged.addGroup(eventTable(type, group), columns, rows, data),
+      onBlock: (block) => this.#staged.addBlock(block),
     });
     return this.#stager.stage(path, rowNo, signal);
   }

@@ -13,7 +13,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createFolderAtomic, writeFileAtomic } from '../../lib/files.ts';
 import { TABLE_NAMES, type TableName } from '../contracts/columns.ts';
-import { EVENT_TYPES, type EventType } from '../contracts/device-log.ts';
+import { EVENT_TYPES } from '../contracts/device-log.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
 import {
   type Balance,
@@ -27,6 +27,7 @@ import {
   sumOf,
 } from './account.ts';
 import { type DuplicateCounts, findDuplicates } from './duplicates.ts';
+import { holdLimit } from './held/held-blocks.ts';
 import { countStored, countTable, writeEvents, writeTable } from './lake/write-lake.ts';
 import { type LaneFile, rejectsPath } from './lane.ts';
 import { LanePool } from './lane-pool.ts';
@@ -34,8 +35,9 @@ import { type LogFolder, openLogFolder } from './log-folder.ts';
 import { type IngestOptions, type Settings, withDefaults } from './options.ts';
 import { helpersFor, readFiles } from './read-files.ts';
 import { joinRejects } from './rejects.ts';
+import { findRepeatedEvents } from './repeated/repeated-events.ts';
 import type { FileAccount } from './rows.ts';
-import { eventTables, stagedTable } from './staged-tables.ts';
+import { stagedTable } from './staged-tables.ts';
 import { Staging } from './staging.ts';
 import { TABLE_KEYS } from './table-sink.ts';
 import { checkUserKey } from './user-keys.ts';
@@ -92,14 +94,15 @@ class IngestRun {
   }
 
   #openLanes(files: readonly LaneFile[]): LanePool {
-    const { threads, logsDir, userKey, memoryLimitMb } = this.#settings;
+    const { threads, logsDir, userKey, memoryLimitMb, holdBytes } = this.#settings;
     const { buckets, maxAheadMs, maxLateMs, maxLineBytes } = this.#settings;
     const limits = { buckets, maxAheadMs, maxLateMs, maxLineBytes };
     const { workDir } = this.#folders;
     const { dataset } = this.#logs;
     const helpers = helpersFor(files, threads);
     const memory = Math.floor(memoryLimitMb / (helpers + 1));
-    const input = { logsDir, workDir, userKey, limits, memoryLimitMb: memory, dataset };
+    const hold = holdLimit(holdBytes);
+    const input = { logsDir, workDir, userKey, limits, memoryLimitMb: memory, dataset, hold };
     return new LanePool(input, helpers);
   }
 
@@ -137,11 +140,13 @@ class IngestRun {
     facts: RejectFacts,
     lanes: LanePool,
   ): Promise<IngestSummary> {
-    const { buckets, onProgress } = this.#settings;
-    const tablesOf = (type: EventType): string[] => eventTables(type, buckets);
-    const tables = EVENT_TYPES.flatMap(tablesOf);
-    const duplicates = await findDuplicates(this.#staging, tables, ['event_id']);
-    await writeEvents(this.#staging, this.#folders.lakeDir, lanes, {
+    const { buckets, searchBytes, signal, onProgress } = this.#settings;
+    const duplicates = await findRepeatedEvents(this.#staging, lanes, {
+      buckets,
+      bytes: searchBytes,
+      signal,
+    });
+    await writeEvents(this.#staging, this.#folders.lakeDir, lanes, duplicates.rows, {
       ...this.#settings,
       onProgress: ({ message, fraction = 0 }) =>
         onProgress?.({ message, fraction: 0.75 + 0.25 * fraction }),
@@ -153,10 +158,7 @@ class IngestRun {
     for (const type of EVENT_TYPES) {
       const counts = {
         stored: stored.byType[type] ?? 0,
-        duplicates: tablesOf(type).reduce(
-          (sum, table) => sum + (duplicates.byTable.get(table) ?? 0),
-          0,
-        ),
+        duplicates: duplicates.byTable.get(type) ?? 0,
       };
       if (counts.stored + counts.duplicates > 0) byType[type] = counts;
     }

@@ -1,11 +1,12 @@
 /** Lanes: this thread and others, which read log files and then write the lake. */
 
+import type { TextHashes } from './held/hash-texts.ts';
 import type { Unit } from './lake/write-unit.ts';
 import { Lane, type LaneInput } from './lane.ts';
 import { ThreadLane } from './lane-thread.ts';
 
 /** What a lane does, here or in a thread. */
-export type LaneWork = Pick<Lane, 'read' | 'finish' | 'write'>;
+export type LaneWork = Pick<Lane, 'read' | 'finish' | 'hash' | 'write'>;
 
 export class LanePool {
   readonly #here: Lane;
@@ -41,19 +42,38 @@ export class LanePool {
     });
   }
 
+  /** Hashes of the event ids of staged files, in their order. */
+  async hash(paths: readonly string[], signal: AbortSignal | undefined): Promise<TextHashes[]> {
+    const hashes: TextHashes[] = [];
+    await this.#share(paths.length, signal, async (lane, place) => {
+      hashes[place] = await lane.hash(paths[place]!);
+    });
+    return hashes;
+  }
+
   /** Writes the units in their order. @param onUnit hears the place of a unit that is begun */
   async write(
     units: readonly Unit[],
     onUnit: (place: number) => void,
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    await this.#share(units.length, signal, async (lane, place, stopped) => {
+      onUnit(place);
+      await lane.write(units[place]!, stopped);
+    });
+  }
+
+  /** Every lane takes the next place when it is done with one. */
+  async #share(
+    count: number,
+    signal: AbortSignal | undefined,
+    work: (lane: LaneWork, place: number, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     let next = 0;
     await this.each(async (lane, stopped) => {
-      while (next < units.length) {
+      while (next < count) {
         stopped.throwIfAborted();
-        const place = next++;
-        onUnit(place);
-        await lane.write(units[place]!, stopped);
+        await work(lane, next++, stopped);
       }
     }, signal);
   }

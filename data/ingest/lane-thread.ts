@@ -1,11 +1,12 @@
 /** A lane in a thread of its own, as the one that shares out the files sees it. */
 import { Worker } from 'node:worker_threads';
 import { EdgeloomError, receivedError, sentError } from '../../lib/errors.ts';
+import type { TextHashes } from './held/hash-texts.ts';
 import type { Unit } from './lake/write-unit.ts';
 import type { LaneFile, LaneInput } from './lane.ts';
 import type { FromLane, ToLane } from './lane-worker.ts';
 import type { FileAccount } from './rows.ts';
-import type { StagedFiles } from './staged-rows.ts';
+import type { Staged } from './staged-rows.ts';
 
 const ended = (): Error => new Error('a thread of ingest ended before its work was done');
 
@@ -39,10 +40,16 @@ export class ThreadLane {
     return message.account;
   }
 
-  async finish(): Promise<StagedFiles> {
+  async finish(): Promise<Staged> {
     const message = await this.#ask({ kind: 'finish' });
     if (message.kind !== 'staged') throw ended();
     return message.staged;
+  }
+
+  async hash(path: string): Promise<TextHashes> {
+    const message = await this.#ask({ kind: 'hash', path });
+    if (message.kind !== 'hashes') throw ended();
+    return message.hashes;
   }
 
   async write(unit: Unit): Promise<void> {

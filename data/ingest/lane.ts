@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import { TABLE_NAMES, type TableName } from '../contracts/columns.ts';
 import type { DatasetDescription } from '../contracts/dataset.ts';
 import { type EventLimits, EventSink } from './event-sink.ts';
+import type { TextHashes } from './held/hash-texts.ts';
+import type { HoldLimit } from './held/held-blocks.ts';
 import { type Unit, writeUnit } from './lake/write-unit.ts';
 import type { LogFile } from './log-folder.ts';
 import { RejectWriter } from './rejects.ts';
+import { hashStagedIds } from './repeated/event-ids.ts';
 import { type FileAccount, type RowSink, readFileRows } from './rows.ts';
-import { type StagedFiles, StagedRows } from './staged-rows.ts';
+import { type Staged, StagedRows } from './staged-rows.ts';
 import { TableSink } from './table-sink.ts';
 import { UserKeys } from './user-keys.ts';
 
@@ -23,6 +26,7 @@ export interface LaneInput {
   limits: EventLimits;
   memoryLimitMb: number;
   dataset: DatasetDescription;
+  hold: HoldLimit;
 }
 
 /** A file and its position among those of its kind. */
@@ -45,7 +49,7 @@ export class Lane {
 
   constructor(input: LaneInput) {
     this.#input = input;
-    this.#staged = new StagedRows(input.workDir, input.lane);
+    this.#staged = new StagedRows(input.workDir, input.lane, input.limits.buckets, input.hold);
     const keys = new UserKeys(input.userKey, input.limits.buckets);
     this.#events = new EventSink(this.#staged, keys, input.limits, input.dataset);
     this.#tables = new Map(
@@ -73,9 +77,14 @@ export class Lane {
   }
 
   /** Writes out what is still here. */
-  async finish(): Promise<StagedFiles> {
+  async finish(): Promise<Staged> {
     this.#events.finish();
     return this.#staged.finish();
+  }
+
+  /** Hashes of the event ids of a staged file. */
+  async hash(path: string): Promise<TextHashes> {
+    return hashStagedIds(path, this.#input.hold.seed);
   }
 
   async write(unit: Unit, signal?: AbortSignal): Promise<void> {

@@ -29,6 +29,16 @@ export interface IngestOptions extends RunOptions {
   /** Threads that read and write, and DuckDB's. @default 2 */
   threads?: number;
   /**
+   * Rows of Parquet logs wait in memory up to so many bytes, and in files beyond.
+   * @default three fifths of `memoryLimitMb`
+   */
+  holdBytes?: number;
+  /**
+   * Duplicates are looked for in memory up to so many bytes, about 16 a row; beyond, by DuckDB.
+   * @default half of `memoryLimitMb`
+   */
+  searchBytes?: number;
+  /**
    * Rows of about so many bytes are sorted in memory at once by each thread; a day's bucket of more is
    * sorted by DuckDB, on disk if need be. @default a sixth of `memoryLimitMb`
    */
@@ -40,6 +50,9 @@ export type Settings = Required<Omit<IngestOptions, 'signal' | 'onProgress'>> &
 
 const HOUR_MS = 3_600_000;
 const UNIT_SHARE = 1 / 6;
+const HOLD_SHARE = 3 / 5;
+const SEARCH_SHARE = 1 / 2;
+const MIB = 2 ** 20;
 
 export const withDefaults = ({ memoryLimitMb = 1000, ...options }: IngestOptions): Settings => ({
   ...options,
@@ -49,6 +62,8 @@ export const withDefaults = ({ memoryLimitMb = 1000, ...options }: IngestOptions
   maxAheadMs: options.maxAheadMs ?? HOUR_MS,
   maxLineBytes: options.maxLineBytes ?? 16 * 2 ** 20,
   memoryLimitMb,
-  unitBytes: options.unitBytes ?? UNIT_SHARE * memoryLimitMb * 2 ** 20,
+  unitBytes: options.unitBytes ?? UNIT_SHARE * memoryLimitMb * MIB,
+  holdBytes: options.holdBytes ?? HOLD_SHARE * memoryLimitMb * MIB,
+  searchBytes: options.searchBytes ?? SEARCH_SHARE * memoryLimitMb * MIB,
   threads: options.threads ?? 2,
 });

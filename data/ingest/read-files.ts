@@ -3,7 +3,7 @@ import type { RunOptions } from '../../lib/progress.ts';
 import type { LaneFile } from './lane.ts';
 import type { LanePool } from './lane-pool.ts';
 import type { FileAccount } from './rows.ts';
-import type { StagedFiles } from './staged-rows.ts';
+import type { Staged } from './staged-rows.ts';
 
 /** Bytes of log files for which a thread is worth its start. */
 const WORTH_A_THREAD = 8 * 2 ** 20;
@@ -11,7 +11,7 @@ const WORTH_A_THREAD = 8 * 2 ** 20;
 export interface FilesRead {
   /** In the order of the files that were given. */
   accounts: FileAccount[];
-  staged: StagedFiles[];
+  staged: Staged[];
 }
 
 /** Threads beside this one that are worth their start. */

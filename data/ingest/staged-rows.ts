@@ -1,20 +1,22 @@
 /**
- * Accepted rows on their way to the lake, as files of one thread: row groups of Parquet from the line
- * reader and from Parquet logs, JSON lines for what was read the long way.
+ * Accepted rows of one thread on their way to the lake: rows of Parquet logs in memory while there is room,
+ * and files of Parquet for the rest of them and for what the line reader read, of JSON lines for what was
+ * read the long way.
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ColumnData as EncodedData } from '../parquet/column.ts';
-import type { ColumnSchema } from '../parquet/schema.ts';
 import { writeAll } from '../write-all.ts';
 import { type ColumnData, ParquetFile, type SchemaNode } from './fast/parquet-file.ts';
-import { StagedParquet } from './fast/staged-parquet.ts';
+import type { Block, HeldBlock } from './held/block.ts';
+import { HeldBlocks, type HoldLimit } from './held/held-blocks.ts';
+import { SpilledBlocks } from './held/spilled-blocks.ts';
 import { RowBuffer } from './row-buffer.ts';
 
 const BATCH_BYTES = 16 * 2 ** 20;
 
 /** What a thread staged; plain data. */
-export interface StagedFiles {
+export interface Staged {
+  held: HeldBlock[];
   json: { table: string; files: string[]; longestRow: number }[];
   parquet: { table: string; file: string }[];
   /** First row numbers of passes that were taken back. */
@@ -45,15 +47,18 @@ export class StagedRows {
   readonly #lane: number;
   readonly #json = new Map<string, JsonTable>();
   readonly #parquet = new Map<string, ParquetFile>();
-  readonly #groups = new Map<string, StagedParquet>();
+  readonly #held: HeldBlocks;
+  readonly #spilled: SpilledBlocks;
   readonly #withdrawn: number[] = [];
   #bytes = 0;
   #batch = 0;
 
   /** @param workDir an existing folder @param lane tells apart what threads write there */
-  constructor(workDir: string, lane: number) {
+  constructor(workDir: string, lane: number, buckets: number, limit: HoldLimit) {
     this.#workDir = workDir;
     this.#lane = lane;
+    this.#held = new HeldBlocks(limit);
+    this.#spilled = new SpilledBlocks(workDir, `${lane}-blocks`, buckets);
   }
 
   /**
@@ -80,22 +85,8 @@ export class StagedRows {
     file.append(rows, columns);
   }
 
-  /** A row group of the table's columns. @param columns the same ones each time, in their order */
-  addGroup(
-    table: string,
-    columns: readonly ColumnSchema[],
-    rows: number,
-    data: readonly EncodedData[],
-  ): void {
-    let file = this.#groups.get(table);
-    if (!file) {
-      file = new StagedParquet(
-        join(this.#workDir, `${table}-${this.#lane}-groups.parquet`),
-        columns,
-      );
-      this.#groups.set(table, file);
-    }
-    file.group(rows, data);
+  addBlock(block: Block): void {
+    if (!this.#held.take(block)) this.#spilled.add(block);
   }
 
   /** Takes back the rows of a pass. */
@@ -109,14 +100,15 @@ export class StagedRows {
   }
 
   /** Writes out every row. */
-  async finish(): Promise<StagedFiles> {
+  async finish(): Promise<Staged> {
     await this.#flush();
-    for (const file of [...this.#parquet.values(), ...this.#groups.values()]) file.close();
+    for (const file of this.#parquet.values()) file.close();
     return {
+      held: this.#held.finish(),
       json: [...this.#json].map(([table, { files, longestRow }]) => ({ table, files, longestRow })),
       parquet: [
         ...[...this.#parquet].map(([table, { path }]) => ({ table, file: path })),
-        ...[...this.#groups].map(([table, { path }]) => ({ table, file: path })),
+        ...this.#spilled.finish(),
       ],
       withdrawn: this.#withdrawn,
     };

@@ -50,6 +50,8 @@ export const firstRowNo = (file: number, pass: 0 | 1): number =>
   file * FILE_ROWS + pass * PASS_ROWS;
 /** Number of the pass over a file that a row belongs to. */
 export const passOf = (rowNo: number): number => Math.floor(rowNo / PASS_ROWS);
+/** Position of the file of a row. */
+export const fileOf = (rowNo: number): number => Math.floor(rowNo / FILE_ROWS);
 /** SQL: position of the file of a row. */
 export const FILE_OF_ROW = `row_no // ${FILE_ROWS}`;
 /** SQL: rows of the passes whose first row numbers are given. */

@@ -3,10 +3,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunOptions } from '../../lib/progress.ts';
 import type { Column } from '../contracts/columns.ts';
-import { SCHEMA_VERSION } from '../contracts/device-log.ts';
+import { type EventType, SCHEMA_VERSION } from '../contracts/device-log.ts';
 import { DuckDb, sqlText } from '../duckdb.ts';
 import { fileLiteral } from '../file-literal.ts';
-import type { StagedFiles } from './staged-rows.ts';
+import type { HeldBlock } from './held/block.ts';
+import { SpilledBlocks } from './held/spilled-blocks.ts';
+import type { Staged } from './staged-rows.ts';
 import { inPasses, stagedColumns } from './staged-tables.ts';
 
 // DuckDB allocates buffers of several times this size per thread, so it is fitted to the rows.
@@ -33,12 +35,15 @@ export class Staging {
   readonly #columns: Map<string, Column[]>;
   readonly #files = new Map<string, string[]>();
   readonly #workDir: string;
+  readonly #buckets: number;
+  #held: HeldBlock[] = [];
   /** First row numbers of passes that were taken back. */
   readonly withdrawn: number[] = [];
 
   private constructor(db: DuckDb, workDir: string, buckets: number) {
     this.db = db;
     this.#workDir = workDir;
+    this.#buckets = buckets;
     this.#columns = stagedColumns(buckets);
   }
 
@@ -51,7 +56,7 @@ export class Staging {
   }
 
   /** JSON becomes Parquet here; Parquet stays where it is. */
-  async adopt(lanes: readonly StagedFiles[]): Promise<void> {
+  async adopt(lanes: readonly Staged[]): Promise<void> {
     const json = new Map<string, { files: string[]; longestRow: number }>();
     for (const lane of lanes) {
       for (const { table, files, longestRow } of lane.json) {
@@ -62,6 +67,7 @@ export class Staging {
       }
       for (const { table, file } of lane.parquet) this.#add(table, file);
       this.withdrawn.push(...lane.withdrawn);
+      this.#held.push(...lane.held);
     }
     for (const [table, { files, longestRow }] of json) {
       const rows = jsonRows(this.#columnsOf(table), files, longestRow);
@@ -70,6 +76,19 @@ export class Staging {
       await Promise.all(files.map((file) => rm(file)));
       this.#add(table, path);
     }
+  }
+
+  /** Rows of an event type that wait in memory. @default those of all types */
+  held(type?: EventType): readonly HeldBlock[] {
+    return type ? this.#held.filter((block) => block.type === type) : this.#held;
+  }
+
+  /** Writes out what is held of a type, so that it is all in files. */
+  spill(type: EventType): void {
+    const spilled = new SpilledBlocks(this.#workDir, 'spilled', this.#buckets);
+    for (const block of this.held(type)) spilled.add(block);
+    this.#held = this.#held.filter((block) => block.type !== type);
+    for (const { table, file } of spilled.finish()) this.#add(table, file);
   }
 
   /** Parquet files with the rows of a table, those of passes that were taken back among them. */

@@ -95,6 +95,7 @@ export function checkColumn(
 ): void {
   const elements = badElements(vector, leaf, rule);
   if (!rule.list) {
+    if (!elements.includes(1)) return;
     for (let i = 0; i < rows.length; i++) bad[rows[i]!]! |= elements[rows[i]!]!;
     return;
   }

@@ -152,10 +152,10 @@ describe('rows of Parquet files that are taken by columns, and those that are re
   test('are told apart: most valid rows are taken, and no row when a column is unknown', async () => {
     let handedOn = 0;
     const stager = new ParquetStager({
-      groups: 2,
       clocks: { maxAheadMs: 3.6e6, maxLateMs: 1.2e9, earliestTs: 0, latestTs: 1e15, offsetMs: 0 },
       keys: new UserKeys(Buffer.alloc(32), 3),
-      onRows: (_table, _columns, rows) => {
+      groups: 2,
+      onBlock: ({ rows }) => {
         handedOn += rows;
       },
     });

@@ -1,17 +1,16 @@
 /**
- * Stages the rows of a Parquet file that are surely valid, column by column; the others are left to be
+ * Takes the rows of a Parquet file that are surely valid, column by column; the others are left to be
  * read one by one.
  */
 import { EdgeloomError } from '../../../lib/errors.ts';
 import type { EventType } from '../../contracts/device-log.ts';
-import type { ColumnData } from '../../parquet/column.ts';
 import { openParquet, type ParquetFile } from '../../parquet/read/file.ts';
-import type { ColumnSchema } from '../../parquet/schema.ts';
+import type { Block } from '../held/block.ts';
 import type { UserKeys } from '../user-keys.ts';
+import { CheckedGroup } from './checked-group.ts';
 import { contractRules, type TypeRules } from './contract-rules.ts';
 import type { Clocks } from './line-reader.ts';
 import { type GroupPlan, groupPlan } from './parquet-plan.ts';
-import { StagedGroup } from './staged-group.ts';
 
 export interface StagedParquet {
   /** Rows of the file that were staged. */
@@ -23,17 +22,11 @@ export interface StagedParquet {
 }
 
 export interface ParquetStagerOptions {
-  /** Groups of buckets. */
+  /** Of buckets: bucket b is in group b modulo this. */
   groups: number;
   clocks: Clocks;
   keys: UserKeys;
-  /** Takes rows of one type and group of buckets. */
-  onRows: (
-    table: { type: EventType; group: number },
-    columns: readonly ColumnSchema[],
-    rows: number,
-    data: readonly ColumnData[],
-  ) => void;
+  onBlock: (block: Block) => void;
 }
 
 /** Values of a row group above which it is left to a reader that holds less at once. */
@@ -104,14 +97,15 @@ export class ParquetStager {
     plan: GroupPlan,
     rowNo: number,
   ): Promise<number[] | undefined> {
-    const staged = new StagedGroup(plan, this.#options, rowNo);
+    const checked = new CheckedGroup(plan, this.#options, rowNo);
     try {
-      await staged.read(file, group);
+      await checked.read(file, group);
     } catch (error) {
       if (isLeft(error)) return undefined;
       throw error;
     }
-    return staged.write();
+    for (const block of checked.blocks()) this.#options.onBlock(block);
+    return checked.others();
   }
 }
 

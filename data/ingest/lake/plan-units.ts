@@ -1,7 +1,8 @@
-/** How staged rows are shared out, so that each share fits into memory. */
+/** How accepted rows are shared out, so that each share fits into memory. */
 import { EVENT_TYPES, type EventType } from '../../contracts/device-log.ts';
 import { openParquet, type ParquetFile } from '../../parquet/read/file.ts';
-import { eventTables } from '../staged-tables.ts';
+import { bytesOfBlock, type HeldBlock } from '../held/block.ts';
+import { eventTable, groupsOf } from '../staged-tables.ts';
 import type { Staging } from '../staging.ts';
 import type { Partition } from './partition.ts';
 import type { Unit } from './write-unit.ts';
@@ -13,7 +14,9 @@ export interface LargePartition extends Partition {
 
 export interface Plan {
   /** The costliest first: lanes that begin with them end at about the same time. */
-  units: (Pick<Unit, 'type' | 'files' | 'rows' | 'days'> & { bytes: number })[];
+  units: (Pick<Unit, 'type' | 'group' | 'files' | 'blocks' | 'rows' | 'days'> & {
+    bytes: number;
+  })[];
   large: LargePartition[];
 }
 
@@ -46,70 +49,122 @@ async function withFiles<T>(
   return results;
 }
 
-/** Rows by day, and by bucket within it. */
-async function countByDay(files: readonly string[]): Promise<Map<number, Map<number, number>>> {
+interface Size {
+  rows: number;
+  bytes: number;
+}
+
+const sumOf = (sizes: readonly Size[]): Size => ({
+  rows: sizes.reduce((sum, size) => sum + size.rows, 0),
+  bytes: sizes.reduce((sum, size) => sum + size.bytes, 0),
+});
+
+/** Rows of a type and group of buckets, wherever they wait. */
+interface Waiting {
+  type: EventType;
+  group: number;
+  files: readonly string[];
+  blocks: readonly HeldBlock[];
+}
+
+async function sizeOf({ group, files, blocks }: Waiting): Promise<Size> {
+  const ofFiles = await withFiles(files, (file) => ({ rows: file.rows, bytes: bytesOf(file) }));
+  const ofBlocks = blocks.map((block) => {
+    const rows = block.starts[group + 1]! - block.starts[group]!;
+    return { rows, bytes: (bytesOfBlock(block) * rows) / block.rows };
+  });
+  return sumOf([...ofFiles, ...ofBlocks]);
+}
+
+/** Rows by day, and by bucket within it: −1 for those that are held. */
+async function countByDay({
+  group,
+  files,
+  blocks,
+}: Waiting): Promise<Map<number, Map<number, number>>> {
   const counts = new Map<number, Map<number, number>>();
+  const add = (day: number, bucket: number): void => {
+    const ofDay = counts.get(day) ?? new Map<number, number>();
+    counts.set(day, ofDay);
+    ofDay.set(bucket, (ofDay.get(bucket) ?? 0) + 1);
+  };
+  for (const { days, starts } of blocks) {
+    for (let row = starts[group]!; row < starts[group + 1]!; row++) add(days[row]!, -1);
+  }
   await withFiles(files, async (file) => {
-    for (const group of file.groups.keys()) {
+    for (const rowGroup of file.groups.keys()) {
       const [day, bucket] = [
-        await file.readColumn(group, file.leaf('day')!),
-        await file.readColumn(group, file.leaf('bucket')!),
+        await file.readColumn(rowGroup, file.leaf('day')!),
+        await file.readColumn(rowGroup, file.leaf('bucket')!),
       ];
       if (day.kind !== 'numbers' || bucket.kind !== 'numbers') continue;
-      for (let row = 0; row < day.rows; row++) {
-        const ofDay = counts.get(day.numbers[row]!) ?? new Map<number, number>();
-        counts.set(day.numbers[row]!, ofDay);
-        ofDay.set(bucket.numbers[row]!, (ofDay.get(bucket.numbers[row]!) ?? 0) + 1);
-      }
+      for (let row = 0; row < day.rows; row++) add(day.numbers[row]!, bucket.numbers[row]!);
     }
   });
   return counts;
 }
 
-async function planTable(
-  type: EventType,
-  table: string,
-  files: readonly string[],
-  budget: number,
-): Promise<Plan> {
-  const sizes = await withFiles(files, (file) => ({ rows: file.rows, bytes: bytesOf(file) }));
-  const rows = sizes.reduce((sum, size) => sum + size.rows, 0);
-  const bytes = sizes.reduce((sum, size) => sum + size.bytes, 0);
+/** A day of a group that is held does not fit. */
+const TOO_LARGE = Symbol('too large');
+
+async function planGroup(waiting: Waiting, budget: number): Promise<Plan | typeof TOO_LARGE> {
+  const { type, group } = waiting;
+  const { rows, bytes } = await sizeOf(waiting);
   if (rows === 0) return { units: [], large: [] };
-  if (bytes <= budget) return { units: [{ type, files, rows, bytes }], large: [] };
+  if (bytes <= budget) return { units: [{ ...waiting, rows, bytes }], large: [] };
   const plan: Plan = { units: [], large: [] };
-  const byDay = [...(await countByDay(files))].sort(([a], [b]) => a - b);
+  const byDay = [...(await countByDay(waiting))].sort(([a], [b]) => a - b);
   let days: number[] = [];
   let held = 0;
   const end = (): void => {
-    const part = { type, files, days, rows: held, bytes: (bytes * held) / rows };
+    const part = { ...waiting, days, rows: held, bytes: (bytes * held) / rows };
     if (days.length > 0) plan.units.push(part);
     [days, held] = [[], 0];
   };
   for (const [day, buckets] of byDay) {
     const count = [...buckets.values()].reduce((sum, n) => sum + n, 0);
     if ((bytes * (held + count)) / rows > budget) end();
-    if ((bytes * count) / rows > budget) {
-      plan.large.push(...[...buckets.keys()].map((bucket) => ({ table, type, day, bucket })));
-    } else {
+    if ((bytes * count) / rows <= budget) {
       days.push(day);
       held += count;
+      continue;
     }
+    if (waiting.blocks.length > 0) return TOO_LARGE;
+    const table = eventTable(type, group);
+    plan.large.push(...[...buckets.keys()].map((bucket) => ({ table, type, day, bucket })));
   }
   end();
   return plan;
 }
 
+async function planType(
+  staging: Staging,
+  type: EventType,
+  buckets: number,
+  budget: number,
+): Promise<Plan> {
+  const whole: Plan = { units: [], large: [] };
+  for (let group = 0; group < groupsOf(buckets); group++) {
+    const files = staging.files(eventTable(type, group));
+    const blocks = staging.held(type);
+    const plan = await planGroup({ type, group, files, blocks }, budget);
+    if (plan === TOO_LARGE) {
+      // DuckDB sorts on disk, and reads files.
+      staging.spill(type);
+      return planType(staging, type, buckets, budget);
+    }
+    whole.units.push(...plan.units);
+    whole.large.push(...plan.large);
+  }
+  return whole;
+}
+
 /** @param budget bytes that the rows of one unit may take */
 export async function planUnits(staging: Staging, buckets: number, budget: number): Promise<Plan> {
-  const plan: Plan = { units: [], large: [] };
-  for (const type of EVENT_TYPES) {
-    for (const table of eventTables(type, buckets)) {
-      const { units, large } = await planTable(type, table, staging.files(table), budget);
-      plan.units.push(...units);
-      plan.large.push(...large);
-    }
-  }
-  plan.units.sort((a, b) => b.bytes - a.bytes);
-  return plan;
+  const plans: Plan[] = [];
+  for (const type of EVENT_TYPES) plans.push(await planType(staging, type, buckets, budget));
+  return {
+    units: plans.flatMap(({ units }) => units).sort((a, b) => b.bytes - a.bytes),
+    large: plans.flatMap(({ large }) => large),
+  };
 }

@@ -26,6 +26,9 @@ export function rankUsers(
   return { rank, buckets: Int32Array.from(byRank, ({ bucket }) => bucket) };
 }
 
+/** Of a row that is in no cell. */
+export const NO_CELL = -1;
+
 /**
  * Rows by cell, within a cell by (ts, event_id).
  * @param cell of each row
@@ -37,11 +40,18 @@ export function sortIntoCells(
   { ts, eventId }: Pick<SortKeys, 'ts' | 'eventId'>,
 ): { order: Int32Array; starts: Int32Array } {
   const starts = new Int32Array(cells + 1);
-  for (let row = 0; row < cell.length; row++) starts[cell[row]! + 1]!++;
+  let count = 0;
+  for (let row = 0; row < cell.length; row++) {
+    if (cell[row] === NO_CELL) continue;
+    starts[cell[row]! + 1]!++;
+    count++;
+  }
   for (let c = 0; c < cells; c++) starts[c + 1]! += starts[c]!;
   const next = starts.slice();
-  const order = new Int32Array(cell.length);
-  for (let row = 0; row < cell.length; row++) order[next[cell[row]!]!++] = row;
+  const order = new Int32Array(count);
+  for (let row = 0; row < cell.length; row++) {
+    if (cell[row] !== NO_CELL) order[next[cell[row]!]!++] = row;
+  }
   for (let c = 0; c < cells; c++) {
     sortByTime(order.subarray(starts[c]!, starts[c + 1]!), ts, eventId);
   }

@@ -11,6 +11,8 @@ export interface Source {
   maxDefinition: number;
 }
 
+type Coded = Extract<ColumnVector, { kind: 'coded-texts' }>;
+
 /** The values of one leaf, elements of lists one behind the other. */
 interface Values {
   /** @param source undefined: `count` nulls */
@@ -45,15 +47,33 @@ class Codes implements Values {
     const out = this.#codes.reserve(count);
     const at = this.#codes.length;
     if (vector.kind === 'coded-texts') {
-      const own = this.#index.codes(vector.dictionary);
-      const { codes } = vector;
-      for (let i = 0; i < count; i++) out[at + i] = codes[i]! < 0 ? -1 : own[codes[i]!]!;
+      this.#recode(vector, count, out, at);
     } else if (vector.kind === 'texts') {
       const { levels } = vector;
       const codes = this.#index.codes(vector.texts, levels, source.maxDefinition);
       out.set(codes, at);
     } else throw new TypeError('a staged column of texts holds something else');
     this.#codes.length += count;
+  }
+
+  /** Looks at those texts only that there are codes of: a dictionary may be of many more rows. */
+  #recode({ codes, dictionary }: Coded, count: number, out: Int32Array, at: number): void {
+    const { bytes, starts } = dictionary;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const own = new Int32Array(starts.length - 1).fill(-1);
+    for (let i = 0; i < count; i++) {
+      const code = codes[i]!;
+      if (code < 0) {
+        out[at + i] = -1;
+        continue;
+      }
+      let found = own[code]!;
+      if (found < 0) {
+        found = this.#index.codeOf(bytes, view, starts[code]!, starts[code + 1]!);
+        own[code] = found;
+      }
+      out[at + i] = found;
+    }
   }
 
   data(places: Int32Array): ColumnData {

@@ -80,6 +80,20 @@ describe('a lake', () => {
     }
   });
 
+  test('is the same however much waits in memory, and wherever duplicates are found', async () => {
+    const whole = await logs.ingest({ ...BUCKETS, maxRejectShare: 0 }, 'held');
+    const expected = await rows('held');
+    for (const [name, options] of [
+      ['nothing held', { holdBytes: 0 }],
+      ['some held', { holdBytes: 60_000 }],
+      ['found by DuckDB', { searchBytes: 0 }],
+      ['one thread', { threads: 1 }],
+    ] as const) {
+      expect(await logs.ingest({ ...BUCKETS, ...options }, name)).toEqual(whole);
+      expect(await rows(name)).toEqual(expected);
+    }
+  });
+
   test('has every file in the order of user, time and id', async () => {
     await logs.ingest(BUCKETS, 'ordered');
     const [unordered] = await logs.query<{ n: number }>(

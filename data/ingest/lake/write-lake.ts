@@ -1,6 +1,7 @@
 /** Writes staged rows as the lake's Parquet files, every file in a total order. */
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { listValue } from '@duckdb/node-api';
 import { listFiles } from '../../../lib/files.ts';
 import { EVENT_COLUMNS, TABLE_COLUMNS, type TableName } from '../../contracts/columns.ts';
 import { type DuckDb, sqlText } from '../../duckdb.ts';
@@ -40,19 +41,26 @@ async function writeLarge(
   await db.run(`copy (${rows}) to ${sqlText(path)} (${FORMAT})`, {}, 'writing the lake');
 }
 
-async function duplicateRows(db: DuckDb): Promise<Float64Array> {
-  const rows = await db.rows<{ n: number }>(`select row_no as n from ${DUPLICATES} order by n`);
-  return Float64Array.from(rows, ({ n }) => n);
+const MOST_PARAMETERS = 50_000;
+
+/** DuckDB leaves out these rows as well. */
+async function tellDuplicates(db: DuckDb, rows: Float64Array): Promise<void> {
+  await db.run(`create or replace table ${DUPLICATES} (row_no bigint)`);
+  for (let from = 0; from < rows.length; from += MOST_PARAMETERS) {
+    const some = listValue(Array.from(rows.subarray(from, from + MOST_PARAMETERS), BigInt));
+    await db.run(`insert into ${DUPLICATES} select unnest($some)::bigint`, { some });
+  }
 }
 
 /**
- * Writes the events but for the duplicates that `findDuplicates` found: one file per type, business
+ * Writes the events but for the duplicates, whose numbers are given ascending: one file per type, business
  * day and user bucket.
  */
 export async function writeEvents(
   staging: Staging,
   lakeDir: string,
   lanes: LanePool,
+  duplicates: Float64Array,
   {
     threads,
     buckets,
@@ -62,7 +70,7 @@ export async function writeEvents(
   }: Pick<Settings, 'threads' | 'buckets' | 'unitBytes' | 'signal' | 'onProgress'>,
 ): Promise<void> {
   const { units, large } = await planUnits(staging, buckets, unitBytes);
-  const dropped = { rows: await duplicateRows(staging.db), passes: staging.withdrawn };
+  const dropped = { rows: duplicates, passes: staging.withdrawn };
   const all = units.reduce((sum, { bytes }) => sum + bytes, 0) || 1;
   let done = 0;
   await lanes.write(
@@ -75,6 +83,7 @@ export async function writeEvents(
     signal,
   );
   if (large.length === 0) return;
+  await tellDuplicates(staging.db, duplicates);
   // Lanes are as many threads: DuckDB cannot divide what is small.
   await staging.db.run('set threads = 1');
   await inLanes(staging.db, threads, large, async (lane, partition) => {

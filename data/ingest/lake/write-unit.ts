@@ -4,26 +4,33 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Ints } from '../../columns/growing.ts';
 import { type EventType, SCHEMA_VERSION } from '../../contracts/device-log.ts';
-import type { ColumnData } from '../../parquet/column.ts';
+import { type ColumnData, NULL_INT } from '../../parquet/column.ts';
 import { Dictionary } from '../../parquet/dictionary.ts';
+import type { ColumnVector } from '../../parquet/read/decode.ts';
 import { openParquet, type ParquetFile } from '../../parquet/read/file.ts';
 import { ParquetWriter } from '../../parquet/writer.ts';
 import { diskFull } from '../../write-all.ts';
+import type { HeldBlock } from '../held/block.ts';
 import { bucketOf } from '../user-keys.ts';
 import { type Dropped, keptRows } from './dropped-rows.ts';
 import { lakeColumns, lakeLeaves } from './leaves.ts';
 import { partitionPath } from './partition.ts';
-import { pickRows } from './pick-rows.ts';
-import { rankUsers, sortIntoCells } from './sort-rows.ts';
-import { type Elements, type Source, UnitColumn } from './unit-columns.ts';
+import { pickRows, sliceRows } from './pick-rows.ts';
+import { NO_CELL, rankUsers, sortIntoCells } from './sort-rows.ts';
+import { type Elements, UnitColumn } from './unit-columns.ts';
 
 /** What is written at once; plain data, so that a thread can be told. */
 export interface Unit {
   type: EventType;
-  /** Staged Parquet files. */
+  /** Group of buckets. */
+  group: number;
+  /** Staged Parquet files with rows of the group. */
   files: readonly string[];
-  /** Rows in them. */
+  /** Rows that wait in memory, those of other groups among them. */
+  blocks: readonly HeldBlock[];
+  /** Rows in both, of the group and the days. */
   rows: number;
   /** Business days that are written, as days since 1970-01-01. @default all */
   days?: readonly number[];
@@ -38,45 +45,85 @@ const GROUP_ROWS = 131_072;
 /** Of files with many small row groups, calls to the system would take longer than the bytes. */
 const WHOLE_FILE_BYTES = 64 * 2 ** 20;
 
+/** Instead of the day of a row that is not written. */
+const DROPPED = NULL_INT;
+/** Share of the rows from which on all are loaded. */
+const MOSTLY = 0.8;
+
+/** Rows that are loaded. */
+interface Kept {
+  count: number;
+  /** @default all */
+  places: Int32Array | undefined;
+}
+
 /** Rows of a unit that are kept, and what they are written by. */
 class UnitRows {
   readonly #columns: UnitColumn[];
-  readonly #day: Int32Array;
-  #rows = 0;
+  readonly #day: Ints;
 
   constructor({ type, rows }: Unit) {
     this.#columns = lakeLeaves(type).map((leaf) => new UnitColumn(leaf, rows));
-    this.#day = new Int32Array(rows);
+    this.#day = new Ints(rows);
   }
 
   async append(file: ParquetFile, unit: Unit): Promise<void> {
     for (const [group, { rows }] of file.groups.entries()) {
-      const kept = await this.#keptOf(file, group, unit);
-      if (kept.length === 0) continue;
+      const day = (await numbersOf(file, group, 'day')) as Int32Array;
+      const numbers = (await numbersOf(file, group, 'row_no')) as Float64Array;
+      const kept = this.#keep({ rows, day, numbers }, unit);
+      if (kept.count === 0) continue;
       for (const column of this.#columns) {
         const leaf = file.leaf(column.leaf.path);
-        column.append(
-          leaf === undefined ? undefined : await sourceOf(file, group, leaf, kept, rows),
-          kept.length,
-        );
+        if (leaf === undefined) column.append(undefined, kept.count);
+        else {
+          const vector = await file.readColumn(group, leaf);
+          const { maxDefinition } = file.leaves[leaf]!;
+          column.append({ vector: someOf(vector, kept), maxDefinition }, kept.count);
+        }
       }
-      this.#rows += kept.length;
     }
   }
 
-  /** The rows of a row group that are kept, found before its columns are read. */
-  async #keptOf(file: ParquetFile, group: number, { days, dropped }: Unit): Promise<Int32Array> {
-    const day = (await numbersOf(file, group, 'day')) as Int32Array;
-    const numbers = (await numbersOf(file, group, 'row_no')) as Float64Array;
+  appendBlock({ starts, days, numbers, columns }: HeldBlock, unit: Unit): void {
+    const [from, to] = [starts[unit.group]!, starts[unit.group + 1]!];
+    const rows = to - from;
+    const [day, ofRow] = [days.subarray(from, to), numbers.subarray(from, to)];
+    const kept = this.#keep({ rows, day, numbers: ofRow }, unit);
+    if (kept.count === 0) return;
+    for (const column of this.#columns) {
+      const source = columns.get(column.leaf.path);
+      if (!source) column.append(undefined, kept.count);
+      else {
+        const vector = someOf(sliceRows(source.vector, from, to), kept);
+        column.append({ ...source, vector }, kept.count);
+      }
+    }
+  }
+
+  /** Which rows are taken, found before the columns are read; notes their days. */
+  #keep(
+    { rows, day, numbers }: { rows: number; day: Int32Array; numbers: Float64Array },
+    { days, dropped }: Unit,
+  ): Kept {
     const kept = keptRows(numbers, dropped);
     let count = 0;
     for (let i = 0; i < kept.length; i++) {
       const row = kept[i]!;
-      if (days && !days.includes(day[row]!)) continue;
-      this.#day[this.#rows + count] = day[row]!;
-      kept[count++] = row;
+      if (!days || days.includes(day[row]!)) kept[count++] = row;
     }
-    return kept.subarray(0, count);
+    const places = kept.subarray(0, count);
+    if (count < MOSTLY * rows) {
+      for (let i = 0; i < count; i++) this.#day.push(day[places[i]!]!);
+      return { count, places };
+    }
+    // To carry a few rows that are not written costs less than to pick the others.
+    const noted = this.#day.reserve(rows);
+    const at = this.#day.length;
+    if (count < rows) noted.fill(DROPPED, at, at + rows);
+    for (let i = 0; i < count; i++) noted[at + places[i]!] = day[places[i]!]!;
+    this.#day.length += rows;
+    return { count: rows, places: undefined };
   }
 
   /** The rows by day and bucket, each in the lake's order. */
@@ -84,14 +131,19 @@ class UnitRows {
     const column = (name: string) => this.#columns.find(({ leaf }) => leaf.name === name)!;
     const { codes, index } = column('user_key').coded;
     const { rank, buckets: bucketOfRank } = rankUsers(index, (key) => bucketOf(key, buckets));
-    const days = daysOf(this.#day.subarray(0, this.#rows));
+    const day = this.#day.view();
+    const days = daysOf(day);
     const place = new Map(days.map((day, i) => [day, i]));
-    const cell = new Int32Array(this.#rows);
+    const cell = new Int32Array(day.length);
     const users = rank.length;
     let [lastDay, base] = [Number.NaN, 0];
     for (let row = 0; row < cell.length; row++) {
-      if (this.#day[row] !== lastDay) {
-        lastDay = this.#day[row]!;
+      if (day[row] === DROPPED) {
+        cell[row] = NO_CELL;
+        continue;
+      }
+      if (day[row] !== lastDay) {
+        lastDay = day[row]!;
         base = place.get(lastDay)! * users;
       }
       cell[row] = base + rank[codes[row]!]!;
@@ -129,21 +181,12 @@ class UnitRows {
 function daysOf(day: Int32Array): number[] {
   const days = new Set<number>();
   for (let row = 0; row < day.length; row++) if (day[row] !== day[row - 1]) days.add(day[row]!);
+  days.delete(DROPPED);
   return [...days].sort((a, b) => a - b);
 }
 
-/** The kept rows of a column. */
-async function sourceOf(
-  file: ParquetFile,
-  group: number,
-  leaf: number,
-  kept: Int32Array,
-  rows: number,
-): Promise<Source> {
-  const vector = await file.readColumn(group, leaf);
-  const { maxDefinition } = file.leaves[leaf]!;
-  return { vector: kept.length === rows ? vector : pickRows(vector, kept), maxDefinition };
-}
+const someOf = (vector: ColumnVector, { places }: Kept): ColumnVector =>
+  places ? pickRows(vector, places) : vector;
 
 async function numbersOf(file: ParquetFile, group: number, name: string) {
   const vector = await file.readColumn(group, file.leaf(name)!);
@@ -170,6 +213,7 @@ function constants(type: EventType, day: number, bucket: number, rows: number) {
  */
 export async function writeUnit(unit: Unit, signal?: AbortSignal): Promise<void> {
   const loaded = new UnitRows(unit);
+  for (const block of unit.blocks) loaded.appendBlock(block, unit);
   for (const path of unit.files) {
     signal?.throwIfAborted();
     const file = await openParquet(path, { wholeUpTo: WHOLE_FILE_BYTES });

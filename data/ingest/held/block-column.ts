@@ -1,4 +1,4 @@
-/** One column of a row group as it was read; any of its rows as a staged file takes them. */
+/** One column of a block, and any of its rows as a staged file takes them. */
 import { PooledTexts, plainOf, TextIndex } from '../../columns/text-index.ts';
 import { type ColumnData, NULL_INT } from '../../parquet/column.ts';
 import type { ColumnVector } from '../../parquet/read/decode.ts';
@@ -27,9 +27,22 @@ export function codesOf(vector: ColumnVector, present: number, index: TextIndex)
   return codes;
 }
 
-export class GroupColumn {
+/** Numbers of a flat column; NaN is null. */
+export function doublesOf({ vector, maxDefinition }: Source): Float64Array {
+  if (vector.kind !== 'numbers') throw new TypeError('a column of numbers holds something else');
+  const { numbers, levels } = vector;
+  if (numbers instanceof Float64Array) return numbers;
+  const out = Float64Array.from(numbers);
+  if (levels) {
+    for (let i = 0; i < out.length; i++) if (levels[i]! < maxDefinition) out[i] = Number.NaN;
+  }
+  return out;
+}
+
+export class BlockColumn {
   readonly #leaf: LakeLeaf;
   readonly #source: Source;
+  #doubles: Float64Array | undefined;
   readonly #isNull: boolean;
   /** Of texts that have nulls among them. */
   #coded: { codes: Int32Array; dictionary: TextIndex } | undefined;
@@ -44,15 +57,6 @@ export class GroupColumn {
   elements(rows: Int32Array): Elements {
     const { starts, nulls } = this.#source.vector.lists!;
     return elementsOf(rows, starts, (row) => nulls?.[row] === 1);
-  }
-
-  /** Of a flat column; NaN is null. */
-  numbers(): Float64Array {
-    const { vector } = this.#source;
-    if (vector.kind !== 'numbers') throw new TypeError('a column of numbers holds something else');
-    return vector.numbers instanceof Float64Array
-      ? vector.numbers
-      : this.#doubles(vector, undefined);
   }
 
   /** @param elements of lists, those of the rows */
@@ -76,7 +80,7 @@ export class GroupColumn {
       case 'numbers':
         return this.#leaf.type === 'int32'
           ? { numbers: this.#ints(vector, places) }
-          : { numbers: this.#doubles(vector, places) };
+          : { numbers: this.#gatherDoubles(places) };
       default:
         throw new TypeError('the lake has no column of booleans');
     }
@@ -102,15 +106,10 @@ export class GroupColumn {
     return out;
   }
 
-  /** @param places all when there are none given */
-  #doubles({ numbers, levels }: Numbers, places: Int32Array | undefined): Float64Array {
-    const out = new Float64Array(places?.length ?? numbers.length);
-    const ints = numbers instanceof Int32Array;
-    const { maxDefinition } = this.#source;
-    for (let i = 0; i < out.length; i++) {
-      const place = places ? places[i]! : i;
-      out[i] = ints && levels && levels[place]! < maxDefinition ? Number.NaN : numbers[place]!;
-    }
+  #gatherDoubles(places: Int32Array): Float64Array {
+    this.#doubles ??= doublesOf(this.#source);
+    const out = new Float64Array(places.length);
+    for (let i = 0; i < out.length; i++) out[i] = this.#doubles[places[i]!]!;
     return out;
   }
 }

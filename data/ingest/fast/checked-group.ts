@@ -1,44 +1,38 @@
 /** One row group of a Parquet log: its rows checked, and those that are surely valid handed on. */
 import { TextIndex, type Texts } from '../../columns/text-index.ts';
 import { EVENT_TYPES, type EventType } from '../../contracts/device-log.ts';
-import type { ColumnData } from '../../parquet/column.ts';
 import type { ColumnVector } from '../../parquet/read/decode.ts';
 import type { ParquetFile } from '../../parquet/read/file.ts';
-import type { ColumnSchema } from '../../parquet/schema.ts';
+import type { Block } from '../held/block.ts';
+import { codesOf, doublesOf } from '../held/block-column.ts';
 import { type LakeLeaf, lakeLeaves } from '../lake/leaves.ts';
-import { type Elements, nullData } from '../lake/unit-columns.ts';
+import { pickRows } from '../lake/pick-rows.ts';
+import { isNull, type Source } from '../lake/unit-columns.ts';
 import { checkColumn, checkNull } from './check-column.ts';
-import { codesOf, GroupColumn } from './group-column.ts';
 import type { GroupPlan, PlannedColumn } from './parquet-plan.ts';
 import type { ParquetStagerOptions } from './parquet-stager.ts';
 
 const DAY_MS = 86_400_000;
-
-const PLACED: readonly ColumnSchema[] = [
-  { name: 'row_no', type: 'int64', list: false },
-  { name: 'day', type: 'int32', list: false },
-  { name: 'bucket', type: 'int32', list: false },
-];
 
 /** Leaves of all types: one of a path means the same in each of them. */
 const LEAVES = new Map<string, LakeLeaf>(
   EVENT_TYPES.flatMap((type) => lakeLeaves(type).map((leaf) => [leaf.path, leaf] as const)),
 );
 
-const USER_KEY = LEAVES.get('user_key')!;
+const USER_KEY = 'user_key';
 
 interface Users {
   /** Of each row. */
   codes: Int32Array;
-  /** By code. */
-  buckets: Int32Array;
+  /** Group of buckets by code. */
+  groups: Int32Array;
 }
 
-export class StagedGroup {
+export class CheckedGroup {
   readonly #plan: GroupPlan;
   readonly #options: ParquetStagerOptions;
   readonly #rowNo: number;
-  readonly #columns = new Map<string, GroupColumn>();
+  readonly #columns = new Map<string, Source>();
   readonly #rowsOf = new Map<EventType, Int32Array>();
   #bad = new Uint8Array(0);
   #users: Users | undefined;
@@ -111,7 +105,7 @@ export class StagedGroup {
     const leaf = LEAVES.get(path);
     // A column that is not what the contract knows is null in all rows that are taken.
     if (!leaf || !this.#plan.columns.some(({ rules }) => hasPath(rules, path))) return;
-    this.#columns.set(path, new GroupColumn(leaf, { vector, maxDefinition }));
+    this.#columns.set(path, { vector, maxDefinition });
   }
 
   /** Replaces ids by keys; only those of rows that may be taken. */
@@ -121,23 +115,23 @@ export class StagedGroup {
     const codes = codesOf(vector, 1, index);
     const wanted = new Uint8Array(index.size);
     for (let row = 0; row < rows; row++) if (!this.#bad[row]) wanted[codes[row]!] = 1;
-    const keys: string[] = [];
-    const buckets = new Int32Array(index.size);
-    for (let code = 0; code < index.size; code++) {
-      const user = wanted[code] ? this.#options.keys.of(index.text(code)) : undefined;
-      keys.push(user?.key ?? '');
-      buckets[code] = user?.bucket ?? 0;
-    }
-    this.#users = { codes, buckets };
+    const users = Array.from({ length: index.size }, (_, code) =>
+      wanted[code] ? this.#options.keys.of(index.text(code)) : undefined,
+    );
+    const { groups } = this.#options;
+    this.#users = {
+      codes,
+      groups: Int32Array.from(users, (user) => (user ? user.bucket % groups : 0)),
+    };
+    const keys = users.map((user) => user?.key ?? '');
     const coded = { kind: 'coded-texts', codes, dictionary: textsOf(keys) } as const;
     const keyed = { ...coded, rows, lists: undefined, levels: undefined };
-    const source = { vector: keyed, maxDefinition: 1 };
-    this.#columns.set('user_key', new GroupColumn(USER_KEY, source));
+    this.#columns.set(USER_KEY, { vector: keyed, maxDefinition: 1 });
   }
 
   #checkTimes(rows: number): void {
     const { maxAheadMs, maxLateMs, earliestTs, latestTs } = this.#options.clocks;
-    const numbers = (name: string) => this.#columns.get(name)?.numbers();
+    const numbers = (name: string) => this.#doubles(name);
     const [ts, received] = [numbers('ts')!, numbers('received_ts')];
     const [started, ended] = [numbers('started'), numbers('ended')];
     const bad = this.#bad;
@@ -151,9 +145,13 @@ export class StagedGroup {
     }
   }
 
-  /** Hands on the rows that are surely valid. @returns the others */
-  write(): number[] {
-    for (const [type, rows] of this.#rowsOf) this.#writeType(type, rows);
+  #doubles(name: string): Float64Array | undefined {
+    const source = this.#columns.get(name);
+    return source && doublesOf(source);
+  }
+
+  /** Rows that are not surely valid. */
+  others(): number[] {
     const others: number[] = [];
     if (this.#bad.includes(1)) {
       for (let row = 0; row < this.#bad.length; row++) if (this.#bad[row]) others.push(row);
@@ -161,64 +159,73 @@ export class StagedGroup {
     return others;
   }
 
-  #writeType(type: EventType, all: Int32Array): void {
-    const leaves = lakeLeaves(type);
-    const schema = [...PLACED, ...leaves];
-    this.#byGroup(all).forEach((rows, group) => {
-      if (rows.length === 0) return;
-      const data = [...this.#places(rows), ...this.#data(leaves, rows)];
-      this.#options.onRows({ type, group }, schema, rows.length, data);
+  /** The rows that are surely valid, by type. */
+  blocks(): Block[] {
+    return [...this.#rowsOf].flatMap(([type, all]) => {
+      const { rows, starts } = this.#byGroup(all);
+      return rows.length > 0 ? [this.#block(type, rows, starts)] : [];
     });
   }
 
-  /** Of the rows those that are taken, by group of buckets. */
-  #byGroup(all: Int32Array): Int32Array[] {
-    const { groups } = this.#options;
-    if (!this.#users) return [];
-    const { codes, buckets } = this.#users;
-    const counts = new Int32Array(groups);
-    for (let i = 0; i < all.length; i++) {
-      if (!this.#bad[all[i]!]) counts[buckets[codes[all[i]!]!]! % groups]!++;
-    }
-    const rowsOf = Array.from(counts, (count) => new Int32Array(count));
-    counts.fill(0);
+  /** Of the rows those that are surely valid, by group of buckets. */
+  #byGroup(all: Int32Array): { rows: Int32Array; starts: Int32Array } {
+    const starts = new Int32Array(this.#options.groups + 1);
+    if (!this.#users) return { rows: new Int32Array(0), starts };
+    const { codes, groups } = this.#users;
+    const bad = this.#bad;
     for (let i = 0; i < all.length; i++) {
       const row = all[i]!;
-      if (this.#bad[row]) continue;
-      const group = buckets[codes[row]!]! % groups;
-      rowsOf[group]![counts[group]!++] = row;
+      if (!bad[row]) starts[groups[codes[row]!]! + 1]!++;
     }
-    return rowsOf;
+    for (let g = 1; g < starts.length; g++) starts[g]! += starts[g - 1]!;
+    const rows = new Int32Array(starts.at(-1)!);
+    const next = starts.slice();
+    for (let i = 0; i < all.length; i++) {
+      const row = all[i]!;
+      if (!bad[row]) rows[next[groups[codes[row]!]!]!++] = row;
+    }
+    return { rows, starts };
   }
 
-  #places(rows: Int32Array): ColumnData[] {
+  #block(type: EventType, rows: Int32Array, starts: Int32Array): Block {
     const { offsetMs } = this.#options.clocks;
-    const { codes, buckets } = this.#users!;
-    const ts = this.#columns.get('ts')!.numbers();
+    const ts = this.#doubles('ts')!;
     const [numbers, days] = [new Float64Array(rows.length), new Int32Array(rows.length)];
-    const bucket = new Int32Array(rows.length);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!;
       numbers[i] = this.#rowNo + row;
       days[i] = Math.floor((ts[row]! + offsetMs) / DAY_MS);
-      bucket[i] = buckets[codes[row]!]!;
     }
-    return [{ numbers }, { numbers: days }, { numbers: bucket }];
+    return { type, rows: rows.length, starts, numbers, days, columns: this.#columnsOf(type, rows) };
   }
 
-  #data(leaves: readonly LakeLeaf[], rows: Int32Array): ColumnData[] {
-    const elements = new Map<string, Elements>();
+  /** Columns that are not null in all rows, members of one list together. */
+  #columnsOf(type: EventType, rows: Int32Array): Map<string, Source> {
+    const columns = new Map<string, Source>();
+    const lists = new Map<string, Source>();
+    const leaves = lakeLeaves(type);
     for (const { path, name, list } of leaves) {
-      const column = this.#columns.get(path);
-      if (list && column && !elements.has(name)) elements.set(name, column.elements(rows));
+      const read = this.#columns.get(path);
+      if (!read) continue;
+      const source = { ...read, vector: pickRows(read.vector, rows) };
+      if (list) lists.set(name, source);
+      else if (isNull(source)) continue;
+      columns.set(path, source);
     }
-    return leaves.map((leaf) => {
-      const column = this.#columns.get(leaf.path);
-      return column
-        ? column.data(rows, elements.get(leaf.name))
-        : nullData(leaf, rows.length, elements.get(leaf.name));
-    });
+    for (const { path, name } of leaves) {
+      const sibling = lists.get(name);
+      if (sibling && !columns.has(path)) columns.set(path, nullMember(sibling));
+    }
+    return columns;
   }
+}
+
+/** A member that is null in all elements of a list. */
+function nullMember({ vector: { rows, lists } }: Source): Source {
+  const elements = lists!.starts[rows]!;
+  const numbers = new Int32Array(elements);
+  const levels = new Uint8Array(elements);
+  return { vector: { kind: 'numbers', rows, lists, levels, numbers }, maxDefinition: 1 };
 }
 
 const hasPath = (rules: PlannedColumn['rules'], path: string): boolean =>
