@@ -16,10 +16,14 @@ const K = 50;
 const EVENTS_A_USER = FIVE_MILLION.events / FIVE_MILLION.users;
 const here = (file: string): string => fileURLToPath(new URL(`./data/${file}`, import.meta.url));
 
+type ProgramName = 'edgeloom' | 'polars' | 'pandas' | 'polars with a lake';
+
 interface Program {
-  name: 'edgeloom' | 'polars' | 'pandas';
+  name: ProgramName;
   program: string;
   args: readonly string[];
+  /** Folder below its own that it writes a lake to. */
+  lake?: string;
   /** Samples below the folder that it writes. */
   samples: string;
 }
@@ -41,6 +45,13 @@ async function programs(): Promise<Program[]> {
       args: [here(`peer_${name}.py`)],
       samples: 'samples.parquet',
     })),
+    {
+      name: 'polars with a lake',
+      program: python,
+      args: [here('peer_polars.py')],
+      samples: 'samples.parquet',
+      lake: 'lake',
+    },
   ];
 }
 
@@ -76,13 +87,15 @@ export const bench: Bench = {
       console.error('generating the logs');
       const users = Math.round(events / EVENTS_A_USER);
       const rows = await generateLogs(logs, { ...FIVE_MILLION, events, users });
-      const runs = new Map<string, Measured[]>();
+      const runs = new Map<ProgramName, Measured[]>();
       const sums = new Map<string, { rows: number; sum: string }>();
       for (let round = 0; round < rounds; round++) {
-        for (const { name, program, args: before, samples } of await programs()) {
+        for (const { name, program, args: before, samples, lake } of await programs()) {
           const out = join(folder, name);
           console.error(`round ${round + 1} of ${rounds}: ${name}`);
-          const measured = await runMeasured(program, [...before, logs, out, String(K)]);
+          const args = [...before, logs, out, String(K)];
+          if (lake) args.push(join(out, lake));
+          const measured = await runMeasured(program, args);
           runs.set(name, [...(runs.get(name) ?? []), measured]);
           sums.set(name, await checksum(join(folder, 'spill'), join(out, samples)));
           await rm(out, { recursive: true });
@@ -108,11 +121,11 @@ function checkEqual(sums: ReadonlyMap<string, { rows: number; sum: string }>): v
   }
 }
 
-function linesOf(runs: ReadonlyMap<string, readonly Measured[]>, n: number): BenchLine[] {
-  const middle = (name: string, key: 'seconds' | 'cpuSeconds' | 'peakMb'): number =>
+function linesOf(runs: ReadonlyMap<ProgramName, readonly Measured[]>, n: number): BenchLine[] {
+  const middle = (name: ProgramName, key: 'seconds' | 'cpuSeconds' | 'peakMb'): number =>
     Number(median(runs.get(name)!.map((run) => run[key])).toFixed(2));
   const data = 'generated Parquet logs, three days, Zipf users, simulated';
-  const all = (name: string) => ({
+  const all = (name: ProgramName) => ({
     name,
     version: runs.get(name)![0]!.version ?? null,
     seconds: middle(name, 'seconds'),
@@ -125,9 +138,9 @@ function linesOf(runs: ReadonlyMap<string, readonly Measured[]>, n: number): Ben
     ingestSeconds: Number(median(ours.map((run) => run.ingestSeconds!)).toFixed(2)),
     stitchSeconds: Number(median(ours.map((run) => run.stitchSeconds!)).toFixed(2)),
   };
-  const ratio = (peer: string, key: 'seconds' | 'peakMb'): number =>
+  const ratio = (peer: ProgramName, key: 'seconds' | 'peakMb'): number =>
     Number((middle(peer, key) / middle('edgeloom', key)).toFixed(2));
-  const speed = (peer: 'polars' | 'pandas', target: string): BenchLine => ({
+  const speed = (peer: ProgramName, target: string): BenchLine => ({
     figure: `ingest + stitch: ${peer}'s time / ours`,
     value: ratio(peer, 'seconds'),
     target,
@@ -139,6 +152,7 @@ function linesOf(runs: ReadonlyMap<string, readonly Measured[]>, n: number): Ben
   return [
     speed('polars', '≥ 1.5'),
     speed('pandas', '≥ 4'),
+    speed('polars with a lake', 'the same work, for comparison'),
     {
       figure: "ingest + stitch: our peak memory / polars's",
       value: Number((1 / ratio('polars', 'peakMb')).toFixed(2)),

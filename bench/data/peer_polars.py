@@ -1,11 +1,17 @@
 """The peer in polars (lazy): a log folder in Parquet to samples in Parquet.
 
+With a fourth argument it first writes a lake there, as the pipeline does, and makes the samples of that: all
+columns, users by keyed hash, a file per type, business day and bucket, sorted by user, time and event id.
+
 One row per request: candidates in the cloud's order, exposed and clicked labels, the items of the last K
 exposures and K page views of the device that had ended strictly before the request. Of the forms tried
 (strings or categories, joins on ids or on row numbers) the fastest.
 
-    python peer_polars.py LOGS OUT K
+    python peer_polars.py LOGS OUT K [LAKE]
 """
+
+import hashlib
+import hmac
 
 import json
 import resource
@@ -16,6 +22,9 @@ from pathlib import Path
 import polars as pl
 
 logs, out, k = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+lake = Path(sys.argv[4]) if len(sys.argv) > 4 else None
+KEY = bytes([7]) * 32
+BUCKETS = 8
 ENVELOPE = ["event_id", "user_id", "device_id", "ts"]
 FIRST_MS, LAST_MS = 1_000_000_000_000, 9_999_999_999_999
 DEVICE = ["user_id", "device_id"]
@@ -26,14 +35,39 @@ def valid_id(name: str) -> pl.Expr:
     return pl.col(name).is_not_null() & pl.col(name).str.len_chars().is_between(1, 128)
 
 
-def scan(kind: str, columns: list[str]) -> pl.LazyFrame:
-    """Events of a type that fit the contract's ranges, each event id once."""
-    return (
-        pl.scan_parquet(logs / "events" / "*" / f"{kind}.parquet")
-        .select(ENVELOPE + columns)
-        .filter(valid_id("event_id") & valid_id("user_id") & pl.col("ts").is_between(FIRST_MS, LAST_MS))
-        .unique("event_id", keep="any")
+def read(kind: str) -> pl.LazyFrame:
+    """Events of a type that fit the contract's ranges."""
+    return pl.scan_parquet(logs / "events" / "*" / f"{kind}.parquet").filter(
+        valid_id("event_id") & valid_id("user_id") & pl.col("ts").is_between(FIRST_MS, LAST_MS)
     )
+
+
+def scan(kind: str, columns: list[str]) -> pl.LazyFrame:
+    """Events of a type, each event id once."""
+    if lake:
+        files = pl.scan_parquet(lake / f"type={kind}" / "*" / "*" / "*.parquet", hive_partitioning=False)
+        return files.rename({"user_key": "user_id"}).select(ENVELOPE + columns)
+    return read(kind).select(ENVELOPE + columns).unique("event_id", keep="any")
+
+
+def write_lake(kind: str) -> None:
+    events = read(kind).unique("event_id", keep="any").collect()
+    ids = events.get_column("user_id").unique()
+    keys = [hmac.new(KEY, user.encode(), hashlib.sha256).hexdigest()[:32] for user in ids]
+    users = pl.DataFrame({"user_id": ids, "user_key": keys, "bucket": [int(key[:8], 16) % BUCKETS for key in keys]})
+    parts = (
+        events.lazy()
+        .join(users.lazy(), on="user_id")
+        .drop("user_id")
+        .with_columns(date=pl.from_epoch("ts", time_unit="ms").dt.date())
+        .sort("date", "bucket", "user_key", "ts", "event_id")
+        .collect()
+        .partition_by("date", "bucket", as_dict=True, maintain_order=True)
+    )
+    for (date, bucket), part in parts.items():
+        folder = lake / f"type={kind}" / f"date={date}" / f"bucket={bucket:02}"
+        folder.mkdir(parents=True)
+        part.write_parquet(folder / "part-0.parquet", compression="lz4", statistics=False)
 
 
 def last_k(requests: pl.DataFrame, behaviours: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -69,6 +103,10 @@ def last_k(requests: pl.DataFrame, behaviours: pl.DataFrame, name: str) -> pl.Da
 
 
 start = time.perf_counter()
+if lake:
+    for kind in ("request", "exposure", "page_view"):
+        write_lake(kind)
+ingested = time.perf_counter()
 requests, exposures, views = pl.collect_all(
     [
         scan("request", ["request_id", "candidates"]),
@@ -118,6 +156,7 @@ print(
     json.dumps(
         {
             "seconds": time.perf_counter() - start,
+            **({"ingestSeconds": ingested - start, "stitchSeconds": time.perf_counter() - ingested} if lake else {}),
             "cpuSeconds": used.ru_utime + used.ru_stime,
             "peakMb": used.ru_maxrss / 1024,
             "version": pl.__version__,

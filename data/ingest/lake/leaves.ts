@@ -23,6 +23,9 @@ const CONSTANT = ['type', 'schema_version'];
 
 const UNIQUE = ['event_id', 'decision_id', 'order_id', 'scores'];
 
+/** Columns that are so in one type only. */
+const UNIQUE_IN: Partial<Record<EventType, readonly string[]>> = { request: ['request_id'] };
+
 /** Members of DuckDB's `STRUCT(a VARCHAR, "b" INTEGER)`; undefined for other types. */
 export function structMembers(type: string): { name: string; type: string }[] | undefined {
   const members = /^STRUCT\(([^()[\]]*)\)$/.exec(type)?.[1];
@@ -32,7 +35,8 @@ export function structMembers(type: string): { name: string; type: string }[] | 
   });
 }
 
-function leavesOf(name: string, duckdbType: string): LakeLeaf[] {
+function leavesOf(type: EventType, name: string, duckdbType: string): LakeLeaf[] {
+  const unique = [...UNIQUE, ...(UNIQUE_IN[type] ?? [])];
   const list = duckdbType.endsWith('[]');
   const inner = list ? duckdbType.slice(0, -2) : duckdbType;
   const members = structMembers(inner) ?? [{ name: undefined, type: inner }];
@@ -44,7 +48,7 @@ function leavesOf(name: string, duckdbType: string): LakeLeaf[] {
     return {
       ...schema,
       path: pathOf(schema).join('.'),
-      unique: UNIQUE.includes(member.name ?? name),
+      unique: unique.includes(member.name ?? name),
     };
   });
 }
@@ -53,7 +57,7 @@ function leavesOf(name: string, duckdbType: string): LakeLeaf[] {
 export const lakeLeaves = (type: EventType): LakeLeaf[] =>
   EVENT_COLUMNS[type]
     .filter(({ name }) => !CONSTANT.includes(name))
-    .flatMap((column) => leavesOf(column.name, column.type));
+    .flatMap((column) => leavesOf(type, column.name, column.type));
 
 const CONSTANT_TYPES: Readonly<Record<string, ValueType>> = {
   type: 'text',
