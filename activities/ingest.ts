@@ -1,6 +1,7 @@
 /** Stage `ingest`: device logs of any format → the lake, with an exact account of rows. */
 import { rm } from 'node:fs/promises';
 import { z } from 'zod';
+import type { Balance } from '../data/ingest/account.ts';
 import { ingest as ingestLogs } from '../data/ingest/ingest.ts';
 import { userKeyOf } from '../data/ingest/user-keys.ts';
 import { eraseFromLake } from '../data/privacy/erase-lake.ts';
@@ -24,6 +25,20 @@ async function erasedAs(
     what: 'The list of erased users on this machine is not the one that this run started with',
     where: `keys of ${userKeyId}`,
     fix: 'run again; on another machine, bring its keys/ folder up to date first',
+  });
+}
+
+/** A lake of nothing would end some later stage, with a reason that nobody could lead back to the logs. */
+function refuseEmpty({ rowsIn, rejected, duplicates, stored }: Balance, logsDir: string): void {
+  if (stored > 0) return;
+  throw new EdgeloomError({
+    code: 'empty-log',
+    what:
+      rowsIn === 0
+        ? 'The files in events/ hold no event'
+        : `Of ${rowsIn} rows none can be stored: ${rejected} were rejected, ${duplicates} are duplicates`,
+    where: logsDir,
+    fix: 'bring the day’s logs, or name the folder that has them with --logs; docs/guide/your-own-logs.md shows the format',
   });
 }
 
@@ -73,6 +88,7 @@ export const ingest = defineStage({
         signal,
         onProgress,
       });
+      refuseEmpty(read, logsDir);
       const account = gone
         ? (
             await eraseFromLake({
