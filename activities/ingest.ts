@@ -3,11 +3,13 @@ import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Balance } from '../data/ingest/account.ts';
 import { ingest as ingestLogs } from '../data/ingest/ingest.ts';
+import { refuseRealUsers } from '../data/ingest/refuse-real-users.ts';
 import { userKeyOf } from '../data/ingest/user-keys.ts';
 import { eraseFromLake } from '../data/privacy/erase-lake.ts';
 import type { ErasedUsers } from '../data/privacy/erased-users.ts';
 import { lakeSummary } from '../data/privacy/lake-account.ts';
 import { EdgeloomError } from '../lib/errors.ts';
+import { SIMULATED_KEY_ID } from './privacy/types.ts';
 import { defineStage, type Machine } from './runtime/stage.ts';
 
 const DAY_MS = 86_400_000;
@@ -79,6 +81,7 @@ export const ingest = defineStage({
     // Taken out as `edgeloom erase` does it, so that both ways lead to the same lake.
     const readDir = gone ? `${outDir}-read` : outDir;
     const logsDir = inputs.logs!;
+    if (userKeyId === SIMULATED_KEY_ID) await refuseRealUsers(logsDir, `${outDir}-look`);
     try {
       const read = await ingestLogs({
         ...limits,
