@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DuckDb, sqlText } from '../data/duckdb.ts';
 import { exposureLine, LogFixture, TEST_USER_KEY } from '../data/ingest/ingest-fixture.ts';
 import { FolderStore } from '../infra/store/folder-store.ts';
 import { hashFolder } from '../lib/hash-folder.ts';
@@ -67,6 +68,19 @@ describe('a log that says it is simulated', () => {
     await expect(refused).rejects.not.toThrow('anna');
     // With a key of its own it is a log like any other.
     expect((await run({ userKeyId: 'k' })).summary).toMatchObject({ stored: 1 });
+  });
+
+  it('and has real ids in a Parquet file behind others is refused', async () => {
+    logs = await LogFixture.create({ kind: 'simulated' });
+    await logs.write('events/a.ndjson', `${exposureLine('e1', { user_id: 'u000007' })}\n`);
+    const db = await DuckDb.open({ tempDir: join(root, 'spill') });
+    const path = sqlText(join(logs.logsDir, 'events', 'b.parquet'));
+    await db.run(`copy (select 'anna' as user_id) to ${path} (format parquet)`);
+    db.close();
+    const refused = run({ userKeyId: 'simulated' });
+    await expect(refused).rejects.toMatchObject({
+      ...{ code: 'not-simulated', where: expect.stringMatching(/b\.parquet$/) },
+    });
   });
 
   it('and has the ids of the simulator is taken', async () => {

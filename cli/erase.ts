@@ -104,9 +104,9 @@ function describeErasure({ record }: Erasure): string[] {
 }
 
 /** Exit code when nobody who was named was known. */
-const UNKNOWN_USERS = 3;
+const UNKNOWN_USERS = 4;
 
-/** Code 1 when anything is left, or could not be looked into; 3 when nobody was known. */
+/** Code 1 when anything is left, or could not be looked into; 4 when nobody was known. */
 function tell(
   options: EraseOptions,
   done: readonly Erasure[],

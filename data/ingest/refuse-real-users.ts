@@ -2,34 +2,37 @@
  * A log that says it is simulated gets the public key of user ids. A dataset.json that was copied beside real
  * logs would lay real ids open to whoever tries them all, so the first rows of every file are looked at.
  */
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { isSimulatedUserId } from '../contracts/simulated-users.ts';
 import { DuckDb } from '../duckdb.ts';
 import { fileLiteral } from '../file-literal.ts';
 import { gunzip } from './gzip.ts';
-import { Input, readChunks } from './input.ts';
+import { Input } from './input.ts';
 import { type LogFile, openLogFolder } from './log-folder.ts';
 import { unzstd } from './zstd/frames.ts';
 
-/** Rows that are looked at in a Parquet file, content in another one. */
+/** Rows that are looked at in a Parquet file, bytes in another one. */
 const ROWS = 1000;
 const BYTES = 64 * 1024;
 
+/** The beginning of the file as text; a compressed one is cut there, which its reader takes for its end. */
 async function firstText(path: string, format: LogFile['format']): Promise<string> {
-  const chunks = readChunks(path, () => undefined);
-  const content =
-    format === 'plain'
-      ? chunks
-      : format === 'gzip'
-        ? gunzip(new Input(chunks))
-        : unzstd(new Input(chunks));
-  let text = '';
-  for await (const piece of content) {
-    text += piece.toString('utf8');
-    if (text.length >= BYTES) break;
+  const file = await open(path, 'r');
+  let bytes: Buffer;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(BYTES), 0, BYTES, 0);
+    bytes = buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
   }
-  return text;
+  if (format === 'plain') return bytes.toString('utf8');
+  const input = new Input(Readable.from([bytes]));
+  const pieces: Buffer[] = [];
+  for await (const piece of format === 'gzip' ? gunzip(input) : unzstd(input)) pieces.push(piece);
+  return Buffer.concat(pieces).toString('utf8');
 }
 
 async function firstIds(path: string, format: LogFile['format'], db: DuckDb): Promise<string[]> {

@@ -249,7 +249,7 @@ describe('an erasure that is killed', () => {
 });
 
 describe('an id that nobody has', () => {
-  it('ends with code 3 and a place in the list; beside a known one, or erased before, with 0', async () => {
+  it('ends with code 4 and a place in the list; beside a known one, or erased before, with 0', async () => {
     const estate = await TestEstate.copy(from);
     try {
       const erase = (...ids: string[]) => {
@@ -259,7 +259,7 @@ describe('an id that nobody has', () => {
       const audits = ({ stdout }: { stdout: string }) =>
         (JSON.parse(stdout) as { audits: { unknownUsers: number[] }[] }).audits;
       const nobody = await erase('user-nobody');
-      expect([nobody.code, audits(nobody)[0]!.unknownUsers]).toEqual([3, [1]]);
+      expect([nobody.code, audits(nobody)[0]!.unknownUsers]).toEqual([4, [1]]);
       const both = await erase(cast.gone, 'user-noone');
       expect([both.code, audits(both)[0]!.unknownUsers]).toEqual([0, [2]]);
       const again = await erase(cast.gone);
