@@ -27,7 +27,7 @@ export const checkData = defineStage({
       .describe('the days that are learnt from; the week that ends with date unless given'),
   }),
   module: import.meta.url,
-  async run({ inputs, outDir, signal, onProgress }, { date, dates, ...config }) {
+  async run({ inputs, outDir, machine, signal, onProgress }, { date, dates, ...config }) {
     const report = await check({
       lakeDir: inputs.lake!,
       samplesDir: inputs.samples!,
@@ -35,6 +35,7 @@ export const checkData = defineStage({
       day: date,
       window: dates,
       config,
+      ...(machine.memoryLimitMb === undefined ? {} : { memoryLimitMb: machine.memoryLimitMb }),
       signal,
       onProgress,
     });

@@ -49,7 +49,7 @@ export const features = defineStage({
   }),
   assets: ['data/sql'],
   module: import.meta.url,
-  async run({ inputs, outDir, signal, onProgress }, { dates, trainDates, ...config }) {
+  async run({ inputs, outDir, machine, signal, onProgress }, { dates, trainDates, ...config }) {
     const samplesDir = inputs.samples!;
     const stitched = JSON.parse(
       await readFile(join(samplesDir, 'summary.json'), 'utf8'),
@@ -69,6 +69,7 @@ export const features = defineStage({
       trainDates,
       dates,
       config,
+      ...(machine.memoryLimitMb === undefined ? {} : { memoryLimitMb: machine.memoryLimitMb }),
       signal,
       onProgress,
     });

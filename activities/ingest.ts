@@ -1,12 +1,15 @@
 /** Stage `ingest`: device logs of any format → the lake, with an exact account of rows. */
 import { rm } from 'node:fs/promises';
 import { z } from 'zod';
+import type { Balance } from '../data/ingest/account.ts';
 import { ingest as ingestLogs } from '../data/ingest/ingest.ts';
+import { refuseRealUsers } from '../data/ingest/refuse-real-users.ts';
 import { userKeyOf } from '../data/ingest/user-keys.ts';
 import { eraseFromLake } from '../data/privacy/erase-lake.ts';
 import type { ErasedUsers } from '../data/privacy/erased-users.ts';
 import { lakeSummary } from '../data/privacy/lake-account.ts';
 import { EdgeloomError } from '../lib/errors.ts';
+import { SIMULATED_KEY_ID } from './privacy/types.ts';
 import { defineStage, type Machine } from './runtime/stage.ts';
 
 const DAY_MS = 86_400_000;
@@ -24,6 +27,20 @@ async function erasedAs(
     what: 'The list of erased users on this machine is not the one that this run started with',
     where: `keys of ${userKeyId}`,
     fix: 'run again; on another machine, bring its keys/ folder up to date first',
+  });
+}
+
+/** A lake of nothing would end some later stage, with a reason that nobody could lead back to the logs. */
+function refuseEmpty({ rowsIn, rejected, duplicates, stored }: Balance, logsDir: string): void {
+  if (stored > 0) return;
+  throw new EdgeloomError({
+    code: 'empty-log',
+    what:
+      rowsIn === 0
+        ? 'The files in events/ hold no event'
+        : `Of ${rowsIn} rows none can be stored: ${rejected} were rejected, ${duplicates} are duplicates`,
+    where: logsDir,
+    fix: 'bring the day’s logs, or name the folder that has them with --logs; docs/guide/your-own-logs.md shows the format',
   });
 }
 
@@ -64,6 +81,7 @@ export const ingest = defineStage({
     // Taken out as `edgeloom erase` does it, so that both ways lead to the same lake.
     const readDir = gone ? `${outDir}-read` : outDir;
     const logsDir = inputs.logs!;
+    if (userKeyId === SIMULATED_KEY_ID) await refuseRealUsers(logsDir, `${outDir}-look`);
     try {
       const read = await ingestLogs({
         ...limits,
@@ -73,6 +91,7 @@ export const ingest = defineStage({
         signal,
         onProgress,
       });
+      refuseEmpty(read, logsDir);
       const account = gone
         ? (
             await eraseFromLake({

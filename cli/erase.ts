@@ -62,6 +62,29 @@ function describe(found: Found, ids: readonly string[], withLogs: boolean): stri
   return lines;
 }
 
+/** Nobody who was named was ever heard of here: the ids are misspelt, or it is another workspace. */
+function ofNobody({ record }: Erasure): boolean {
+  const raw = record.rawLogs as { rows: number };
+  const rows = Object.values(record.rows as Record<string, number>);
+  const all = (record.unknownUsers as number[]).length === record.users;
+  return all && raw.rows === 0 && rows.every((n) => n === 0);
+}
+
+function unknownLines({ record }: Erasure): string[] {
+  const places = record.unknownUsers as number[];
+  if (places.length === 0) return [];
+  const shown = places.slice(0, 20).join(', ');
+  const more = places.length > 20 ? ` and ${places.length - 20} more` : '';
+  const named =
+    record.users === 1
+      ? 'the id'
+      : `${places.length} of ${String(record.users)} ids (${shown}${more}, in their order)`;
+  return [
+    `Unknown ${named}: in no lake, and not erased before. Is it spelt as in the logs, and is this the workspace?`,
+    '        It is on the list of erased users all the same: rows that arrive are left out.',
+  ];
+}
+
 function describeErasure({ record }: Erasure): string[] {
   const rows = Object.entries(record.rows as Record<string, number>);
   const what = rows.map(([kind, n]) => `${n} ${kind}`).join(', ') || 'nothing';
@@ -80,7 +103,10 @@ function describeErasure({ record }: Erasure): string[] {
   return lines;
 }
 
-/** Code 1 when anything is left, or could not be looked into. */
+/** Exit code when nobody who was named was known. */
+const UNKNOWN_USERS = 4;
+
+/** Code 1 when anything is left, or could not be looked into; 4 when nobody was known. */
 function tell(
   options: EraseOptions,
   done: readonly Erasure[],
@@ -89,9 +115,11 @@ function tell(
 ): void {
   print(options, { audits: done.map(({ record }) => record), ...found }, [
     ...done.flatMap(describeErasure),
+    ...done.flatMap(unknownLines),
     ...describe(found, ids, (options.logs ?? []).length > 0),
   ]);
   if (found.places.length + found.unread.length > 0) process.exitCode = 1;
+  else if (done.length > 0 && done.every(ofNobody)) process.exitCode = UNKNOWN_USERS;
 }
 
 async function check(

@@ -25,15 +25,23 @@ const settingsFile = z.strictObject({
     .prefault({})
     .describe('lengths of the sequences; groups'),
   quality: section.describe('checks of the data: limits, severities, what is switched off and why'),
-  features: section.describe('vocabularies and boundaries'),
+  features: section.describe('vocabularies, boundaries and cohorts'),
   reranker: section.describe('the reranker and its training'),
   dnn: section.describe('the plain DNN that it is compared with'),
   evaluate: section.describe('intervals of the metrics'),
   uplift: section.describe('the request-uplift model; budget = share of extra requests'),
   metafusion: z
-    .strictObject({ cohorts: section, fineTune: section, gate: section })
+    .strictObject(
+      { fineTune: section, gate: section },
+      {
+        error: ({ code, keys }) =>
+          code === 'unrecognized_keys' && (keys as string[]).includes('cohorts')
+            ? 'cohorts are formed with the features: {"features": {"cohorts": {…}}}'
+            : undefined,
+      },
+    )
     .prefault({})
-    .describe('cohorts, fine-tuning and gates'),
+    .describe('fine-tuning of cohorts and gates'),
   export: section.describe('calibration and parity'),
   store: z
     .string()

@@ -8,6 +8,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { checkChannelName } from '../export/release/repository.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import type { DailyInput, DailyResult, NodeStatus } from '../workflows/types.ts';
+import { checkSettings } from './check-settings.ts';
 import { findUserKeyId, openKeyRing, userKeyId } from './key-ring.ts';
 import { LiveTree } from './live-tree.ts';
 import { completeParams, readDataset, readSettings, windowDates } from './params.ts';
@@ -80,7 +81,7 @@ export async function dailyInput(
     erasedUsers: keyId && (await openKeyRing(options.workspace).erased(keyId))?.id,
     backend,
   });
-  return {
+  const input = {
     date,
     dates: windowDates(dataset, date, options.days),
     logsDir,
@@ -89,6 +90,9 @@ export async function dailyInput(
     channel: options.channel,
     force: options.force ?? false,
   };
+  // The defaults fit; a look at all stages takes seconds.
+  if (!say && options.config) await checkSettings(input, options.config);
+  return input;
 }
 
 interface Heartbeat {
@@ -121,7 +125,7 @@ export async function runDaily(options: RunOptions): Promise<RunReport> {
   // Kept until the end: a second Ctrl-C must not leave a server and a worker behind.
   for (const name of ENDING_SIGNALS) process.on(name, onInterrupt);
   // Wrong options should be known before anything is started.
-  await dailyInput(options, 'unknown');
+  await dailyInput(options, 'cpu');
   const session = await openSession({
     workspace: options.workspace,
     say: options.say,

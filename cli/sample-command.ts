@@ -1,6 +1,6 @@
 /** What `edgeloom sample` does: find the folders, read, print. */
 import { findSample, listSampleIds, randomSample } from '../data/samples/find.ts';
-import { KINDS, withSamples } from '../data/samples/open.ts';
+import { KINDS, type Kind, withSamples } from '../data/samples/open.ts';
 import { showSample } from '../data/samples/show-sample.ts';
 import { openFitted } from '../data/samples/tensors.ts';
 import { tellRevisions } from '../data/stitch/groups/revisions.ts';
@@ -12,6 +12,10 @@ import { listText, sampleText } from './sample-text.ts';
 /** Columns of the terminal; 80 where the output is no terminal and COLUMNS does not tell. */
 const terminalWidth = (): number =>
   Math.max(60, process.stdout.columns ?? (Number(process.env.COLUMNS) || 80));
+
+/** Cohort samples lie with the tensors; the other kinds are read without. */
+const cohortsOf = (kind: Kind | undefined, tensorsDir: string | null) =>
+  kind === 'cohort' ? tensorsDir : undefined;
 
 export async function show(id: string | undefined, options: ShowOptions): Promise<void> {
   if ((id === undefined) === !options.random) {
@@ -25,13 +29,17 @@ export async function show(id: string | undefined, options: ShowOptions): Promis
   const { samplesDir, tensorsDir, lakeDir, notes } = await sampleFolders(options);
   const fitted = tensorsDir === null ? null : await openFitted(tensorsDir);
   const kinds = options.kind ? [options.kind] : KINDS;
-  const sample = await withSamples(samplesDir, async (reader) => {
-    const found =
-      id === undefined
-        ? await randomSample(reader, options.seed, kinds)
-        : await findSample(reader, id, kinds);
-    return showSample(reader, found, { fitted, lakeDir });
-  });
+  const sample = await withSamples(
+    samplesDir,
+    async (reader) => {
+      const found =
+        id === undefined
+          ? await randomSample(reader, options.seed, kinds)
+          : await findSample(reader, id, kinds);
+      return showSample(reader, found, { fitted, lakeDir });
+    },
+    cohortsOf(options.kind, tensorsDir),
+  );
   for (const note of notes) process.stderr.write(`${note}\n`);
   const wrong = sample.features.filter(({ differs }) => differs && differs.length > 0);
   if (wrong.length > 0) {
@@ -47,12 +55,16 @@ export async function show(id: string | undefined, options: ShowOptions): Promis
 
 export async function list(options: ListOptions): Promise<void> {
   const { kind = 'rerank', date, clicked = false, limit } = options;
-  const { samplesDir, revisions } = await sampleFolders({ ...options, lake: false });
+  const { samplesDir, tensorsDir, revisions } = await sampleFolders({ ...options, lake: false });
   const asked = { kind, clicked, limit, ...(date && { date }) };
-  const { samples, rows, total } = await withSamples(samplesDir, async (reader) => ({
-    samples: reader.samples,
-    ...(await listSampleIds(reader, asked)),
-  }));
+  const { samples, rows, total } = await withSamples(
+    samplesDir,
+    async (reader) => ({
+      samples: reader.samples,
+      ...(await listSampleIds(reader, asked)),
+    }),
+    cohortsOf(kind, tensorsDir),
+  );
   process.stdout.write(
     options.json
       ? `${JSON.stringify({ kind, total, samples: rows, revisions })}\n`

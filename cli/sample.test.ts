@@ -35,7 +35,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it.each(['rerank', 'decision', 'video'])(
+it.each(['rerank', 'decision', 'video', 'cohort'])(
   'tells a %s sample within 80 columns',
   (kind) => {
     const { samples } = json<{ samples: { id: string }[] }>('sample', 'list', '--kind', kind);

@@ -7,12 +7,12 @@ import { workspacePath } from './workspace.ts';
 export interface SampleOptions {
   kind?: Kind;
   samples?: string;
+  tensors?: string;
   workspace: string;
   json?: boolean;
 }
 
 export interface ShowOptions extends SampleOptions {
-  tensors?: string;
   /** False: do not look. */
   lake?: string | false;
   random?: boolean;
@@ -33,8 +33,11 @@ const seedOption = (text: string): number => {
 
 const withSampleOptions = (command: Command): Command =>
   withStore(command)
-    .addOption(new Option('--kind <kind>', 'of sample').choices(['rerank', 'video', 'decision']))
+    .addOption(
+      new Option('--kind <kind>', 'of sample').choices(['rerank', 'video', 'decision', 'cohort']),
+    )
     .option('--samples <dir|sha256:…>', 'output of the stitch stage; the latest unless told')
+    .option('--tensors <dir|sha256:…>', 'output of the features stage; the latest unless told')
     .option('--workspace <dir>', 'the pipeline’s folder', workspacePath, workspacePath())
     .option('--json', 'print one JSON object on stdout');
 
@@ -43,7 +46,6 @@ export function registerSample(program: Command): void {
   withSampleOptions(group.command('show'))
     .description('one decision: what was offered, what the phone knew, labels, every feature')
     .argument('[id]', 'sample_id; see edgeloom sample list')
-    .option('--tensors <dir|sha256:…>', 'output of the features stage; the latest unless told')
     .option('--lake <dir|sha256:…>', 'lake; the one that the samples were made of unless told')
     .option('--no-lake', 'leave out what happened around the decision')
     .option('--random', 'a sample drawn with --seed')

@@ -1,7 +1,8 @@
 /**
  * Memory of the stages that read and write files. A worker that runs some of them side by side divides
- * what it may use (EDGELOOM_MEMORY_MB) by its slots and tells each process its part; DuckDB spills to disk
- * above it. No result depends on it.
+ * what it may use (EDGELOOM_MEMORY_MB) by its slots and tells each process its part. DuckDB spills to disk
+ * above it; the merge of stitching takes fewer threads, and refuses where one part of users does not fit
+ * (`data/stitch/merge-memory.ts`). A process takes about 300 MB besides. No result depends on it.
  */
 import { EdgeloomError } from '../lib/errors.ts';
 
@@ -43,6 +44,6 @@ export function memoryPerStage(
   });
 }
 
-/** DuckDB's limit in this process: its part of a worker, or all when no worker started it. */
+/** What DuckDB, or the merge, may use in this process: its part of a worker, or all when no worker started it. */
 export const stageMemoryMb = (env: NodeJS.ProcessEnv = process.env): number | undefined =>
   megabytes(STAGE, env) ?? megabytes(WORKER, env);

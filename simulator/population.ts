@@ -1,5 +1,7 @@
 /** The users: how often they come, what they like, how readily they click, and how that drifts. */
+
 import type { UserRow } from '../data/contracts/dataset.ts';
+import { simulatedUserId } from '../data/contracts/simulated-users.ts';
 import { Random } from '../lib/random.ts';
 import type { Catalogue } from './catalogue.ts';
 import { dot, normalise, pick, randomUnit, SIZE } from './maths.ts';
@@ -69,7 +71,7 @@ export class Population {
     const random = Random.of(params.seed, 'users');
     for (let c = 0; c < cohorts; c++) randomUnit(random, this.cohortTastes, c);
     for (let u = 0; u < count; u++) {
-      this.ids.push(`u${String(u).padStart(6, '0')}`);
+      this.ids.push(simulatedUserId(u));
       this.devices.push([`d${hex(random)}${hex(random)}`]);
       if (random.chance(0.05)) this.devices[u]!.push(`d${hex(random)}${hex(random)}`);
       this.cohort[u] = pick(random, cohortShares);

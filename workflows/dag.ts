@@ -204,7 +204,7 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
       skip(METAFUSION_NODES, reason ?? 'no reason given');
       return {};
     }
-    const { backend, cohorts: cohortOptions, fineTune, gate } = params.metafusion;
+    const { backend, fineTune, gate } = params.metafusion;
     // What is not set takes the stage's default.
     const given = (settings: Record<string, Json | undefined>): { [key: string]: Json } =>
       Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
@@ -219,7 +219,7 @@ export async function dailyDag(input: DailyInput, runner: NodeRunner): Promise<D
     const cohorts = await runner.run({
       node: 'cohorts',
       stage: 'cohorts',
-      params: given({ T, cohorts: cohortOptions }),
+      params: given({ T }),
       inputs: refs({ tensors }),
     });
     const names = cohorts.summary.cohorts as string[];

@@ -39,7 +39,12 @@ export interface RewrittenLog {
   rows: number;
 }
 
-type Note = Change | Trained | RewrittenLog;
+/** Which of the asked users were unknown when the operation began, by their places in the request, from 1. */
+export interface UnknownUsers {
+  unknownUsers: number[];
+}
+
+type Note = Change | Trained | RewrittenLog | UnknownUsers;
 
 export interface AuditRecord {
   id: string;
@@ -97,13 +102,22 @@ export const noteChange = (workspace: string, id: string, change: Note): Promise
 export async function notedChanges(
   workspace: string,
   id: string,
-): Promise<{ changes: Change[]; trained: Trained[]; rewritten: RewrittenLog[] }> {
+): Promise<{
+  changes: Change[];
+  trained: Trained[];
+  rewritten: RewrittenLog[];
+  /** Undefined when it was not noted. */
+  unknownUsers: number[] | undefined;
+}> {
   const lines = await linesOf<Note>(pendingPath(workspace, id, 'ndjson'));
   const changes = new Map<string, Change>();
   const trained = new Map<string, Trained>();
   const rewritten = new Map<string, RewrittenLog>();
+  let unknownUsers: number[] | undefined;
   for (const line of lines) {
-    if ('log' in line) rewritten.set(line.log, line);
+    // What was noted first was noted before anything was removed.
+    if ('unknownUsers' in line) unknownUsers ??= line.unknownUsers;
+    else if ('log' in line) rewritten.set(line.log, line);
     else if ('artifact' in line) trained.set(line.artifact, line);
     else changes.set(`${line.stage} ${line.before}`, line);
   }
@@ -118,6 +132,7 @@ export async function notedChanges(
     changes: [...changes.values()],
     trained: [...trained.values()],
     rewritten: [...rewritten.values()],
+    unknownUsers,
   };
 }
 

@@ -25,6 +25,7 @@ import {
   sumRows,
   unfinished,
 } from './audit.ts';
+import { unknownUsers } from './known-users.ts';
 import { eraseRawLogs } from './raw-logs.ts';
 import { redactLines } from './redact.ts';
 import { masked, refuseUnknownKeys, searchEstate, tracesOf } from './search.ts';
@@ -161,6 +162,19 @@ async function dropFound(estate: Estate, id: string, found: Found): Promise<bool
   return true;
 }
 
+/** Once: after a kill their rows may be gone already. */
+async function noteUnknown(
+  estate: Estate,
+  id: string,
+  users: readonly string[],
+  options: RunOptions,
+): Promise<void> {
+  const noted = await notedChanges(estate.workspace, id);
+  if (noted.unknownUsers) return;
+  const note = { unknownUsers: await unknownUsers(estate, users, options) };
+  await noteChange(estate.workspace, id, note);
+}
+
 async function finishErasure(
   estate: Estate,
   pending: Pending,
@@ -171,6 +185,7 @@ async function finishErasure(
   const secret = await keys.secret(sealedWith);
   const { users, logs } = sealedRequest.parse(unseal(secret, PURPOSE, sealed, id));
   const traces: UserTraces = await tracesOf(estate, users);
+  await noteUnknown(estate, id, users, options);
   await suppress(estate, users);
   const rawLogs = await eraseRawLogs(estate, id, { users, logs }, options);
   await eraseLakes(estate, id, options);
@@ -185,7 +200,7 @@ async function finishErasure(
   const logLines = await redactLines(join(workspace, 'stage-logs'), traces);
   let found = await searchEstate(estate, traces, options, logs);
   if (await dropFound(estate, id, found)) found = await searchEstate(estate, traces, options, logs);
-  const { changes, trained, rewritten } = await notedChanges(workspace, id);
+  const { changes, trained, rewritten, unknownUsers = [] } = await notedChanges(workspace, id);
   const record: AuditRecord = {
     id,
     operation: 'erase',
@@ -193,6 +208,7 @@ async function finishErasure(
     finishedAt: new Date().toISOString(),
     reason,
     users: users.length,
+    unknownUsers,
     keyIds: await keys.ids(),
     rows: sumRows(changes),
     rawLogs: {

@@ -19,7 +19,7 @@ import {
   notedChanges,
   unfinished,
 } from './audit.ts';
-import type { Estate } from './types.ts';
+import { type Estate, SIMULATED_KEY_ID } from './types.ts';
 import {
   alone,
   dropDerived,
@@ -127,9 +127,21 @@ async function finishRotation(
   return record;
 }
 
+/** @throws EdgeloomError `simulated-key` when all that was ingested is simulated */
+async function refuseSimulated({ store }: Estate): Promise<void> {
+  const lakes = lakeRecords(await store.records());
+  if (!lakes.some((lake) => paramsOf(lake).userKeyId === SIMULATED_KEY_ID)) return;
+  throw new EdgeloomError({
+    code: 'simulated-key',
+    what: 'There is no key to rotate: this workspace holds simulated logs only, whose user ids are hashed with a key that everyone knows',
+    fix: 'nothing is to be done: nobody real is behind these ids; device logs get a secret key of their own with their first run',
+    exitCode: 2,
+  });
+}
+
 /**
  * Rotates the current key, or finishes a rotation that was interrupted.
- * @throws EdgeloomError `no-user-key`, `erasure-unfinished`, `store-busy`, `bad-key`
+ * @throws EdgeloomError `no-user-key`, `simulated-key`, `erasure-unfinished`, `store-busy`, `bad-key`
  */
 export async function rotateKey(
   estate: Estate,
@@ -149,6 +161,7 @@ export async function rotateKey(
     if (begun) return finishRotation(estate, begun, options);
     const from = await keys.current();
     if (from === undefined) {
+      await refuseSimulated(estate);
       throw new EdgeloomError({
         code: 'no-user-key',
         what: 'There is no key to rotate: no device logs were ingested in this workspace',

@@ -8,18 +8,10 @@ const day = z.iso.date();
 
 export const metafusionParams = z.strictObject({
   backend: backendParam,
-  T: day.describe('cohorts are measured before it and fine-tuned on it'),
+  T: day.describe('cohorts were formed before it and are fine-tuned on it'),
   T1: day.describe('trains the gates'),
   T2: day.describe('tests'),
   cohortNames: z.array(z.string()).min(1).describe('the cohorts that this call fine-tunes'),
-  cohorts: z
-    .strictObject({
-      edges: z.array(z.number()).exactOptional().describe('click rates between cohorts'),
-      quantiles: z.int().min(1).exactOptional().describe('cohorts of equal size, without edges'),
-      minUsers: z.int().min(1).exactOptional().describe('smaller cohorts are merged'),
-      minExposures: z.int().min(1).exactOptional().describe('users with fewer have no cohort'),
-    })
-    .default({}),
   fineTune: fineTuneParams.prefault({}),
   gate: gateParams.prefault({}),
   seed: z.int().default(1).describe('of the bootstrap'),

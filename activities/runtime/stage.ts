@@ -34,7 +34,7 @@ export interface Machine {
   erasedUsers(id: string): Promise<ErasedUsers | undefined>;
   /** Repository that releases are published to. */
   releaseDir: string;
-  /** DuckDB's memory limit in one stage, MB: what a worker may use, divided by its slots. */
+  /** What DuckDB, or the merge of stitching, may use in one stage, MB: a worker's limit, divided by its slots. */
   memoryLimitMb?: number;
 }
 

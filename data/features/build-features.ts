@@ -5,12 +5,16 @@
  *   tensors/vocabulary.json                texts of the id tables by row − 1
  *   tensors/items.safetensors              attributes of each item row at the end of training
  *   tensors/rerank/<date>.safetensors      tensors/decisions/<date>.safetensors
- *   tensors/user_statistics.parquet        the same of all dates by user_key, with the cohort
- *   tensors/user_stats/<date>.safetensors  what was known of each user before the date
+ *   tensors/cohorts.json                   the cohorts of every date, and the rule that made them
+ *   tensors/user_stats/<date>.safetensors  what was known of each user before the date, with the cohort
+ *   tensors/user_statistics.parquet        the same of all dates by user_key
+ *   tensors/cohort/date=<date>/…           cohort samples: rerank rows with what was known of their user
  *   tensors/summary.json                   FeaturesSummary
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { z } from 'zod';
+import { type Cohort, type CohortDays, cohortsPath } from '../../lib/cohorts.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { createFolderAtomic, writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
@@ -18,14 +22,21 @@ import { writeSafetensors } from '../../lib/safetensors.ts';
 import { DuckDb } from '../duckdb.ts';
 import { inLanes } from '../lanes.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
-import { type FeaturesConfig, featuresConfig } from './config.ts';
+import { writeCohortSamples } from './cohort-samples.ts';
+import { featuresConfig } from './config.ts';
 import { countDays } from './day-rows.ts';
 import { encodeDecisions } from './encode-decisions.ts';
 import { encodeRerank, type RerankAccount } from './encode-rerank.ts';
 import { type FittedFeatures, fitFeatures } from './fit.ts';
 import { openSamples, type Samples, viewDates } from './open-samples.ts';
 import { vocabularyText } from './statistics-hash.ts';
-import { STATISTICS, userStatisticsOf, writeUserStatistics } from './user-statistics.ts';
+import {
+  makeUserStatistics,
+  STATISTICS,
+  type StatisticsOptions,
+  userStatisticsOf,
+  writeUserStatistics,
+} from './user-statistics.ts';
 
 export interface BuildFeaturesOptions extends RunOptions {
   /** Folder that stitch made. */
@@ -36,7 +47,7 @@ export interface BuildFeaturesOptions extends RunOptions {
   trainDates: readonly string[];
   /** Dates to encode; training dates are to be named again. */
   dates: readonly string[];
-  config?: Partial<FeaturesConfig>;
+  config?: z.input<typeof featuresConfig>;
   /** DuckDB's memory limit. @default 1000 */
   memoryLimitMb?: number;
   /** Threads of fitting, and dates that are encoded at a time. @default 2 */
@@ -53,6 +64,8 @@ export interface FeaturesSummary {
   rerank: Record<string, RerankAccount>;
   /** By date; empty when the log has no decisions with arm and propensity. */
   decisions: Record<string, number>;
+  /** Cohort samples by date. */
+  cohort: Record<string, number>;
   /** Rerank samples of all dates together. */
   rows: number;
   absent: { name: string; why: string }[];
@@ -62,7 +75,7 @@ export interface FeaturesSummary {
  * @throws EdgeloomError `not-samples`, `no-training-samples`, `bad-config`, `output-not-empty`
  */
 export async function buildFeatures(options: BuildFeaturesOptions): Promise<FeaturesSummary> {
-  const config = featuresConfig.parse(options.config ?? {});
+  const { cohorts, ...config } = featuresConfig.parse(options.config ?? {});
   const dates = [...new Set(options.dates)].sort();
   const trainDates = [...new Set(options.trainDates)].sort();
   if (trainDates.length === 0 || dates.length === 0) {
@@ -91,7 +104,15 @@ export async function buildFeatures(options: BuildFeaturesOptions): Promise<Feat
       options.onProgress?.({ message: 'fitting features', fraction: 0 });
       const fitted = await fitFeatures(db, samples, trainDates, config);
       await writeFitted(staging, fitted);
-      return await encodeDates(db, samples, staging, dates, fitted, config, options);
+      return await encodeDates(
+        db,
+        samples,
+        staging,
+        dates,
+        fitted,
+        { cohorts, ...config },
+        options,
+      );
     } finally {
       db.close();
       await rm(work, { recursive: true, force: true });
@@ -120,11 +141,13 @@ async function encodeDates(
   folder: string,
   dates: readonly string[],
   fitted: FittedFeatures,
-  config: FeaturesConfig,
+  statistics: StatisticsOptions,
   { onProgress, threads = 2 }: BuildFeaturesOptions,
 ): Promise<FeaturesSummary> {
   const rerank: Record<string, RerankAccount> = {};
   const decisions: Record<string, number> = {};
+  const cohort: Record<string, number> = {};
+  const cohorts: Record<string, Cohort[]> = {};
   const days = await countDays(db, dates);
   const rows = sumOf(days.map((day) => day.samples));
   const decided = sumOf(days.map((day) => day.decisions));
@@ -145,9 +168,14 @@ async function encodeDates(
       await encodeDecisions(lane, date, pathOf('decisions'), fitted, day, report);
       decisions[date] = day.decisions;
     }
-    await writeStatistics(lane, date, pathOf('user_stats'), config.stabilityDays, users);
+    Object.assign(cohorts, await makeUserStatistics(lane, [date], statistics));
+    await writeStatistics(lane, date, pathOf('user_stats'), users);
+    cohort[date] = await writeCohortSamples(lane, samples, date, folder);
   });
-  await writeUserStatistics(db, dates, config.stabilityDays, folder);
+  await makeUserStatistics(db, dates, statistics, cohorts);
+  await writeUserStatistics(db, folder);
+  const told: CohortDays = { ...statistics.cohorts, days: inOrder(cohorts, dates) };
+  await writeFileAtomic(cohortsPath(folder), `${JSON.stringify(told, null, 2)}\n`);
   const summary: FeaturesSummary = {
     trainDates: fitted.spec.trainDates,
     dates: [...dates],
@@ -155,6 +183,7 @@ async function encodeDates(
     items: fitted.places.length + 1,
     rerank: inOrder(rerank, dates),
     decisions: inOrder(decisions, dates),
+    cohort: inOrder(cohort, dates),
     rows,
     absent: fitted.spec.absent,
   };
@@ -166,16 +195,16 @@ async function writeStatistics(
   db: DuckDb,
   date: string,
   path: string,
-  stabilityDays: number,
   users: number,
 ): Promise<void> {
-  const { user, clicks, exposures, stats } = await userStatisticsOf(db, date, stabilityDays, users);
+  const { user, clicks, exposures, cohort, stats } = await userStatisticsOf(db, users);
   await writeSafetensors(
     path,
     {
       user: { shape: [users], data: user },
       clicks: { shape: [users], data: clicks },
       exposures: { shape: [users], data: exposures },
+      cohort: { shape: [users], data: cohort },
       stats: { shape: [users, STATISTICS.length], data: stats },
     },
     { names: JSON.stringify(STATISTICS), date },

@@ -1,5 +1,6 @@
 /** Knobs of fitting features. */
 import { z } from 'zod';
+import { cohortOptions } from '../../lib/cohorts.ts';
 
 /** Quantiles are taken on this grid, so that any number of buckets that divides it is exact. */
 export const QUANTILE_GRID = 120;
@@ -38,5 +39,7 @@ export const featuresConfig = z.strictObject({
     .min(2)
     .default(STABILITY_DAYS)
     .describe("days of a user's stability statistics"),
+  cohorts: cohortOptions.prefault({}).describe('users grouped by click rate'),
 });
-export type FeaturesConfig = z.infer<typeof featuresConfig>;
+/** Knobs of what is fitted. Cohorts are no part of the features: `cohorts.json` has theirs. */
+export type FeaturesConfig = Omit<z.infer<typeof featuresConfig>, 'cohorts'>;

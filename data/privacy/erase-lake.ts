@@ -1,7 +1,6 @@
 /** A lake without some users: events, tables, rejects, and an account that says so. */
 import { join } from 'node:path';
 import type { RunOptions } from '../../lib/progress.ts';
-import { TABLE_COLUMNS, TABLE_NAMES, type TableName } from '../contracts/columns.ts';
 import { textList } from '../duckdb.ts';
 import { fileLiteral } from '../file-literal.ts';
 import { TABLE_KEYS } from '../ingest/table-sink.ts';
@@ -16,8 +15,10 @@ import {
   type Copying,
   copyingLake,
   eventFile,
+  holdsUsers,
   REJECTS_FILE,
   takeOver,
+  userTable,
   writeParquet,
 } from './lake-files.ts';
 import { rewriteRejects } from './reject-lines.ts';
@@ -38,14 +39,6 @@ export interface ErasedLake {
   account: LakeAccount;
   /** Nothing of the users was there: the copy is equal. */
   unchanged: boolean;
-}
-
-/** The table that a file holds, when it has users. */
-function tableOf(path: string): TableName | undefined {
-  const name = TABLE_NAMES.find((table) => path === `tables/${table}.parquet`);
-  return name && TABLE_COLUMNS[name].some((column) => column.name === 'user_key')
-    ? name
-    : undefined;
 }
 
 /** Rows of the users in each file that has some. */
@@ -84,7 +77,7 @@ async function eraseRows(
       `select count(*) as total from ${source}`,
     );
     told(path, n);
-    const table = tableOf(path);
+    const table = userTable(path);
     if (total === n && !table) continue;
     const order = table ? TABLE_KEYS[table] : ['user_key', 'ts', 'event_id'];
     const rows = `select * from ${source} where user_key not in (select user_key from erased)`;
@@ -104,9 +97,9 @@ export async function eraseFromLake(options: EraseLakeOptions): Promise<ErasedLa
     const removal = new Removal();
     const keys = textList([...theirs]);
     await copying.db.createTable('erased', 'select unnest($keys::varchar[]) as user_key', { keys });
-    const paths = copying.files.filter((path) => eventFile(path) || tableOf(path));
+    const paths = copying.files.filter(holdsUsers);
     const changed = await eraseRows(copying, paths, (path, n) => {
-      const table = tableOf(path);
+      const table = userTable(path);
       const file = eventFile(path);
       if (table) removal.table(table, n);
       else if (file) removal.events(file.type, file.date, n);

@@ -4,6 +4,7 @@ import { chmod, copyFile, link, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { listFiles } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
+import { TABLE_COLUMNS, TABLE_NAMES, type TableName } from '../contracts/columns.ts';
 import { DuckDb, sqlText } from '../duckdb.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
 
@@ -20,6 +21,18 @@ export function eventFile(path: string): EventFile | undefined {
   const [, type, date] = /^type=([^/]+)\/date=([^/]+)\/.*\.parquet$/.exec(path) ?? [];
   return type && date ? { path, type, date } : undefined;
 }
+
+/** The table that a file holds, when it has users. */
+export function userTable(path: string): TableName | undefined {
+  const name = TABLE_NAMES.find((table) => path === `tables/${table}.parquet`);
+  return name && TABLE_COLUMNS[name].some((column) => column.name === 'user_key')
+    ? name
+    : undefined;
+}
+
+/** Whether rows of a file are of users. */
+export const holdsUsers = (path: string): boolean =>
+  eventFile(path) !== undefined || userTable(path) !== undefined;
 
 export interface Copying {
   lakeDir: string;

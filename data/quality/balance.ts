@@ -1,5 +1,9 @@
-/** Counts that have to agree between what ingest stored, the lake and the samples. */
+/**
+ * Counts that have to agree between what ingest stored, the lake and the samples. Samples may have fewer by as
+ * many as stitching says it left out of users with too many events.
+ */
 import { EVENT_TYPES } from '../contracts/device-log.ts';
+import { measureCapped } from './capped.ts';
 import type { CheckResult, Measure } from './result.ts';
 import { dateParameters, IN_WINDOW, type Source } from './source.ts';
 
@@ -14,13 +18,14 @@ function measure(
   at: Pick<Measure, 'check' | 'table'>,
   pairs: readonly Pair[],
   words: { one: string; other: string; mend: string },
+  allowed = 0,
 ): Measure {
   const odd = pairs.filter(({ one, other }) => one !== other);
   const rows = odd.reduce((sum, { one, other }) => sum + Math.abs(one - other), 0);
   return {
     ...at,
     column: null,
-    limits: { stop: 0 },
+    limits: { stop: allowed },
     value: rows,
     rows,
     what: `${words.one} and ${words.other} differ by ${rows.toLocaleString('en')} rows`,
@@ -70,18 +75,24 @@ export async function measureBalances(source: Source): Promise<(Measure | CheckR
   );
   const decisions = await byDay(source, count('decision'), count('"samples.decisions"'));
   const mend = 'the samples were not made from this lake, or not whole: stitch it again';
+  const allowed = source.capped.events;
   const results: (Measure | undefined)[] = [
     await stored(source),
-    measure(source, { check: 'balance/samples.rerank', table: 'samples.rerank' }, slates, {
-      one: 'requests and reranks of the lake',
-      other: 'slates of the samples',
-      mend,
-    }),
-    measure(source, { check: 'balance/samples.decisions', table: 'samples.decisions' }, decisions, {
-      one: 'decisions of the lake',
-      other: 'decisions of the samples',
-      mend,
-    }),
+    measure(
+      source,
+      { check: 'balance/samples.rerank', table: 'samples.rerank' },
+      slates,
+      { one: 'requests and reranks of the lake', other: 'slates of the samples', mend },
+      allowed,
+    ),
+    measure(
+      source,
+      { check: 'balance/samples.decisions', table: 'samples.decisions' },
+      decisions,
+      { one: 'decisions of the lake', other: 'decisions of the samples', mend },
+      allowed,
+    ),
+    measureCapped(source.capped),
   ];
   return results.filter((result) => result !== undefined);
 }

@@ -96,6 +96,26 @@ describe('faults of rows', () => {
   });
 });
 
+describe('users with more events than are stitched', () => {
+  it('are told with what they lose, and do not end the day by missing slates', async () => {
+    const { of, failed, report } = await checkedFixture(folder(), { maxUserEvents: 60 });
+    const capped = of('capped/samples');
+    expect(capped).toMatchObject({ passed: false, severity: 'warn', bound: 0, examples: [] });
+    expect(capped.numbers).toEqual({ users: 60 });
+    expect(capped.value).toBeGreaterThan(1000);
+    const events = capped.value!.toLocaleString('en');
+    expect(capped.message).toContain(`the oldest ${events} events of 60 users are in no sample`);
+    expect(failed.filter((check) => check.startsWith('balance/'))).toEqual([]);
+    expect(of('balance/samples.rerank').value).toBeGreaterThan(0);
+    expect(report.checks.filter(({ check }) => check.startsWith('capped/'))).toHaveLength(1);
+  });
+
+  it('are none in an ordinary log', async () => {
+    const { of } = await checkedFixture(folder());
+    expect(of('capped/samples')).toMatchObject({ passed: true, value: 0, rows: 0 });
+  });
+});
+
 describe('faults of distributions', () => {
   let checked: Checked;
   const plant: Plant = (event, day) => {

@@ -139,6 +139,8 @@ export async function checkedFixture(
     /** Section `quality` of the settings. */
     quality?: unknown;
     items?: number;
+    /** Of a user with more events, the latest so many are stitched. */
+    maxUserEvents?: number;
     /** Between stitching and checking. */
     damage?: (folders: { lakeDir: string; samplesDir: string }) => Promise<void>;
   } = {},
@@ -149,7 +151,8 @@ export async function checkedFixture(
     events: events(options.seed ?? 1, options.plant ?? ((event) => event)),
     items: Array.from({ length: options.items ?? ITEMS }, (_, i) => ({ item_id: `i${i}` })),
   });
-  await stitch({ lakeDir, outDir: samplesDir, threads: 1 });
+  const { maxUserEvents = 200_000 } = options;
+  await stitch({ lakeDir, outDir: samplesDir, threads: 1, maxUserEvents });
   await options.damage?.({ lakeDir, samplesDir });
   const config = qualityConfig.parse(options.quality ?? {});
   const report = await checkData({ lakeDir, samplesDir, outDir: join(folder, 'quality'), config });

@@ -9,6 +9,7 @@ import { type DuckDb, type SqlParameters, textList } from '../duckdb.ts';
 import { openLake } from '../stitch/lake.ts';
 import { USER_DAY_COLUMNS, viewSql } from '../stitch/lake-schema.ts';
 import { DECISION_COLUMNS, RERANK_COLUMNS } from '../stitch/sample-schema.ts';
+import { type Capped, readCapped } from './capped.ts';
 import type { TableName } from './expectation.ts';
 import { EXPECTATIONS } from './expectations.ts';
 
@@ -29,6 +30,8 @@ export interface Source {
   offsetMs: number;
   /** Rows that ingest stored by day, of its `account.json`; undefined for a lake that has none. */
   byDate: Record<string, number> | undefined;
+  /** What stitching left out of the samples. */
+  capped: Capped;
 }
 
 export interface SourceOptions {
@@ -156,6 +159,7 @@ export async function openSource(db: DuckDb, options: SourceOptions): Promise<So
     reference,
     offsetMs: utc_offset_minutes * 60_000,
     byDate: await storedByDate(lakeDir),
+    capped: await readCapped(samplesDir),
   };
 }
 

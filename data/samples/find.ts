@@ -115,12 +115,14 @@ export interface Listed {
   clicked: number | null;
 }
 
+const SLATE = {
+  items: 'len(cand_item)',
+  exposed: 'list_sum(label_exposed)',
+  clicked: 'list_sum(label_click)',
+};
 const LISTED: Record<Kind, { items: string; exposed: string; clicked: string }> = {
-  rerank: {
-    items: 'len(cand_item)',
-    exposed: 'list_sum(label_exposed)',
-    clicked: 'list_sum(label_click)',
-  },
+  rerank: SLATE,
+  cohort: SLATE,
   video: { items: '1', exposed: '1', clicked: 'label_effective_view' },
   decision: { items: 'unexposed_count', exposed: 'null', clicked: 'label_click_n10' },
 };

@@ -1,4 +1,5 @@
 /** One sample as a person would read it: plain objects, rendered elsewhere. */
+import { cohortOptions } from '../../lib/cohorts.ts';
 import type { SampleKind } from '../features/bindings.ts';
 import { STABILITY_DAYS } from '../features/config.ts';
 import { STATISTICS, statisticsOfUser } from '../features/user-statistics.ts';
@@ -50,18 +51,13 @@ export interface ShownSample {
   features: ShownFeature[];
 }
 
+const SLATE = [
+  ...['kind', 'trigger', 'scene', 'page_no', 'hour', 'session_exposures', 'session_clicks'],
+  ...['slate_id', 'part'],
+];
 const MOMENT: Record<Kind, string[]> = {
-  rerank: [
-    'kind',
-    'trigger',
-    'scene',
-    'page_no',
-    'hour',
-    'session_exposures',
-    'session_clicks',
-    'slate_id',
-    'part',
-  ],
+  rerank: SLATE,
+  cohort: SLATE,
   video: ['scene', 'hour', 'slate_id', 'target_started', 'network_kbps', 'buffered_ms'],
   decision: [
     ...['scene', 'page_no', 'hour', 'session_exposures', 'session_clicks'],
@@ -71,6 +67,7 @@ const MOMENT: Record<Kind, string[]> = {
 
 const LABELS: Record<Kind, string[]> = {
   rerank: ['matured'],
+  cohort: ['matured'],
   video: ['label_has_next', 'label_effective_view', 'label_like', 'label_watch_ms'],
   decision: [
     ...['label_order_n5', 'label_order_n10', 'label_order_n15', 'label_order_n20'],
@@ -103,6 +100,7 @@ export async function showSample(
     ...more,
   });
   const encoded = fitted && (await encodedRow(reader, found, fitted));
+  const featured = FEATURED[kind];
   return {
     kind,
     id: row.sample_id as string,
@@ -113,7 +111,7 @@ export async function showSample(
     moment: columns(row, MOMENT[kind]),
     lists: listsOf(found, listed),
     knew: knewOf(found),
-    user_before: await userBefore(reader, row, fitted),
+    user_before: await userBefore(reader, found, fitted),
     labels: columns(row, LABELS[kind]),
     not_known: lakeDir === null ? null : await unknownAround(reader, lakeDir, row),
     encoded: encoded && ('why' in encoded ? encoded : { row: encoded.row, file: encoded.file }),
@@ -122,27 +120,38 @@ export async function showSample(
       sha256: fitted.spec.statistics.sha256,
     },
     features:
-      fitted && encoded && isFeatured(found) ? featuresOf(found, fitted, itemAt, encoded) : [],
+      fitted && encoded && featured
+        ? featuresOf({ row, kind: featured }, fitted, itemAt, encoded)
+        : [],
   };
 }
 
+/** As the features stage has it, or would have it unless told. */
 async function userBefore(
   { db }: SampleReader,
-  row: Row,
+  { kind, row }: Found,
   fitted: Fitted | null,
 ): Promise<ShownSample['user_before']> {
-  const days = fitted?.spec.statistics.config.stabilityDays ?? STABILITY_DAYS;
-  const found = await statisticsOfUser(db, row.user_key as string, row.date as string, days);
+  const stabilityDays = fitted?.spec.statistics.config.stabilityDays ?? STABILITY_DAYS;
+  const cohorts = fitted?.cohorts ?? cohortOptions.parse({});
+  const options = { stabilityDays, cohorts };
+  const written = kind === 'cohort' && row.clicks !== null ? row : undefined;
+  const found =
+    kind === 'cohort'
+      ? written
+      : await statisticsOfUser(db, row.user_key as string, row.date as string, options);
   return found
-    ? columns({ ...found, window_days: days }, [
+    ? columns({ ...found, window_days: stabilityDays }, [
         ...['window_days', 'cohort', 'clicks', 'exposures'],
         ...STATISTICS,
       ])
     : null;
 }
 
-/** Only these kinds have features of features.json. */
-const isFeatured = (found: Found): found is Found & { kind: SampleKind } => found.kind !== 'video';
+/** The kinds of which features.json has features, and as what. */
+const FEATURED: Record<Kind, SampleKind | null> = {
+  ...{ rerank: 'rerank', cohort: 'rerank', decision: 'decision', video: null },
+};
 
 function listsOf(
   { kind, row }: Found,
@@ -155,6 +164,7 @@ function listsOf(
     });
   switch (kind) {
     case 'rerank':
+    case 'cohort':
       return {
         candidates: along('cand').map((candidate, k) => ({
           ...candidate,
@@ -187,6 +197,7 @@ function listsOf(
 function knewOf({ kind, row }: Found): ShownSample['knew'] {
   switch (kind) {
     case 'rerank':
+    case 'cohort':
       return {
         exposures: exposures(row, 'exp'),
         page_views: pageViews(row, 'pv'),

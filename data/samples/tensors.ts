@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { FeatureSpec } from '../../device/features/spec.ts';
+import { type CohortDays, readCohortDays } from '../../lib/cohorts.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { statIfThere } from '../../lib/files.ts';
 import { SafetensorsFile } from '../../lib/safetensors.ts';
@@ -15,6 +16,7 @@ export interface Fitted {
   dir: string;
   spec: FeatureSpec;
   vocabulary: Vocabulary;
+  cohorts: CohortDays;
 }
 
 const texts = z.array(z.string());
@@ -29,6 +31,7 @@ export async function openFitted(dir: string): Promise<Fitted> {
       dir,
       spec: featureSpec.parse(await json('features.json')),
       vocabulary: vocabularySchema.parse(await json('vocabulary.json')),
+      cohorts: await readCohortDays(dir),
     };
   } catch (error) {
     throw new EdgeloomError(
@@ -49,14 +52,17 @@ export type TensorRow = Record<string, { shape: number[]; values: number[] }>;
 
 export type Encoded = { row: number; file: string; tensors: TensorRow } | { why: string };
 
+const SLATE = {
+  folder: 'rerank',
+  where: 'list_sum(label_exposed) > 0',
+  order: 'user_key, decision_ts, slate_id, part',
+  unless: 'nothing in it was exposed, so it has no label and is not encoded',
+};
+
 /** Which rows of a date become tensors, and in what order: as `rerank-rows.sql`, `decision-rows.sql`. */
 const ENCODED = {
-  rerank: {
-    folder: 'rerank',
-    where: 'list_sum(label_exposed) > 0',
-    order: 'user_key, decision_ts, slate_id, part',
-    unless: 'nothing in it was exposed, so it has no label and is not encoded',
-  },
+  rerank: SLATE,
+  cohort: SLATE,
   decision: {
     folder: 'decisions',
     where: 'arm is not null and propensity is not null',

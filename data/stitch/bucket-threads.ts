@@ -5,9 +5,10 @@ import { receivedError } from '../../lib/errors.ts';
 import { type BucketJob, BucketStitcher } from './bucket.ts';
 import type { FromThread, ThreadInput, ToThread } from './bucket-worker.ts';
 import { addCounts, emptyCounts, type StitchCounts } from './counts.ts';
+import { lanesWithin } from './merge-memory.ts';
 
 export interface SharedOut {
-  /** At most so many threads. */
+  /** At most so many threads; fewer where memory does not hold them. */
   threads: number;
   /** Events in all buckets. */
   events: number;
@@ -82,6 +83,7 @@ class ThreadLane implements Lane {
  * Stitches the buckets in their order. A failure lets the other lanes end the bucket they are at; it is
  * thrown when all of them have ended.
  * @returns the sum of the counts
+ * @throws EdgeloomError `memory-too-small`
  */
 export async function stitchBuckets(
   job: BucketJob,
@@ -97,7 +99,13 @@ export async function stitchBuckets(
     onCounts,
   }: SharedOut,
 ): Promise<StitchCounts> {
-  const wanted = Math.min(threads, buckets.length, Math.ceil(events / eventsPerThread));
+  const wanted = lanesWithin({
+    ...job.settings,
+    threads: Math.min(threads, buckets.length, Math.max(1, Math.ceil(events / eventsPerThread))),
+    buckets: buckets.length,
+    events,
+    memoryLimitMb,
+  });
   const lanes: Lane[] = [];
   const stop = new AbortController();
   const counts = emptyCounts();

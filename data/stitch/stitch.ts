@@ -67,7 +67,7 @@ export interface StitchOptions extends RunOptions {
   eventsPerPart?: number;
   /** Columns of the samples to write. @default all of `sample-schema.ts` */
   columns?: Partial<Record<'rerank' | 'decisions' | 'video', readonly string[]>>;
-  /** DuckDB's memory limit; above it, work spills to disk. @default 1000 */
+  /** For DuckDB, which spills to disk above it, and for the merge, which takes fewer threads. @default 1000 */
   memoryLimitMb?: number;
   /** Buckets that are stitched at a time. @default 2 */
   threads?: number;

@@ -32,6 +32,8 @@ const samples = z.looseObject({
   clicks: z.number().optional(),
   decisions: z.number().optional(),
   randomisedDecisions: z.number().optional(),
+  usersCapped: z.number().optional(),
+  eventsCapped: z.number().optional(),
   dates: z.array(z.string()).optional(),
   notes: z.array(z.string()).optional(),
 });

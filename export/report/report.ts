@@ -32,6 +32,8 @@ const SAMPLE_COUNTS = [
   ['clicks', 'clicks'],
   ['decisions', 'request decisions'],
   ['randomisedDecisions', 'of which randomised'],
+  ['usersCapped', 'users with more events than are stitched'],
+  ['eventsCapped', 'their oldest events, in no sample'],
 ] as const;
 const PLOTTED = METRICS.slice(0, 3);
 

@@ -2,11 +2,11 @@
  * Day T + 2, which nothing has read before: per cohort, GAUC of W_m, of the fine-tuned W_p and of the
  * fused W_f, with paired differences over the same resamples of users.
  */
+import type { Cohort } from '../../lib/cohorts.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import type { Tensors } from '../engine/types.ts';
 import type { Estimate } from '../metrics/bootstrap.ts';
 import { evaluatePredictions } from '../metrics/evaluate.ts';
-import { type Cohort, intervalOf } from './cohorts.ts';
 import {
   allGates,
   type FusedScorer,
@@ -144,8 +144,7 @@ export function stableUsers(scored: ScoredRows, { low, high }: Cohort): Set<numb
     counts.exposures += 1;
     seen.set(user, counts);
   });
-  const inside = (rate: number): boolean =>
-    intervalOf(rate, high === 1 ? [low] : [low, high]) === 1;
+  const inside = (rate: number): boolean => rate >= low && (rate < high || high === 1);
   return new Set(
     [...seen].flatMap(([user, { clicks, exposures }]) =>
       inside(clicks / exposures) ? [user] : [],

@@ -11,10 +11,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { type Cohort, cohort } from '../../lib/cohorts.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { writeFileAtomic } from '../../lib/files.ts';
 import { type NamedTensor, SafetensorsFile, writeSafetensors } from '../../lib/safetensors.ts';
-import type { Cohort } from './cohorts.ts';
 import { CLIP, type GateConfig } from './gate.ts';
 import { quantiseDelta } from './quantise.ts';
 
@@ -41,11 +41,7 @@ const metafusionConfig = z.strictObject({
   profile: z.enum(['int8', 'float32']),
   layers: z.array(z.string()).describe('fused layers in the order of the gates'),
   cohorts: z.array(
-    z.strictObject({
-      name: z.string(),
-      low: z.number().describe('click rate ≥ low'),
-      high: z.number().describe('click rate < high; the last one includes 1'),
-      users: z.int(),
+    cohort.extend({
       file: z.string(),
       maxAbsoluteError: z.number().describe('of one number of ΔW after dequantisation'),
       relativeRmsError: z.number(),
@@ -55,7 +51,7 @@ const metafusionConfig = z.strictObject({
   minExposures: z.number().describe('a user with fewer exposures has no cohort and uses W_m'),
   statistics: z
     .array(z.strictObject({ name: z.string(), mean: z.number(), std: z.number() }))
-    .describe('U_s in the order of the gate input: (value − mean) / std, clipped'),
+    .describe('U_s in the order of the gate input: (value − mean) / std, clipped; unknown: 0'),
   clip: z.number(),
   hidden: z.int().describe('hidden units per layer of the gate'),
   reranker: z.record(z.string(), z.unknown()).describe('config of the reranker'),

@@ -30,7 +30,10 @@ export interface GateConfig {
 /** Normalised statistics further from the mean than this count as this far. */
 export const CLIP = 3;
 
-/** Normalised statistics and the cohort's one-hot of one user. */
+/**
+ * Normalised statistics and the cohort's one-hot of one user. A statistic that is not known (NaN: too few
+ * days tell it) is 0, as that of the mean user the gate was trained on.
+ */
 export function gateInput(
   config: GateConfig,
   statistics: ArrayLike<number>,

@@ -120,7 +120,8 @@ describe('MetaFusion over five days', () => {
   });
 
   it('ends without a cohort where none is large enough: every phone keeps W_m', async () => {
-    const none = await tuneTestWeek(tensors(), out('none'), usersOf(ROWS) + 1);
+    await writeTestWeek(out('few-users'), ROWS, false);
+    const none = await tuneTestWeek(out('few-users'), out('none'));
     const { overall, cohorts, gate, int8, unassigned } = await finishMetaFusion(none);
     expect([overall, cohorts, gate.users, int8.gaucLoss]).toEqual([null, [], 0, null]);
     expect(unassigned).toBe(usersOf(ROWS));
@@ -135,7 +136,7 @@ describe('MetaFusion over five days', () => {
     const file = await SafetensorsFile.open(path);
     const columns = await file.readAll();
     await file.close();
-    // Day T of cohort-1 is of four users; the least is five.
+    // Day T of cohort-1 is of nine users; the least is ten.
     const few = cohorts.members['cohort-1']!.slice(0, cohorts.minUsers - 1);
     columns.user!.data.forEach((user, i, data) => {
       if (cohorts.members['cohort-1']!.includes(user)) data[i] = few[i % few.length]!;
@@ -148,7 +149,7 @@ describe('MetaFusion over five days', () => {
     await writeFile(path, original);
     expect(tuned.map(({ active, losses }) => [active, losses.length])).toEqual([
       [cohorts.members['cohort-0']!.length, 2],
-      [4, 0],
+      [9, 0],
     ]);
     const changes = async (name: string): Promise<boolean> =>
       Object.values(await readNamed(join(outDir, name, 'delta.safetensors'))).some(({ data }) =>
@@ -166,8 +167,8 @@ describe('MetaFusion over five days', () => {
     const folder = out('small');
     await cp(source, folder, { recursive: true });
     const config = await readMetaFusionConfig(join(folder, 'metafusion'));
-    expect(config.minUsers).toBe(5);
-    config.cohorts[0]!.users = 4;
+    expect(config.minUsers).toBe(10);
+    config.cohorts[0]!.users = 9;
     await writeFile(join(folder, 'metafusion/config.json'), JSON.stringify(config));
     await expect(readMetaFusionConfig(join(folder, 'metafusion'))).rejects.toMatchObject({
       code: 'cohort-too-small',

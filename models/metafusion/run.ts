@@ -3,7 +3,7 @@
  * also run one by one, cohorts side by side:
  *
  *   trainMeta      W_m from the days up to T − 2, stopped early on T − 1
- *   planCohorts    users by click rate before T
+ *   planCohorts    users by cohort, as the features stage formed them before T
  *   tuneCohorts    W_p of some cohorts from their rows of day T         (fan out)
  *   finish         gates from T + 1, test on T + 2, files for the phone
  */
@@ -11,6 +11,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
+import { cohort, readCohortDays } from '../../lib/cohorts.ts';
 import { writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
 import { type NamedTensor, writeSafetensors } from '../../lib/safetensors.ts';
@@ -18,7 +19,6 @@ import { loadWeights, readDescription } from '../engine/checkpoint.ts';
 import type { TrainParams } from '../engine/train.ts';
 import type { Tensors } from '../engine/types.ts';
 import { type TrainModelSummary, trainModel } from '../train-model.ts';
-import { assignCohorts, COHORT_DEFAULTS, type CohortOptions } from './cohorts.ts';
 import { CohortTuner, fineTuneParams } from './fine-tune.ts';
 import { deltaWeights } from './fused-weights.ts';
 import { type RerankerParts, rerankerParts } from './reranker-parts.ts';
@@ -50,9 +50,7 @@ const cohortsFile = z.strictObject({
   /** Fewer users than this are in no cohort by themselves, and no ΔW is of fewer. */
   minUsers: z.int(),
   minExposures: z.number(),
-  cohorts: z.array(
-    z.strictObject({ name: z.string(), low: z.number(), high: z.number(), users: z.int() }),
-  ),
+  cohorts: z.array(cohort),
   /** Users of each cohort. */
   members: z.record(z.string(), z.array(z.int())),
   unassigned: z.int(),
@@ -62,28 +60,28 @@ export type CohortsFile = z.infer<typeof cohortsFile>;
 /** The name under which `tuneCohort` trains on all users of all cohorts, for comparison. */
 export const ALL_USERS = 'all-users';
 
-/** Assigns users to cohorts and writes `cohorts.json`. */
+/**
+ * Lists the users of each cohort of T and writes `cohorts.json`.
+ * @throws EdgeloomError `no-cohorts`, `no-user-stats`
+ */
 export async function planCohorts(input: {
   tensorsDir: string;
   T: string;
-  cohorts?: CohortOptions;
   outDir: string;
 }): Promise<CohortsFile> {
-  const { T, cohorts: options = {} } = input;
-  const stats = await readUserStats(input.tensorsDir, T);
-  const { cohorts, cohortOf, unassigned } = assignCohorts(stats, options);
+  const { T } = input;
+  const { days, minUsers, minExposures } = await readCohortDays(input.tensorsDir);
+  const { user, cohort: placeOf } = await readUserStats(input.tensorsDir, T);
+  const cohorts = days[T] ?? [];
   const members: Record<string, number[]> = {};
   for (const { name } of cohorts) members[name] = [];
-  for (const [user, place] of cohortOf) members[cohorts[place]!.name]!.push(user);
+  let unassigned = 0;
+  placeOf.forEach((place, row) => {
+    if (place < 0) unassigned += 1;
+    else members[cohorts[place]!.name]!.push(user[row]!);
+  });
   for (const list of Object.values(members)) list.sort((a, b) => a - b);
-  const file: CohortsFile = {
-    T,
-    minUsers: options.minUsers ?? COHORT_DEFAULTS.minUsers,
-    minExposures: options.minExposures ?? COHORT_DEFAULTS.minExposures,
-    cohorts,
-    members,
-    unassigned,
-  };
+  const file: CohortsFile = { T, minUsers, minExposures, cohorts, members, unassigned };
   await writeFileAtomic(join(input.outDir, 'cohorts.json'), `${JSON.stringify(file)}\n`);
   return file;
 }

@@ -7,9 +7,11 @@ export interface UserStats {
   user: Int32Array;
   clicks: Float32Array;
   exposures: Float32Array;
+  /** Place among the cohorts of the date (`cohorts.json`); −1: none. */
+  cohort: Int32Array;
   /** Names of the columns of `stats`. */
   names: string[];
-  /** U_s of one user; undefined for a user who was not seen before the day. */
+  /** U_s of one user, NaN where too few days tell; undefined for a user whom the file does not name. */
   of(user: number): Float32Array | undefined;
 }
 
@@ -37,6 +39,7 @@ export async function readUserStats(tensorsDir: string, date: string): Promise<U
       user,
       clicks: (await file.read('clicks')).data as Float32Array,
       exposures: (await file.read('exposures')).data as Float32Array,
+      cohort: (await file.read('cohort')).data as Int32Array,
       names,
       of(id) {
         const row = place.get(id);

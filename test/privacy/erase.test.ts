@@ -248,6 +248,28 @@ describe('an erasure that is killed', () => {
   });
 });
 
+describe('an id that nobody has', () => {
+  it('ends with code 4 and a place in the list; beside a known one, or erased before, with 0', async () => {
+    const estate = await TestEstate.copy(from);
+    try {
+      const erase = (...ids: string[]) => {
+        const users = ids.flatMap((id) => ['--user', id]);
+        return edgeloom(['erase', ...users, '--json', '--workspace', estate.root]).ended;
+      };
+      const audits = ({ stdout }: { stdout: string }) =>
+        (JSON.parse(stdout) as { audits: { unknownUsers: number[] }[] }).audits;
+      const nobody = await erase('user-nobody');
+      expect([nobody.code, audits(nobody)[0]!.unknownUsers]).toEqual([4, [1]]);
+      const both = await erase(cast.gone, 'user-noone');
+      expect([both.code, audits(both)[0]!.unknownUsers]).toEqual([0, [2]]);
+      const again = await erase(cast.gone);
+      expect([again.code, audits(again)[0]!.unknownUsers]).toEqual([0, []]);
+    } finally {
+      await estate.remove();
+    }
+  });
+});
+
 describe('the command', () => {
   it('serialises two at once, reads ids from stdin or a file, and checks by exit code', async () => {
     const estate = await TestEstate.copy(from);

@@ -91,10 +91,16 @@ describe('edgeloom keys rotate', () => {
     }
   });
 
-  it('refuses before a first key was made', async () => {
+  it('refuses before a first key was made, and where only simulated users are', async () => {
     const estate = await TestEstate.create(from.logs);
     try {
       await expect(rotateKey(estate)).rejects.toMatchObject({ code: 'no-user-key' });
+      // With a lake of simulated users the reason is another.
+      const ref = { uri: '', sha256: `sha256:${'0'.repeat(64)}`, rows: 0, bytes: 0 };
+      const params = { userKeyId: 'simulated' };
+      const parts = { stage: 'ingest', code: '', params, inputs: {} };
+      await estate.store.keepRecord({ key: '0'.repeat(64), parts, ref, summary: {} });
+      await expect(rotateKey(estate)).rejects.toMatchObject({ code: 'simulated-key', exitCode: 2 });
     } finally {
       await estate.remove();
     }
