@@ -102,6 +102,7 @@ export const VIDEO_COLUMNS: Columns = {
   scene: 'VARCHAR',
   hour: 'INTEGER',
   target_item: 'VARCHAR',
+  target_place: 'INTEGER',
   target_position: 'INTEGER',
   target_score: 'DOUBLE',
   target_started: 'BIGINT',
@@ -120,8 +121,13 @@ export const VIDEO_COLUMNS: Columns = {
   ordered_item: 'VARCHAR[]',
   ordered_position: 'INTEGER[]',
   ordered_score: 'DOUBLE[]',
+  label_ordered_exposed: 'UTINYINT[]',
+  label_ordered_has_next: 'UTINYINT[]',
+  label_ordered_effective_view: 'UTINYINT[]',
+  label_ordered_like: 'UTINYINT[]',
   network_kbps: 'DOUBLE',
   buffered_ms: 'DOUBLE',
+  matured: 'UTINYINT',
 };
 
 const CODED_COLUMNS: Record<string, Coded> = {
@@ -155,4 +161,4 @@ const SEQUENCES = [
 
 /** The sequence that a list column is of; candidates and their labels are one. */
 export const sequenceOf = (column: string): string =>
-  SEQUENCES.find((sequence) => column.startsWith(`${sequence}_`)) ?? 'cand';
+  SEQUENCES.find((sequence) => column.replace(/^label_/, '').startsWith(`${sequence}_`)) ?? 'cand';
