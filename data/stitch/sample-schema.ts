@@ -46,7 +46,7 @@ const moment: Columns = {
   hour: 'INTEGER',
 };
 
-/** `samples/rerank/`: one row per part of a slate decision. */
+/** `samples/rerank/`: one row per part of a slate decision. `matured`, here and below: `windows.ts`. */
 export const RERANK_COLUMNS: Columns = {
   ...moment,
   slate_id: 'VARCHAR',
@@ -90,7 +90,10 @@ export const DECISION_COLUMNS: Columns = {
   matured: 'UTINYINT',
 };
 
-/** `samples/video/`: one row per swipe, an exposure with a play of its own. */
+/**
+ * `samples/video/`: one row per swipe, an exposure with a play of its own. `label_ordered_…` are as long as
+ * `ordered_…`; `target_place` is the target's place there.
+ */
 export const VIDEO_COLUMNS: Columns = {
   sample_id: 'VARCHAR',
   slate_id: 'VARCHAR',

@@ -59,7 +59,6 @@ export async function stitchGroup(options: GroupOptions): Promise<GroupReport> {
     });
   }
   const given = settingsOf(options);
-  windowsOf(options);
   await refuseUsedFolder(options.outDir);
   const lake = await openLake(options.lakeDir);
   return createFolderAtomic(options.outDir, async (staging) => {
