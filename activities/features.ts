@@ -13,30 +13,37 @@ import type { Summary } from '../lib/artifact.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import { SafetensorsFile } from '../lib/safetensors.ts';
 import { metafusionPlan } from '../models/metafusion/plan.ts';
-import { upliftPlan } from '../models/uplift/plan.ts';
+import { type DecisionDay, upliftPlan } from '../models/uplift/plan.ts';
 import { defineStage } from './runtime/stage.ts';
 
 /**
- * Decisions of the window whose arm was drawn: the log may hold more days than the window. A day
- * without decisions has no file.
+ * Decisions of the window whose arm was drawn, and of these the matured ones: the log may hold more days
+ * than the window. A day without decisions has no file.
  */
-export async function randomisedDecisions(
+export async function decisionDays(
   tensorsDir: string,
   dates: readonly string[],
-): Promise<number> {
-  let count = 0;
+): Promise<DecisionDay[]> {
+  const days: DecisionDay[] = [];
   for (const date of dates) {
+    const day = { date, randomised: 0, matured: 0 };
+    days.push(day);
     const path = join(tensorsDir, 'decisions', `${date}.safetensors`);
     if (!existsSync(path)) continue;
     const file = await SafetensorsFile.open(path);
     try {
-      const { data } = await file.read('propensity');
-      for (const propensity of data) if (propensity > 0 && propensity < 1) count += 1;
+      const { data: propensities } = await file.read('propensity');
+      const { data: matured } = await file.read('matured');
+      for (const [row, propensity] of propensities.entries()) {
+        if (propensity <= 0 || propensity >= 1) continue;
+        day.randomised++;
+        day.matured += matured[row]!;
+      }
     } finally {
       await file.close();
     }
   }
-  return count;
+  return days;
 }
 
 export const features = defineStage({
@@ -74,7 +81,7 @@ export const features = defineStage({
       onProgress,
     });
     const plans = {
-      uplift: upliftPlan({ randomisedDecisions: await randomisedDecisions(outDir, dates), dates }),
+      uplift: upliftPlan(await decisionDays(outDir, dates)),
       metafusion: metafusionPlan(dates),
     };
     const { rows, users, items, absent } = built;

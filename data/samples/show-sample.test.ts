@@ -100,6 +100,30 @@ describe('a sample made by hand', () => {
     ]);
   });
 
+  it('tells of a swipe what the phone held, and what came of each', async () => {
+    const dir = join(folder, 'swipes');
+    await writeLake(join(dir, 'lake'), {
+      events: [
+        page('r', 0, ['x', 'y']),
+        shown('r', 'x', 2 * S, 9 * S, { event_id: 'swipe' }),
+        { type: 'play', request_id: 'r', item_id: 'x', ts: NOON + 9 * S, watch_ms: 7 * S },
+        page('late', 60 * 60 * S, ['z']),
+      ],
+    });
+    const windows = { labelWindowMs: S * 60, exposureWindowMs: S * 60 };
+    await stitch({ lakeDir: join(dir, 'lake'), outDir: join(dir, 'samples'), ...windows });
+    const { decision_ts, labels, lists } = await withSamples(join(dir, 'samples'), async (reader) =>
+      showSample(reader, await findSample(reader, 'swipe'), { fitted: null, lakeDir: null }),
+    );
+    expect(decision_ts).toBe(NOON + 2 * S);
+    expect(labels).toMatchObject({ label_effective_view: 1, label_has_next: 0, matured: 1 });
+    expect(lists.target).toMatchObject([{ item: 'x' }]);
+    expect(lists.ordered).toMatchObject([
+      { item: 'x', labels: { exposed: 1, effective_view: 1, has_next: 0, like: null } },
+      { item: 'y', labels: { exposed: 0, effective_view: null, has_next: null } },
+    ]);
+  });
+
   it('tells what the cloud knew of the user before the day, which is nothing on the first', async () => {
     expect((await show()).user_before).toBeNull();
     const next = await withSamples(join(folder, 'samples'), async (reader) => {

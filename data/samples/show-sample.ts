@@ -34,7 +34,7 @@ export interface ShownSample {
   utc_offset_minutes: number;
   /** Columns of the moment that this kind has: scene, page_no, trigger, hour, counts of the session … */
   moment: Record<string, unknown>;
-  /** Candidates of a slate; the target and what was ordered before it; what the phone still held. */
+  /** Candidates of a slate; the target and what the phone held at the swipe, or at a decision. */
   lists: Record<string, ListedItem[]>;
   /** Sequences by name, oldest first. */
   knew: Record<string, Behaviour[]>;
@@ -58,7 +58,7 @@ const SLATE = [
 const MOMENT: Record<Kind, string[]> = {
   rerank: SLATE,
   cohort: SLATE,
-  video: ['scene', 'hour', 'slate_id', 'target_started', 'network_kbps', 'buffered_ms'],
+  video: ['scene', 'hour', 'slate_id', 'target_place', 'network_kbps', 'buffered_ms'],
   decision: [
     ...['scene', 'page_no', 'hour', 'session_exposures', 'session_clicks'],
     ...['decision_id', 'arm', 'propensity', 'depth', 'unexposed_count'],
@@ -68,7 +68,7 @@ const MOMENT: Record<Kind, string[]> = {
 const LABELS: Record<Kind, string[]> = {
   rerank: ['matured'],
   cohort: ['matured'],
-  video: ['label_has_next', 'label_effective_view', 'label_like', 'label_watch_ms'],
+  video: [...['label_has_next', 'label_effective_view', 'label_like', 'label_watch_ms'], 'matured'],
   decision: [
     ...['label_order_n5', 'label_order_n10', 'label_order_n15', 'label_order_n20'],
     ...['label_click_n10', 'matured'],
@@ -162,19 +162,18 @@ function listsOf(
       const at = (name: string) => listOf<number | null>(row, `${prefix}_${name}`)[k] ?? null;
       return listed(item, { position: at('position'), score: at('score') });
     });
+  const labelled = (prefix: string, label: string, names: readonly string[]): ListedItem[] =>
+    along(prefix).map((item, k) => ({
+      ...item,
+      labels: Object.fromEntries(
+        names.map((name) => [name, listOf<number | null>(row, `${label}_${name}`)[k] ?? null]),
+      ),
+    }));
   switch (kind) {
     case 'rerank':
     case 'cohort':
       return {
-        candidates: along('cand').map((candidate, k) => ({
-          ...candidate,
-          labels: Object.fromEntries(
-            ['exposed', 'click', 'long', 'like', 'order'].map((name) => [
-              name,
-              listOf<number | null>(row, `label_${name}`)[k] ?? null,
-            ]),
-          ),
-        })),
+        candidates: labelled('cand', 'label', ['exposed', 'click', 'long', 'like', 'order']),
       };
     case 'video': {
       const {
@@ -187,7 +186,8 @@ function listsOf(
         target_score: number | null;
       };
       const target = listed(item, { position, score });
-      return { target: [target], ordered: along('ordered') };
+      const labels = ['exposed', 'has_next', 'effective_view', 'like'];
+      return { target: [target], ordered: labelled('ordered', 'label_ordered', labels) };
     }
     case 'decision':
       return { unexposed: along('unexposed') };

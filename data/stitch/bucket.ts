@@ -73,7 +73,9 @@ export class BucketStitcher {
   async stitch(bucket: string): Promise<StitchCounts> {
     const { files, facts, folders, settings, users } = this.#job;
     const own = files.filter((file) => file.bucket === bucket);
-    const columns = Object.values(settings.columns).flatMap(Object.keys);
+    const columns = Object.entries(settings.columns).flatMap(([kind, types]) =>
+      Object.keys(types).map((name) => `${kind}.${name}`),
+    );
     const events = await BucketEvents.open(this.#reader, own, settings, loadsFor(columns), users);
     const { usersCapped, eventsCapped } = events.counts;
     const counts = { ...emptyCounts(), usersCapped, eventsCapped };
@@ -141,7 +143,7 @@ class PartWriter {
     const outcomeReader = new OutcomeReader(part, places);
     const blocks = hasBlocks(part) ? blockColumns(part) : undefined;
     const rerankRows = new RerankRows(part, rerank, blocks, utcOffsetMs, columns.rerank);
-    const videoRows = new VideoRows(part, video, utcOffsetMs);
+    const videoRows = new VideoRows(part, video, utcOffsetMs, columns.video);
     const decisionRows = new DecisionRows(part, decision, blocks, utcOffsetMs);
     const days = this.#joined('user-days', USER_DAY_COLUMNS);
     const rerankOf = this.#daily('rerank', columns.rerank);
@@ -156,7 +158,7 @@ class PartWriter {
       const known = lanes.known(slates);
       const full = [
         ...rerankRows.write(rows, known, rerankOf, counts),
-        ...(writesVideo ? videoRows.write(rows, known, videoOf, counts) : []),
+        ...(writesVideo ? videoRows.write(rows, videoOf, counts) : []),
         ...decisionRows.write(rows, decisionsOf, counts),
       ];
       writeUserDays(part, rows, utcOffsetMs, days);

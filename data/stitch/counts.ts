@@ -17,7 +17,9 @@ export interface StitchCounts {
   exposuresUnfinished: number;
   /** Without a slate decision of their request at or before their start: never a label. */
   exposuresUnattributed: number;
-  /** Attributed exposures, an item shown twice by one slate counted once. */
+  /** Attributed exposures that were told after the exposure window of their slate: never a label. */
+  exposuresLate: number;
+  /** The other attributed exposures, an item shown twice by one slate counted once. */
   exposuresDistinct: number;
   /** Of these, the ones whose item is a candidate of the slate: what labels hold. */
   exposuresLabelled: number;
@@ -27,8 +29,9 @@ export interface StitchCounts {
   /** Users with more events than are stitched, and the oldest events of theirs, which were left out. */
   usersCapped: number;
   eventsCapped: number;
-  /** Exposures with a play of their own: rows of video/. */
+  /** Attributed exposures with a play of their own: rows of video/. */
   swipes: number;
+  maturedSwipes: number;
   decisions: number;
   /** With an arm and a propensity strictly between 0 and 1. */
   randomisedDecisions: number;
@@ -45,6 +48,7 @@ export const emptyCounts = (): StitchCounts => ({
   exposures: 0,
   exposuresUnfinished: 0,
   exposuresUnattributed: 0,
+  exposuresLate: 0,
   exposuresDistinct: 0,
   exposuresLabelled: 0,
   clicks: 0,
@@ -52,6 +56,7 @@ export const emptyCounts = (): StitchCounts => ({
   usersCapped: 0,
   eventsCapped: 0,
   swipes: 0,
+  maturedSwipes: 0,
   decisions: 0,
   randomisedDecisions: 0,
   maturedDecisions: 0,

@@ -9,50 +9,49 @@ import type { UserRows } from './rerank-rows.ts';
 import { flag, type SampleTable } from './sample-table.ts';
 import { ExposureColumns, PageViewColumns } from './sequence-columns.ts';
 import { REQUEST } from './slates.ts';
+import { watermarkOf } from './windows.ts';
 
 export interface DecisionLengths {
   since: number;
   sessionClicks: number;
   clicks: number;
   unexposed: number;
-  /** How long the log must go on after a decision for its labels to count, ms. */
-  matureMs: number;
 }
 
 const NONE = new Int32Array(0);
 /** Exposures after a decision whose orders count. */
 const SLOTS = [5, 10, 15, 20] as const;
+const MOST_SLOTS = Math.max(...SLOTS);
 
 type Columns = [since: ExposureColumns, session: PageViewColumns, clicks: PageViewColumns];
 
-/** The user's exposures in the order of their start, with running sums of what followed. */
+/** What came of the exposures that follow a moment, asked with rising moments. */
 class NextExposures {
-  readonly #started: Float64Array;
-  readonly #orders: Int32Array;
-  readonly #clicks: Int32Array;
+  readonly #exposures: Exposures;
   #at = 0;
 
-  constructor({ byStart, started, order, click, count }: Exposures) {
-    this.#started = new Float64Array(count);
-    this.#orders = new Int32Array(count + 1);
-    this.#clicks = new Int32Array(count + 1);
-    byStart.forEach((e, i) => {
-      this.#started[i] = started[e]!;
-      this.#orders[i + 1] = this.#orders[i]! + order[e]!;
-      this.#clicks[i + 1] = this.#clicks[i]! + click[e]!;
-    });
+  constructor(exposures: Exposures) {
+    this.#exposures = exposures;
   }
 
-  /** Moves on to a moment, not before the last one. */
-  moveTo(now: number): void {
-    while (this.#at < this.#started.length && this.#started[this.#at]! <= now) this.#at++;
-  }
-
-  /** Whether one of the next n exposures, started strictly after the moment, was ordered or clicked. */
-  any(n: number, what: 'order' | 'click'): number {
-    const sums = what === 'order' ? this.#orders : this.#clicks;
-    const end = Math.min(this.#at + n, this.#started.length);
-    return Number(sums[end]! > sums[this.#at]!);
+  /**
+   * The places, among the exposures started after `now` and told by `end`, of the first that was ordered and
+   * of the first that was clicked by then; of `most` exposures. Infinity: none.
+   */
+  firsts(now: number, end: number, most: number): { order: number; click: number } {
+    const { byStart, started, told, orderTs, clickTs } = this.#exposures;
+    while (this.#at < byStart.length && started[byStart[this.#at]!]! <= now) this.#at++;
+    const firsts = { order: Number.POSITIVE_INFINITY, click: Number.POSITIVE_INFINITY };
+    let place = 0;
+    for (let i = this.#at; i < byStart.length && place < most; i++) {
+      const e = byStart[i]!;
+      if (started[e]! > end) break;
+      if (told[e]! > end) continue;
+      if (orderTs[e]! <= end) firsts.order = Math.min(firsts.order, place);
+      if (clickTs[e]! <= end) firsts.click = Math.min(firsts.click, place);
+      place++;
+    }
+    return firsts;
   }
 }
 
@@ -108,7 +107,6 @@ export class DecisionRows {
       for (; s < slates.count && slates.ts[s]! <= now; s++) {
         if (slates.kind[s] === REQUEST) this.#pageOf[slates.request[s]!] = slates.row[s]!;
       }
-      next.moveTo(now);
       const day = Math.floor((now + this.#offsetMs) / 86_400_000);
       const table = tableOf(day);
       const era = lastCall.get(moments.device[d]!) ?? 0;
@@ -151,7 +149,9 @@ export class DecisionRows {
     const page = request < 0 ? -1 : this.#pageOf[request]!;
     const arm = events.ints('arm')[row]!;
     const propensity = events.floats('propensity')[row]!;
-    const matured = Number(now + this.#lengths.matureMs <= facts.logEnd);
+    const end = now + facts.windows.decisionWindowMs;
+    const matured = Number(end < watermarkOf(facts));
+    const firsts = next.firsts(now, end, MOST_SLOTS);
     counts.decisions++;
     counts.maturedDecisions += matured;
     if (arm !== NULL_INT && propensity > 0 && propensity < 1) counts.randomisedDecisions++;
@@ -175,9 +175,9 @@ export class DecisionRows {
     table.set('propensity', propensity);
     table.set('depth', events.ints('depth')[row]!);
     for (const n of SLOTS) {
-      table.set(`label_order_n${n}`, flag(facts.hasOrder, next.any(n, 'order')));
+      table.set(`label_order_n${n}`, flag(facts.hasOrder, Number(firsts.order < n)));
     }
-    table.set('label_click_n10', flag(facts.hasPageView, next.any(10, 'click')));
+    table.set('label_click_n10', flag(facts.hasPageView, Number(firsts.click < 10)));
     table.set('matured', matured);
     this.#writeUnexposed(row, table);
     this.#writeSequences(user, known, d, now, era, table);

@@ -50,9 +50,11 @@ describe('request decisions', () => {
           { type: 'order', request_id: 'r', item_id: 'n7', ts: NOON + 60 * S },
           opened('r', 'n9', 33 * S, 34 * S),
           { type: 'order', request_id: 'r', item_id: 'a', ts: NOON + 60 * S },
+          // The log goes on past the window.
+          { type: 'client_state', ts: NOON + 61 * S, network_kbps: 1, buffered_ms: null },
         ],
       },
-      { matureMs: 50 * S },
+      { decisionWindowMs: 50 * S },
     );
     expect(decisions).toHaveLength(1);
     expect(decisions[0]).toMatchObject({
@@ -78,6 +80,41 @@ describe('request decisions', () => {
     expect(summary).toMatchObject({ decisions: 1, randomisedDecisions: 1, maturedDecisions: 1 });
   });
 
+  it('counts what is told within the window, and nothing later', async () => {
+    const order = (item_id: string, at: number): FixtureEvent => ({
+      type: 'order',
+      request_id: 'r',
+      item_id,
+      ts: NOON + at,
+    });
+    const end = 30 * S;
+    const labelsOf = async (name: string, ...events: FixtureEvent[]) => {
+      const lake = { events: [page('r', 0, ['a']), decide('d', 0), ...events] };
+      const { decisions } = await stitched(join(folder, name), lake, { decisionWindowMs: end });
+      return [decisions[0]!.label_order_n5, decisions[0]!.label_click_n10];
+    };
+    const told = { ts: NOON + end };
+    const later = { ts: NOON + end + 1 };
+    const a = shown('r', 'a', S, 2 * S);
+    expect(await labelsOf('in', a, order('a', end), opened('r', 'a', 3 * S, end, told))).toEqual([
+      1, 1,
+    ]);
+    // The order came later; the page view was open when the window ended.
+    expect(
+      await labelsOf('late', a, order('a', end + 1), opened('r', 'a', 3 * S, end + 1, later)),
+    ).toEqual([0, 0]);
+    // Of two page views the one that was told in time counts, though the other began first.
+    const both = [opened('r', 'a', 3 * S, end + 1, later), opened('r', 'a', 4 * S, 5 * S)];
+    expect(await labelsOf('two', a, ...both)).toEqual([null, 1]);
+    // An exposure that was told later is none of the next ones, and leaves its place to others.
+    const open = Array.from({ length: 5 }, (_, i) => shown('r', `b${i}`, S, end + 1, later));
+    const c = shown('r', 'c', 9 * S, 10 * S);
+    expect(await labelsOf('open', ...open, c, order('c', 11 * S))).toEqual([1, null]);
+    expect(
+      await labelsOf('early', ...open.map((e) => ({ ...e, ts: NOON + S })), c, order('c', 11 * S)),
+    ).toEqual([0, null]);
+  });
+
   it('marks decisions at the end of the log as not matured', async () => {
     const { decisions } = await stitched(
       folder,
@@ -85,10 +122,12 @@ describe('request decisions', () => {
         events: [
           page('r', 0, ['a']),
           decide('d', S),
-          decide('e', 2 * S, { arm: null, propensity: null }),
+          // An event of the moment at which the log ends may still come.
+          decide('e', S + 1, { arm: null, propensity: null }),
+          { type: 'client_state', ts: NOON + 2 * S + 1, network_kbps: 1, buffered_ms: null },
         ],
       },
-      { matureMs: S },
+      { decisionWindowMs: S },
     );
     expect(decisions.map((row) => [row.decision_id, row.arm, row.matured])).toEqual([
       ['d', 1, 1],

@@ -64,10 +64,12 @@ const EVENT_LOADS: Record<StitchedType, Loads> = {
     request: onRequest,
     trigger: code('word', 'trigger'),
     order_before: { ...code('item', 'order_before'), list: true },
+    order_after: { ...code('item', 'order_after'), list: true },
   },
   exposure: {
     ...onDevice,
     ...onItem,
+    event_id: bytes('event_id'),
     position: int('position'),
     started: float('started'),
     ended: float('ended'),
@@ -121,28 +123,30 @@ const EVENT_LOADS: Record<StitchedType, Loads> = {
   },
 };
 
-/** Columns that only some columns of the samples need; the others are always read. */
+/** Columns that only some columns of the samples need, `<kind>.<column>`; the others are always read. */
 const NEEDED_BY: Partial<Record<StitchedType, Record<string, RegExp>>> = {
   request: { cand_score: /_score$/ },
+  rerank: { order_after: /^video\..*ordered_/ },
   exposure: {
+    event_id: /^video\./,
     position: /exp_position$/,
     count: /exp_count$/,
     scroll_speed: /exp_scroll_speed$/,
     scroll_duration_ms: /exp_scroll_duration_ms$/,
     scroll_count: /exp_scroll_count$/,
   },
-  play: { watch_ms: /^label_watch_ms$/, duration_ms: /^label_watch_ms$/ },
+  play: { watch_ms: /^video\./, duration_ms: /^video\./ },
   page_view: { source: /_source$/, ...needActions() },
 };
 
 /** Actions are needed for clicks and dwell of page blocks. */
 function needActions(): Record<string, RegExp> {
-  const blocks = new RegExp(`_(${PAGE_BLOCKS.join('|')})(_dwell_ms)?$|^cart_`);
+  const blocks = new RegExp(`_(${PAGE_BLOCKS.join('|')})(_dwell_ms)?$|\\.cart_`);
   const names = ['has_actions', 'action_block', 'action_clicks', 'action_dwell'];
   return Object.fromEntries(names.map((name) => [name, blocks]));
 }
 
-/** What to read so that these columns of samples can be written. */
+/** What to read so that these columns of samples, `<kind>.<column>`, can be written. */
 export function loadsFor(columns: readonly string[]): Record<StitchedType, Loads> {
   const needed = (type: StitchedType, name: string): boolean => {
     const by = NEEDED_BY[type]?.[name];

@@ -2,22 +2,29 @@
 import { type EventTable, sortBy } from '../columns/event-table.ts';
 import { Pairs } from './pairs.ts';
 import type { Part } from './part.ts';
+import { toldAt } from './windows.ts';
 
-/** Rows of one kind by (request, item), in the order of their time. */
+/** When rows of one kind began, and when the phone told of them; equal for what takes no time. */
+export interface Times {
+  started: Float64Array;
+  ts: Float64Array;
+}
+
+/** Rows of one kind by (request, item), in the order in which they were told. */
 export class Chain {
-  readonly #time: Float64Array;
+  readonly #times: Times;
   readonly #rows: Int32Array;
   readonly #next: Int32Array;
   readonly #head: Int32Array;
 
-  constructor(pairs: number, rows: Int32Array, pairOf: Int32Array, time: Float64Array) {
-    this.#time = time;
+  constructor(pairs: number, rows: Int32Array, pairOf: Int32Array, times: Times) {
+    this.#times = times;
     this.#rows = rows;
     this.#next = new Int32Array(rows.length).fill(-1);
     this.#head = new Int32Array(pairs).fill(-1);
     const at = rows.map((_, i) => i);
-    const times = Float64Array.from(rows, (row) => time[row]!);
-    sortBy(at, times);
+    const told = Float64Array.from(rows, (row) => this.told(row));
+    sortBy(at, told);
     for (let i = at.length - 1; i >= 0; i--) {
       const place = at[i]!;
       const pair = pairOf[place]!;
@@ -27,24 +34,33 @@ export class Chain {
     }
   }
 
+  /** When the phone told of a row. */
+  told(row: number): number {
+    return toldAt(this.#times.ts[row]!, this.#times.started[row]!);
+  }
+
   /**
-   * The earliest row of a pair at or after `start`; −1: none. To be asked with rising starts: what lies
-   * behind one exposure of a pair lies behind the next as well, so each row is passed once.
+   * Of the rows of a pair that began at or after `start` the one that was told first; −1: none. To be asked
+   * with rising starts: what began before one exposure of a pair began before the next as well, so each
+   * row is passed once.
    */
   first(pair: number, start: number): number {
     let place = this.#head[pair]!;
-    while (place >= 0 && this.#time[this.#rows[place]!]! < start) place = this.#next[place]!;
+    const { started } = this.#times;
+    while (place >= 0 && started[this.#rows[place]!]! < start) place = this.#next[place]!;
     this.#head[pair] = place;
     return place < 0 ? -1 : this.#rows[place]!;
   }
 
-  /** After `first`: all rows of the pair that have the earliest row's time. */
-  *together(pair: number): Generator<number> {
+  /** After `first`: all rows of the pair that began at or after `start` and were told with the first. */
+  *together(pair: number, start: number): Generator<number> {
     let place = this.#head[pair]!;
     if (place < 0) return;
-    const time = this.#time[this.#rows[place]!]!;
-    for (; place >= 0 && this.#time[this.#rows[place]!] === time; place = this.#next[place]!) {
-      yield this.#rows[place]!;
+    const told = this.told(this.#rows[place]!);
+    for (; place >= 0; place = this.#next[place]!) {
+      const row = this.#rows[place]!;
+      if (this.told(row) !== told) return;
+      if (this.#times.started[row]! >= start) yield row;
     }
   }
 }
@@ -89,13 +105,14 @@ export function followersOf({ tables }: Part, user: number): Followers {
   const chain = (
     { table, rows }: ReturnType<typeof read>,
     of: Int32Array,
-    time: string,
+    started: string,
     flag?: string,
   ): Chain => {
     const counts = flag === undefined ? undefined : table.ints(flag);
     const kept = counts ? rows.filter((row) => counts[row] === 1) : rows;
     const pairOf = counts ? of.filter((_, i) => counts[rows[i]!] === 1) : of;
-    return new Chain(PAIRS.size, kept, pairOf, table.floats(time));
+    const times = { started: table.floats(started), ts: table.floats('ts') };
+    return new Chain(PAIRS.size, kept, pairOf, times);
   };
   return {
     pair: (request, item) => (request < 0 ? -1 : PAIRS.find(request, item)),

@@ -31,6 +31,7 @@ export const EVENT_COLUMNS = {
     request_id: 'VARCHAR',
     trigger: 'VARCHAR',
     order_before: 'VARCHAR[]',
+    order_after: 'VARCHAR[]',
   },
   exposure: {
     ...envelope,

@@ -4,32 +4,20 @@
  */
 import { PAGE_BLOCKS } from '../contracts/device-log.ts';
 import type { FixtureEvent, FixtureLake } from './lake-fixture.ts';
+import {
+  byText,
+  firstOfEach,
+  type Listed,
+  last,
+  type NaiveOptions,
+  type Of,
+  type Slate,
+  same,
+  sameDevice,
+  told,
+} from './naive-terms-fixture.ts';
+import { naiveVideo } from './naive-video-fixture.ts';
 import type { SampleRow } from './samples-fixture.ts';
-
-/** An event with everything filled in that the fixture fills in. */
-type Of<T extends FixtureEvent['type']> = Extract<FixtureEvent, { type: T }> & {
-  event_id: string;
-  user: string;
-  ts: number;
-  device_id: string | null;
-  session_id: string | null;
-};
-
-export interface NaiveOptions {
-  exposuresK: number;
-  pageViewsK: number;
-  candidatesN: number;
-  sinceK: number;
-  sessionClicksK: number;
-  unexposedK: number;
-  matureMs: number;
-  labelWindowMs: number;
-}
-
-const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-const last = <T>(items: T[], n: number): T[] => items.slice(Math.max(0, items.length - n));
-const firstOfEach = <T>(items: T[], key: (item: T) => string): T[] =>
-  items.filter((item, i) => items.findIndex((other) => key(other) === key(item)) === i);
 
 export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
   const all = lake.events as Of<FixtureEvent['type']>[];
@@ -46,14 +34,10 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
   );
   const hourOf = (ts: number) => Math.floor(ts / 3_600_000) % 24;
 
-  const slates = [
+  const slates: Slate[] = [
     ...requests.map((event) => ({ event, kind: 'request' as const })),
     ...of('rerank').map((event) => ({ event, kind: 'rerank' as const })),
   ];
-  type Slate = (typeof slates)[number];
-  type Action = { user: string; request_id?: string | null | undefined; item_id: string };
-  const same = (a: Action, b: Action) =>
-    a.user === b.user && !!a.request_id && a.request_id === b.request_id && a.item_id === b.item_id;
 
   const pageOf = (request: Of<'request'>) => {
     const sorted = request.candidates
@@ -79,7 +63,7 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
       .filter((r) => r.user === event.user && r.request_id === event.request_id && r.ts <= event.ts)
       .sort((a, b) => a.ts - b.ts || byText(a.event_id, b.event_id))
       .at(-1);
-  const listOf = ({ event, kind }: Slate) => {
+  const listOf = ({ event, kind }: Slate): Listed[] => {
     if (kind === 'request') return pageOf(event as Of<'request'>);
     const rerank = event as Of<'rerank'>;
     const request = pageBefore(rerank);
@@ -109,7 +93,9 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
   const inTime = (time: number, e: Of<'exposure'>) =>
     time >= e.started && time <= e.started + options.labelWindowMs;
   const labelsOf = (e: Of<'exposure'>) => ({
-    click: pageViews.length ? pageViews.some((v) => same(v, e) && inTime(v.started, e)) : undefined,
+    click: pageViews.length
+      ? pageViews.some((v) => same(v, e) && v.started >= e.started && inTime(told(v), e))
+      : undefined,
     long: plays.length
       ? plays.some(
           (p) =>
@@ -130,13 +116,12 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
     events
       .filter((event) => event.ended != null && event.ended < now)
       .sort(
-        (a, b) => a.ended! - b.ended! || a.started - b.started || byText(a.event_id, b.event_id),
+        (a, b) =>
+          a.ended! - b.ended! ||
+          a.started - b.started ||
+          a.ts - b.ts ||
+          byText(a.event_id, b.event_id),
       );
-  const sameDevice = (
-    a: { user: string; device_id: string | null },
-    b: { user: string; device_id: string | null },
-  ) => a.user === b.user && a.device_id === b.device_id;
-
   const exposureColumns = (
     prefix: string,
     entries: Of<'exposure'>[],
@@ -200,11 +185,18 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
           (event) => sameDevice(event, at) && event.session_id === at.session_id,
         ).length;
 
+  // Whatever still comes was told then or later.
+  const known = Math.max(...all.map((e) => e.ts)) - options.latenessMs;
   const rerank = slates.flatMap((slate): SampleRow[] => {
     const event = slate.event as Of<'request'>;
     const list = listOf(slate);
     const request = slate.kind === 'request' ? event : pageBefore(slate.event as Of<'rerank'>);
-    const shown = exposures.filter((e) => slateOf(e)?.event === slate.event);
+    const shown = exposures.filter(
+      (e) => slateOf(e)?.event === slate.event && told(e) - event.ts <= options.exposureWindowMs,
+    );
+    // All for which the log must have been waited: the slate, and each exposure.
+    const windows = [event.ts + options.exposureWindowMs];
+    for (const e of shown) windows.push(e.started + options.labelWindowMs);
     const label = (key: 'click' | 'long' | 'like' | 'order') =>
       list.map(({ item }) =>
         flag(shown.filter((e) => e.item_id === item).map((e) => labelsOf(e)[key])),
@@ -254,12 +246,12 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
         label_long: cut(label('long')),
         label_like: cut(label('like')),
         label_order: cut(label('order')),
+        matured: Number(windows.every((end) => end < known)),
       });
     }
     return rows;
   });
 
-  const logEnd = Math.max(...all.map((e) => e.ts));
   const decisions = of('decision').map((event): SampleRow => {
     const era = Math.max(
       0,
@@ -274,11 +266,19 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
         : finished(pageViews, event.ts).filter(
             (v) => sameDevice(v, event) && v.session_id === event.session_id,
           );
+    // As if the log had ended with the window.
+    const seen = (time: number) => time <= event.ts + options.decisionWindowMs;
     const next = exposures
-      .filter((e) => e.user === event.user && e.started > event.ts)
-      .sort((a, b) => a.started - b.started || byText(a.event_id, b.event_id));
-    const within = (n: number, key: 'order' | 'click', known: boolean) =>
-      known ? Number(next.slice(0, n).some((e) => labelsOf(e)[key])) : null;
+      .filter((e) => e.user === event.user && e.started > event.ts && seen(told(e)))
+      .sort((a, b) => a.started - b.started || a.ts - b.ts || byText(a.event_id, b.event_id));
+    const ordered = (e: Of<'exposure'>) =>
+      orders.some((o) => same(o, e) && inTime(o.ts, e) && seen(o.ts));
+    const clicked = (e: Of<'exposure'>) =>
+      pageViews.some(
+        (v) => same(v, e) && v.started >= e.started && inTime(told(v), e) && seen(told(v)),
+      );
+    const within = (n: number, key: 'order' | 'click', has: boolean) =>
+      has ? Number(next.slice(0, n).some(key === 'order' ? ordered : clicked)) : null;
     return {
       sample_id: event.event_id,
       user_key: event.user,
@@ -293,8 +293,9 @@ export function naiveStitch(lake: FixtureLake, options: NaiveOptions) {
       label_order_n15: within(15, 'order', orders.length > 0),
       label_order_n20: within(20, 'order', orders.length > 0),
       label_click_n10: within(10, 'click', pageViews.length > 0),
-      matured: Number(event.ts + options.matureMs <= logEnd),
+      matured: Number(!seen(known)),
     };
   });
-  return { rerank, decisions };
+  const video = naiveVideo({ all, options, slates, slateOf, listOf, pageBefore, finished, known });
+  return { rerank, decisions, video };
 }

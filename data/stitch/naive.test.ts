@@ -3,119 +3,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type FixtureEvent, type FixtureLake, NOON, writeLake } from './lake-fixture.ts';
-import { type NaiveOptions, naiveStitch } from './naive-fixture.ts';
+import { type FixtureLake, NOON, writeLake } from './lake-fixture.ts';
+import { naiveStitch } from './naive-fixture.ts';
+import type { NaiveOptions } from './naive-terms-fixture.ts';
 import { readSamples, type SampleRow } from './samples-fixture.ts';
 import { stitch } from './stitch.ts';
+import { randomEvent, withIds } from './test-random-events.ts';
 
-// Few values everywhere, so that equal times, repeated items and crossing devices are common.
-const item = fc.constantFrom('i1', 'i2', 'i3', 'i4', 'i5', 'i6');
-const requestId = fc.constantFrom('r1', 'r2', 'r3');
 const time = fc.integer({ min: 0, max: 60 }).map((s) => NOON + s * 1000);
-const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { freq: 5 });
-const envelope = {
-  user: fc.constantFrom('a', 'b', 'c'),
-  device_id: fc.constantFrom('phone', 'phone', 'tablet', null),
-  session_id: fc.constantFrom('s1', 's2', null),
-};
-const behaviour = {
-  ...envelope,
-  request_id: optional(requestId),
-  item_id: item,
-  started: time,
-  lasts: optional(fc.constantFrom(0, 1000, 2000, 2500, 8000)),
-};
-const ending = <T extends { started: number; lasts: number | null }>({ lasts, ...rest }: T) => ({
-  ...rest,
-  ts: rest.started,
-  ended: lasts === null ? null : rest.started + lasts,
-});
-const action = { ...envelope, request_id: requestId, item_id: item, ts: time };
-const event: fc.Arbitrary<object> = fc.oneof(
-  fc.record({
-    type: fc.constant('request'),
-    ...envelope,
-    request_id: requestId,
-    ts: time,
-    scene: optional(fc.constantFrom('home', 'search')),
-    candidates: fc.array(
-      fc.record({
-        item_id: item,
-        position: optional(fc.integer({ min: 0, max: 5 })),
-        scores: fc.constantFrom({ ctr: 0.5, cvr: 0.25 }, { other: 0.75 }, { a: 1, b: 2 }, null),
-      }),
-      { minLength: 1, maxLength: 8 },
-    ),
-  }),
-  fc.record({
-    type: fc.constant('rerank'),
-    ...envelope,
-    request_id: requestId,
-    ts: time,
-    order_before: fc.array(item, { minLength: 1, maxLength: 6 }),
-    order_after: fc.array(item, { minLength: 1, maxLength: 6 }),
-  }),
-  {
-    weight: 5,
-    arbitrary: fc
-      .record({ type: fc.constant('exposure'), ...behaviour, count: optional(fc.nat(9)) })
-      .map(ending),
-  },
-  {
-    weight: 3,
-    arbitrary: fc
-      .record({
-        type: fc.constant('page_view'),
-        ...behaviour,
-        actions: optional(
-          fc.array(
-            fc.record({
-              block: fc.constantFrom('cart', 'shop'),
-              clicks: optional(fc.nat(3)),
-            }),
-            { maxLength: 3 },
-          ),
-        ),
-      })
-      .map(ending),
-  },
-  fc.record({
-    type: fc.constant('play'),
-    ...action,
-    watch_ms: fc.constantFrom(1000, 17_999, 18_000),
-    duration_ms: fc.constantFrom(1000, 0, null),
-  }),
-  fc.record({
-    type: fc.constant('feedback'),
-    ...action,
-    kind: fc.constantFrom('like', 'delete', 'hate'),
-    reason: fc.constantFrom('seen', 'dull', null),
-  }),
-  fc.record({ type: fc.constant('order'), ...action }),
-  fc.record({
-    type: fc.constant('decision'),
-    ...envelope,
-    ts: time,
-    decision_id: fc.constant('d'),
-    request_id: optional(requestId),
-    arm: fc.constantFrom('control', 'treatment', null),
-    propensity: fc.constantFrom(0.5, null),
-    unexposed: optional(fc.array(item, { maxLength: 4 })),
-  }),
-);
-
 const lakes: fc.Arbitrary<FixtureLake> = fc.record({
   events: fc
-    .array(event, { minLength: 150, maxLength: 300, size: 'max' })
-    // The ids do not follow the order of time.
-    .map((events) =>
-      events.map((e, i) => ({ ...e, event_id: `e${String((i * 37) % 1009).padStart(4, '0')}` })),
-    ) as fc.Arbitrary<FixtureEvent[]>,
+    .array(randomEvent(time), { minLength: 150, maxLength: 300, size: 'max' })
+    .map((events) => withIds(events)),
   history: fc.array(
     fc.record({
       user: fc.constantFrom('a', 'b'),
       as_of: time,
-      item_ids: fc.array(item, { maxLength: 5 }),
+      item_ids: fc.array(fc.constantFrom('i1', 'i2', 'i3', 'i4', 'i5', 'i6'), { maxLength: 5 }),
     }),
     { maxLength: 4 },
   ),
@@ -144,8 +48,13 @@ it('agrees with a plain restatement of the rules on random logs', async () => {
     sinceK: 2,
     sessionClicksK: 2,
     unexposedK: 2,
-    matureMs: 10_000,
+    watchedK: 3,
+    orderedK: 3,
+    effectiveViewMs: 7000,
     labelWindowMs: 20_000,
+    exposureWindowMs: 15_000,
+    decisionWindowMs: 10_000,
+    latenessMs: 3000,
   };
   await fc.assert(
     fc.asyncProperty(lakes, async (random) => {
@@ -164,10 +73,11 @@ it('agrees with a plain restatement of the rules on random logs', async () => {
         const naive = naiveStitch(lake, options);
         alike(await readSamples(outDir, 'rerank'), naive.rerank);
         alike(await readSamples(outDir, 'decisions'), naive.decisions);
+        alike(await readSamples(outDir, 'video'), naive.video);
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
     }),
-    { numRuns: 5, endOnFailure: true },
+    { numRuns: Number(process.env.EDGELOOM_RUNS ?? 5), endOnFailure: true },
   );
 });

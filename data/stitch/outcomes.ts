@@ -4,6 +4,7 @@ import { followersOf } from './followers.ts';
 import type { Part } from './part.ts';
 import { SlatePlaces } from './slate-places.ts';
 import type { Slates } from './slates.ts';
+import { toldAt } from './windows.ts';
 
 /** By exposure of a user, in the order of device time. */
 export interface Exposures {
@@ -22,14 +23,21 @@ export interface Exposures {
   place: Int32Array;
   /** The ranker's score there; NaN where it is not known. */
   score: Float64Array;
+  /** When the phone told of it. */
+  told: Float64Array;
+  /** 1 when it was told within the exposure window of its slate: only then is it a label. */
+  inWindow: Uint8Array;
   /**
-   * 1 when it happened at or after the start and within the label window, by the same user with the
+   * 1 when it began at or after the start and was told within the label window, by the same user with the
    * same request and item.
    */
   click: Uint8Array;
   long: Uint8Array;
   like: Uint8Array;
   order: Uint8Array;
+  /** When the phone told of the click, and of the order; Infinity where there is none. */
+  clickTs: Float64Array;
+  orderTs: Float64Array;
   /** When the cloud heard of the click. */
   clickHeard: Float64Array;
   /** First deletion at or after the start; Infinity when there is none. */
@@ -104,6 +112,8 @@ export class OutcomeReader {
     const n = row.length;
     const started = pick(table.floats('started'), row);
     const ended = pick(table.floats('ended'), row);
+    const told = pick(table.floats('ts'), row);
+    for (let e = 0; e < n; e++) told[e] = toldAt(told[e]!, started[e]!);
     const exposures: Exposures = {
       count: n,
       row,
@@ -115,10 +125,14 @@ export class OutcomeReader {
       slate: new Int32Array(n).fill(-1),
       place: NO_PLACES,
       score: NO_SCORES,
+      told,
+      inWindow: new Uint8Array(n),
       click: new Uint8Array(n),
       long: new Uint8Array(n),
       like: new Uint8Array(n),
       order: new Uint8Array(n),
+      clickTs: new Float64Array(n).fill(Number.POSITIVE_INFINITY),
+      orderTs: new Float64Array(n).fill(Number.POSITIVE_INFINITY),
       clickHeard: new Float64Array(n).fill(Number.NaN),
       removedTs: new Float64Array(n).fill(Number.POSITIVE_INFINITY),
       removedReason: new Int32Array(n).fill(-1),
@@ -138,13 +152,18 @@ export class OutcomeReader {
     return exposures;
   }
 
-  #attribute({ byStart, started, slate }: Exposures, request: Int32Array, slates: Slates): void {
+  #attribute(exposures: Exposures, request: Int32Array, slates: Slates): void {
+    const { byStart, started, told, slate, inWindow } = exposures;
+    const { exposureWindowMs } = this.#part.facts.windows;
     let s = 0;
     for (const e of byStart) {
       for (; s < slates.count && slates.ts[s]! <= started[e]!; s++) {
         if (slates.request[s]! >= 0) this.#slateOf[slates.request[s]!] = s;
       }
-      if (request[e]! >= 0) slate[e] = this.#slateOf[request[e]!]!;
+      if (request[e]! < 0) continue;
+      const shownBy = this.#slateOf[request[e]!]!;
+      slate[e] = shownBy;
+      if (shownBy >= 0) inWindow[e] = Number(told[e]! <= slates.ts[shownBy]! + exposureWindowMs);
     }
     for (const code of slates.request) if (code >= 0) this.#slateOf[code] = -1;
   }
@@ -153,28 +172,27 @@ export class OutcomeReader {
     const { tables, codes, facts } = this.#part;
     const { pair: pairOf, chain } = followersOf(this.#part, user);
     const heard = tables.page_view.floats('heard');
-    const clickTs = tables.page_view.floats('started');
     const feedbackTs = tables.feedback.floats('ts');
     const reason = tables.feedback.ints('reason');
-    const times = [
-      ['long', tables.play.floats('ts')],
-      ['like', feedbackTs],
-      ['order', tables.order.floats('ts')],
-    ] as const;
     for (const e of exposures.byStart) {
       const pair = pairOf(request[e]!, exposures.item[e]!);
       if (pair < 0) continue;
       const started = exposures.started[e]!;
-      const end = started + facts.labelWindowMs;
-      for (const [name, ts] of times) {
+      const end = started + facts.windows.labelWindowMs;
+      for (const name of ['long', 'like', 'order'] as const) {
         const row = chain[name].first(pair, started);
-        if (row >= 0 && ts[row]! <= end) exposures[name][e] = 1;
+        if (row < 0 || chain[name].told(row) > end) continue;
+        exposures[name][e] = 1;
+        if (name === 'order') exposures.orderTs[e] = chain.order.told(row);
       }
       const click = chain.click.first(pair, started);
-      if (click >= 0 && clickTs[click]! <= end) {
+      if (click >= 0 && chain.click.told(click) <= end) {
         exposures.click[e] = 1;
+        exposures.clickTs[e] = chain.click.told(click);
         let earliest = heard[click]!;
-        for (const row of chain.click.together(pair)) earliest = Math.min(earliest, heard[row]!);
+        for (const row of chain.click.together(pair, started)) {
+          earliest = Math.min(earliest, heard[row]!);
+        }
         exposures.clickHeard[e] = earliest;
       }
       const removal = chain.removal.first(pair, started);
@@ -182,7 +200,7 @@ export class OutcomeReader {
       exposures.removedTs[e] = feedbackTs[removal]!;
       // Of several at one moment the reason that sorts first.
       let first = reason[removal]!;
-      for (const row of chain.removal.together(pair)) {
+      for (const row of chain.removal.together(pair, started)) {
         if (codes.word.text(reason[row]!) < codes.word.text(first)) first = reason[row]!;
       }
       exposures.removedReason[e] = first;

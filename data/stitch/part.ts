@@ -3,6 +3,7 @@
 import { TextIndex } from '../columns/text-index.ts';
 import type { BucketEvents, EventTables } from './read/bucket-events.ts';
 import type { History, HistoryReader } from './read/history.ts';
+import type { LogEnd } from './windows.ts';
 
 /** What texts are numbered together: items, users, …; `word` holds scenes, triggers, reasons, sources. */
 export const CODED = ['user', 'device', 'session', 'request', 'item', 'word'] as const;
@@ -10,17 +11,13 @@ export type Coded = (typeof CODED)[number];
 export type CodesByKind = Record<Coded, TextIndex>;
 
 /** What holds for the whole log, not only for this part. */
-export interface LogFacts {
+export interface LogFacts extends LogEnd {
   hasPageView: boolean;
   hasPlay: boolean;
   hasFeedback: boolean;
   hasOrder: boolean;
   /** Page blocks that some page view names, by their place in PAGE_BLOCKS. */
   namedBlocks: ReadonlySet<number>;
-  /** Last device time of the log, ms. */
-  logEnd: number;
-  /** What an exposure leads to counts for this long after its start, ms. */
-  labelWindowMs: number;
 }
 
 export interface Part {

@@ -11,6 +11,7 @@ import type { Part } from './part.ts';
 import { flag, type SampleTable } from './sample-table.ts';
 import { ExposureColumns, PageViewColumns } from './sequence-columns.ts';
 import { REQUEST, RERANK, type Slates } from './slates.ts';
+import { watermarkOf } from './windows.ts';
 
 export interface RerankLengths {
   candidates: number;
@@ -122,24 +123,34 @@ export class RerankRows {
   ): Set<SampleTable> {
     const { slates, exposures } = user;
     const full = new Set<SampleTable>();
+    const { facts } = this.#part;
+    const { exposureWindowMs, labelWindowMs } = facts.windows;
+    const watermark = watermarkOf(facts);
     // Exposures of each slate as a chain.
     const head = new Int32Array(slates.count).fill(-1);
     const next = new Int32Array(exposures.count).fill(-1);
     for (let e = 0; e < exposures.count; e++) {
       const s = exposures.slate[e]!;
       if (s < 0) continue;
+      if (exposures.inWindow[e] === 0) {
+        counts.exposuresLate++;
+        continue;
+      }
       next[e] = head[s]!;
       head[s] = e;
     }
     const intents = this.#hasIntents && new Intents(this.#part, user, this.#blocks);
     for (let s = 0; s < slates.count; s++) {
       this.#outcomes.next();
+      let closes = slates.ts[s]! + exposureWindowMs;
       for (let e = head[s]!; e >= 0; e = next[e]!) {
+        closes = Math.max(closes, exposures.started[e]! + labelWindowMs);
         if (this.#outcomes.add(exposures.item[e]!, exposures, e)) counts.exposuresDistinct++;
       }
       const day = Math.floor((slates.ts[s]! + this.#offsetMs) / 86_400_000);
       const table = tableOf(day);
-      if (this.#writeSlate(user, s, known, intents, table, day, counts)) full.add(table);
+      const matured = Number(closes < watermark);
+      if (this.#writeSlate(user, s, known, intents, table, day, matured, counts)) full.add(table);
     }
     return full;
   }
@@ -178,6 +189,7 @@ export class RerankRows {
     intents: Intents | false,
     table: SampleTable,
     day: number,
+    matured: number,
     counts: StitchCounts,
   ): boolean {
     const { slates } = user;
@@ -202,6 +214,7 @@ export class RerankRows {
       counts.samples++;
       counts.exposuresLabelled += exposed;
       this.#writeMoment(user, s, part, known, table, day);
+      table.set('matured', matured);
       this.#writeCandidates(slates, first, end, table, counts);
       this.#writeSequences(user, s, known, table);
       if (intents) intents.write(slates.device[s]!, slates.ts[s]!, this.#lengths, table);
@@ -242,8 +255,6 @@ export class RerankRows {
       known.sessionExposures[s]! < 0 ? NULL_INT : known.sessionExposures[s]!,
     );
     table.set('session_clicks', known.sessionClicks[s]! < 0 ? NULL_INT : known.sessionClicks[s]!);
-    const { logEnd, labelWindowMs } = this.#part.facts;
-    table.set('matured', Number(slates.ts[s]! + labelWindowMs <= logEnd));
     table.set('hour', Math.floor((slates.ts[s]! + this.#offsetMs) / 3_600_000) % 24);
   }
 

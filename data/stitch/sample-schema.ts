@@ -46,7 +46,7 @@ const moment: Columns = {
   hour: 'INTEGER',
 };
 
-/** `samples/rerank/`: one row per part of a slate decision. */
+/** `samples/rerank/`: one row per part of a slate decision. `matured`, here and below: `windows.ts`. */
 export const RERANK_COLUMNS: Columns = {
   ...moment,
   slate_id: 'VARCHAR',
@@ -90,7 +90,10 @@ export const DECISION_COLUMNS: Columns = {
   matured: 'UTINYINT',
 };
 
-/** `samples/video/`: one row per swipe, an exposure with a play of its own. */
+/**
+ * `samples/video/`: one row per swipe, an exposure with a play of its own. `label_ordered_…` are as long as
+ * `ordered_…`; `target_place` is the target's place there.
+ */
 export const VIDEO_COLUMNS: Columns = {
   sample_id: 'VARCHAR',
   slate_id: 'VARCHAR',
@@ -102,6 +105,7 @@ export const VIDEO_COLUMNS: Columns = {
   scene: 'VARCHAR',
   hour: 'INTEGER',
   target_item: 'VARCHAR',
+  target_place: 'INTEGER',
   target_position: 'INTEGER',
   target_score: 'DOUBLE',
   target_started: 'BIGINT',
@@ -120,8 +124,13 @@ export const VIDEO_COLUMNS: Columns = {
   ordered_item: 'VARCHAR[]',
   ordered_position: 'INTEGER[]',
   ordered_score: 'DOUBLE[]',
+  label_ordered_exposed: 'UTINYINT[]',
+  label_ordered_has_next: 'UTINYINT[]',
+  label_ordered_effective_view: 'UTINYINT[]',
+  label_ordered_like: 'UTINYINT[]',
   network_kbps: 'DOUBLE',
   buffered_ms: 'DOUBLE',
+  matured: 'UTINYINT',
 };
 
 const CODED_COLUMNS: Record<string, Coded> = {
@@ -155,4 +164,4 @@ const SEQUENCES = [
 
 /** The sequence that a list column is of; candidates and their labels are one. */
 export const sequenceOf = (column: string): string =>
-  SEQUENCES.find((sequence) => column.startsWith(`${sequence}_`)) ?? 'cand';
+  SEQUENCES.find((sequence) => column.replace(/^label_/, '').startsWith(`${sequence}_`)) ?? 'cand';

@@ -108,16 +108,56 @@ describe('labels', () => {
           shown('r', 'b', S, 2 * S),
           bought('a', 11 * S),
           bought('b', 11 * S + 1),
-          page('late', 2 * S, ['c']),
+          // No exposure: nothing is waited for but its own window.
+          page('unseen', 2 * S, ['c']),
+          page('late', 7 * S, ['c']),
         ],
       },
-      { labelWindowMs: 10 * S },
+      { labelWindowMs: 10 * S, exposureWindowMs: 5 * S },
     );
     const rows = new Map(rerank.map((row) => [row.sample_id, row]));
     expect(rows.get('r')!.label_order).toEqual([1, 0]);
     expect(rows.get('r')!.matured).toBe(1);
+    expect(rows.get('unseen')!.matured).toBe(1);
     expect(rows.get('late')!.matured).toBe(0);
-    expect(summary.labelWindowMs).toBe(10 * S);
+    expect(summary).toMatchObject({ labelWindowMs: 10 * S, exposureWindowMs: 5 * S });
+  });
+
+  it('wait for the windows of the exposures, and for events that come late', async () => {
+    const lake = {
+      events: [page('r', 0, ['a']), shown('r', 'a', 5 * S, 6 * S), bought('a', 16 * S)],
+    };
+    const windows = { labelWindowMs: 10 * S, exposureWindowMs: 6 * S };
+    const maturedOf = async (name: string, more: object) =>
+      (await stitched(join(folder, name), lake, { ...windows, ...more })).rerank[0]!.matured;
+    // The exposure's window ends at 15 s, the log at 16 s.
+    expect(await maturedOf('end', {})).toBe(1);
+    expect(await maturedOf('lateness', { latenessMs: S - 1 })).toBe(1);
+    expect(await maturedOf('more-lateness', { latenessMs: S })).toBe(0);
+    expect(await maturedOf('window', { labelWindowMs: 11 * S })).toBe(0);
+  });
+
+  it('hold no exposure that was told after the window of its slate', async () => {
+    const lake = {
+      events: [
+        page('r', 0, ['a', 'b']),
+        shown('r', 'a', S, 2 * S),
+        shown('r', 'b', S, 9 * S, { ts: NOON + 9 * S }),
+      ],
+    };
+    const { rerank, summary } = await stitched(folder, lake, { exposureWindowMs: 8 * S });
+    expect(rerank[0]!.label_exposed).toEqual([1, 0]);
+    expect(summary).toMatchObject({ exposuresLate: 1, exposuresDistinct: 1 });
+  });
+
+  it.each([
+    { labelWindowMs: 0 },
+    { decisionWindowMs: 1.5 },
+    { exposureWindowMs: Number.NaN },
+    { latenessMs: -1 },
+  ])('have windows of whole milliseconds: %o is refused', async (windows) => {
+    const lake = { events: [page('r', 0, ['a'])] };
+    await expect(stitched(folder, lake, windows)).rejects.toMatchObject({ code: 'bad-config' });
   });
 });
 

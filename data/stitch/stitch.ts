@@ -26,6 +26,7 @@ import {
 } from './lake-schema.ts';
 import type { LogFacts } from './part.ts';
 import { DECISION_COLUMNS, RERANK_COLUMNS, VIDEO_COLUMNS } from './sample-schema.ts';
+import { type Windows, windowsOf } from './windows.ts';
 
 const ITEM_SQL = new URL('../sql/stitch/item.sql', import.meta.url);
 
@@ -51,18 +52,19 @@ export interface StitchOptions extends RunOptions {
   clicksK?: number;
   /** Unexposed candidates of a request decision, at most. @default 16 */
   unexposedK?: number;
-  /** Videos watched before a swipe's slate decision, at most. @default 20 */
+  /** Videos watched before a swipe, at most. @default 20 */
   watchedK?: number;
-  /** Videos that the same order put before a swipe, at most. @default 10 */
+  /** Candidates that the phone held at a swipe, at most. @default 10 */
   orderedK?: number;
   /** Watched so long, or to the end, a view is effective, ms. @default 7,000 */
   effectiveViewMs?: number;
-  /** What an exposure leads to counts for this long after its start, ms. @default 24 h */
+  /** How far ahead labels look (`windows.ts`). @default 24 h, 24 h, 1 h, 0 */
   labelWindowMs?: number;
+  exposureWindowMs?: number;
+  decisionWindowMs?: number;
+  latenessMs?: number;
   /** Of a user with more events, the latest so many count. @default 200,000 */
   maxUserEvents?: number;
-  /** How long the log must go on after a request decision for its labels to count, ms. @default 1 h */
-  matureMs?: number;
   /** Users are stitched in parts of about this many events: memory grows with it. @default 500,000 */
   eventsPerPart?: number;
   /** Columns of the samples to write. @default all of `sample-schema.ts` */
@@ -75,7 +77,7 @@ export interface StitchOptions extends RunOptions {
   eventsPerThread?: number;
 }
 
-export interface StitchSummary extends StitchCounts {
+export interface StitchSummary extends StitchCounts, Windows {
   dataset: string;
   utcOffsetMinutes: number;
   /** Dates with a slate decision, sorted. */
@@ -95,8 +97,6 @@ export interface StitchSummary extends StitchCounts {
     clicks: number;
     unexposed: number;
   };
-  /** What an exposure led to counts for this long after its start. */
-  labelWindowMs: number;
   /** What a reader of results on these samples must know. */
   notes: string[];
 }
@@ -151,7 +151,7 @@ export function settingsOf(options: StitchOptions): Omit<BucketSettings, 'utcOff
   }
   return {
     rerank,
-    decision: { ...decision, matureMs: options.matureMs ?? 3_600_000 },
+    decision,
     video: { ...video, effectiveViewMs: options.effectiveViewMs ?? 7000 },
     eventsPerPart: options.eventsPerPart ?? 500_000,
     maxUserEvents: options.maxUserEvents ?? 200_000,
@@ -186,7 +186,7 @@ async function fill(
   options: StitchOptions,
   given: Omit<BucketSettings, 'utcOffsetMs'>,
 ): Promise<StitchSummary> {
-  const { facts, rows } = await logFacts(db, lake, options.labelWindowMs ?? 86_400_000);
+  const { facts, rows } = await logFacts(db, lake, windowsOf(options));
   const events = eventsOf(rows);
   const settings = {
     ...given,
@@ -211,7 +211,7 @@ async function fill(
         }),
     },
   );
-  return joinBuckets(db, lake, folders, settings, facts.labelWindowMs, counts);
+  return joinBuckets(db, lake, folders, settings, facts.windows, counts);
 }
 
 /** `copy` of a query that has a total order: equal rows, equal bytes. */
@@ -237,7 +237,7 @@ export const columnsFor = (
 export async function logFacts(
   db: DuckDb,
   lake: Lake,
-  labelWindowMs: number,
+  windows: Windows,
 ): Promise<{ facts: LogFacts; rows: RowCounts }> {
   const rows = {} as Record<StitchedType, number>;
   let logEnd = 0;
@@ -261,7 +261,7 @@ export async function logFacts(
     hasFeedback: rows.feedback > 0,
     hasOrder: rows.order > 0,
     logEnd,
-    labelWindowMs,
+    windows,
   };
   return { facts, rows };
 }
@@ -272,7 +272,7 @@ export async function joinBuckets(
   lake: Lake,
   { out }: WorkFolders,
   { rerank, decision }: BucketSettings,
-  labelWindowMs: number,
+  windows: Windows,
   counts: StitchCounts,
 ): Promise<StitchSummary> {
   for (const name of ['items', 'history'] as const) {
@@ -311,15 +311,9 @@ export async function joinBuckets(
     scenes: scenes.map((row) => row.scene),
     users,
     items,
-    lengths: {
-      ...rerank,
-      since: decision.since,
-      sessionClicks: decision.sessionClicks,
-      clicks: decision.clicks,
-      unexposed: decision.unexposed,
-    },
+    lengths: { ...rerank, ...decision },
     ...counts,
-    labelWindowMs,
+    ...windows,
     notes: lake.dataset.notes,
   };
   await writeFileAtomic(join(out, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);

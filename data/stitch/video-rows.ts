@@ -1,22 +1,25 @@
 /**
  * Video samples of a user: one row per swipe, that is an exposure with a play of its own.
  *
- * The moment is that of the order in which the video stood (its slate decision): `watched` holds the plays
- * that had ended on the device strictly before it, with what was known of them then; `ordered` the videos
- * that the same order put before this one, of which nothing was known yet.
+ * The moment is the swipe, the start of the exposure: `watched` holds the plays that had been told on the
+ * device, and whose exposures had ended, strictly before it; `ordered` the candidates of the request that
+ * the phone held then, top first, the target among them. Their labels tell what came of each; null for
+ * what was never shown.
  */
 
-import type { EventTable } from '../columns/event-table.ts';
 import { FEEDBACK_KINDS } from '../contracts/device-log.ts';
 import { NULL_INT } from '../parquet/column.ts';
+import { ClientStates } from './client-states.ts';
 import type { StitchCounts } from './counts.ts';
-import { Chain } from './followers.ts';
-import type { Known } from './moments.ts';
-import { Pairs } from './pairs.ts';
+import { HeldLists, SHOWN, Showings } from './held-lists.ts';
+import type { Known, Lanes } from './moments.ts';
+import type { Exposures } from './outcomes.ts';
 import type { Part } from './part.ts';
 import type { UserRows } from './rerank-rows.ts';
 import { flag, type SampleTable } from './sample-table.ts';
 import { REQUEST } from './slates.ts';
+import { SwipeReader, type Swipes } from './swipes.ts';
+import { watermarkOf } from './windows.ts';
 
 export interface VideoLengths {
   watched: number;
@@ -25,240 +28,208 @@ export interface VideoLengths {
   effectiveViewMs: number;
 }
 
-/** By exposure: its play and what was known of it. */
-interface Swipes {
-  /** Row of the play; −1: the exposure is none. */
-  play: Int32Array;
-  /** By kind of feedback: its first time at or after the start; Infinity: none. */
-  feedbackTs: Float64Array[];
-  /** Position in its slate; NULL_INT where the slate has no such item. */
-  position: Int32Array;
+/** One user's, with what rows of swipes need besides. */
+interface VideoUser extends UserRows {
+  swipes: Swipes;
+  /** Request code of each exposure. */
+  request: Int32Array;
+  states: ClientStates;
+  /** Undefined when nobody asks. */
+  lists: { held: HeldLists; showings: Showings } | undefined;
 }
 
 export class VideoRows {
   readonly #part: Part;
   readonly #lengths: VideoLengths;
   readonly #offsetMs: number;
-  readonly #pairs = new Pairs();
+  readonly #reader: SwipeReader;
+  readonly #hasOrdered: boolean;
 
-  constructor(part: Part, lengths: VideoLengths, offsetMs: number) {
+  constructor(
+    part: Part,
+    lengths: VideoLengths,
+    offsetMs: number,
+    columns: Readonly<Record<string, string>>,
+  ) {
     this.#part = part;
     this.#lengths = lengths;
     this.#offsetMs = offsetMs;
+    this.#reader = new SwipeReader(part);
+    this.#hasOrdered = Object.keys(columns).some((name) => name.includes('ordered_'));
   }
 
   /** @returns tables that are full */
   write(
     user: UserRows,
-    known: Known,
     tableOf: (day: number) => SampleTable,
     counts: StitchCounts,
   ): Set<SampleTable> {
     const full = new Set<SampleTable>();
-    const { play } = this.#part.tables;
+    const { play, exposure } = this.#part.tables;
     if (play.from[user.user] === play.from[user.user + 1]) return full;
-    const swipes = this.#swipes(user);
-    const { slates, exposures } = user;
-    const hasNext = this.#hasNext(user);
-    const states = new ClientStates(this.#part, user.user);
-    // Swipes of each slate in the order of their start.
-    const bySlate = Array.from({ length: slates.count }, (): number[] => []);
-    for (const e of exposures.byStart) {
-      if (swipes.play[e]! >= 0 && exposures.slate[e]! >= 0) bySlate[exposures.slate[e]!]!.push(e);
+    const { exposures, lanes } = user;
+    const swipes = this.#reader.read(user.user, exposures);
+    const shown = exposures.byStart.filter((e) => swipes.play[e]! >= 0 && exposures.slate[e]! >= 0);
+    const request = exposure.ints('request');
+    const rows: VideoUser = {
+      ...user,
+      swipes,
+      request: exposures.row.map((row) => request[row]!),
+      states: new ClientStates(this.#part, user.user),
+      lists: undefined,
+    };
+    if (this.#hasOrdered) {
+      const held = new HeldLists(
+        this.#part,
+        user.slates,
+        new Set(shown.map((e) => rows.request[e]!)),
+      );
+      rows.lists = { held, showings: new Showings(this.#part, exposures) };
     }
-    bySlate.forEach((shown, s) => {
-      if (shown.length === 0) return;
-      const now = slates.ts[s]!;
+    const known = lanes.known({
+      count: shown.length,
+      ts: Float64Array.from(shown, (e) => exposures.started[e]!),
+      device: shown.map((e) => exposures.device[e]!),
+      session: shown.map((e) => exposures.session[e]!),
+    });
+    const { facts } = this.#part;
+    const { exposureWindowMs, labelWindowMs } = facts.windows;
+    const wait = Math.max(exposureWindowMs, labelWindowMs);
+    shown.forEach((e, m) => {
+      const now = exposures.started[e]!;
       const day = Math.floor((now + this.#offsetMs) / 86_400_000);
       const table = tableOf(day);
-      const watched = this.#watched(user, s, known, swipes);
-      const state = states.at(slates.device[s]!, now);
-      shown.forEach((e, k) => {
-        counts.swipes++;
-        this.#writeMoment(user, s, k, table, day);
-        this.#writeTarget(user, e, swipes, hasNext, table);
-        this.#writeWatched(user, watched, now, swipes, table);
-        const before = shown.slice(Math.max(0, k - this.#lengths.ordered), k);
-        table.setLength('ordered', before.length);
-        for (const other of before) {
-          table.set('ordered_item', exposures.item[other]!);
-          table.set('ordered_position', swipes.position[other]!);
-          table.set('ordered_score', exposures.score[other]!);
-        }
-        table.set('network_kbps', state.networkKbps);
-        table.set('buffered_ms', state.bufferedMs);
-        if (table.endRow()) full.add(table);
-      });
+      this.#writeMoment(rows, e, table, day);
+      this.#writeTarget(rows, e, table);
+      this.#writeWatched(rows, this.#watched(lanes, known, m, now, swipes), now, table);
+      const lastShown = this.#writeOrdered(rows, e, table);
+      const state = rows.states.at(exposures.device[e]!, now);
+      table.set('network_kbps', state.networkKbps);
+      table.set('buffered_ms', state.bufferedMs);
+      const closes = Math.max(now + wait, lastShown + labelWindowMs);
+      const matured = Number(closes < watermarkOf(facts));
+      table.set('matured', matured);
+      counts.swipes++;
+      counts.maturedSwipes += matured;
+      if (table.endRow()) full.add(table);
     });
     return full;
   }
 
-  #swipes({ user, slates, exposures }: UserRows): Swipes {
-    const { play, feedback, exposure } = this.#part.tables;
-    const plays = play.of(user);
-    const feedbacks = feedback.of(user);
-    const swipes: Swipes = {
-      play: new Int32Array(exposures.count).fill(-1),
-      feedbackTs: FEEDBACK_KINDS.map(() =>
-        new Float64Array(exposures.count).fill(Number.POSITIVE_INFINITY),
-      ),
-      position: exposures.place.map((c) => (c < 0 ? NULL_INT : slates.position.data[c]!)),
-    };
-    this.#pairs.reset(plays.length + feedbacks.length);
-    const pairsOf = (table: EventTable, rows: Int32Array): Int32Array => {
-      const [request, item] = [table.ints('request'), table.ints('item')];
-      return rows.map((row) =>
-        request[row]! < 0 ? -1 : this.#pairs.add(request[row]!, item[row]!),
-      );
-    };
-    const playPairs = pairsOf(play, plays);
-    const feedbackPairs = pairsOf(feedback, feedbacks);
-    const playChain = new Chain(this.#pairs.size, plays, playPairs, play.floats('ts'));
-    const kind = feedback.ints('kind');
-    const feedbackTs = feedback.floats('ts');
-    const chains = FEEDBACK_KINDS.map((_, k) => {
-      const of = feedbackPairs.filter((_pair, i) => kind[feedbacks[i]!] === k);
-      const rows = feedbacks.filter((row) => kind[row] === k);
-      return new Chain(this.#pairs.size, rows, of, feedbackTs);
-    });
-    const request = exposure.ints('request');
-    for (const e of exposures.byStart) {
-      const code = request[exposures.row[e]!]!;
-      const pair = code < 0 ? -1 : this.#pairs.find(code, exposures.item[e]!);
-      if (pair < 0) continue;
-      const started = exposures.started[e]!;
-      swipes.play[e] = playChain.first(pair, started);
-      chains.forEach((chain, k) => {
-        const row = chain.first(pair, started);
-        if (row >= 0) swipes.feedbackTs[k]![e] = feedbackTs[row]!;
-      });
-    }
-    return swipes;
-  }
-
-  /** Whether the user swiped on: another exposure of the session on the device began later. */
-  #hasNext({ exposures }: UserRows): (e: number) => number {
-    const last = new Map<string, number>();
-    const key = (e: number): string => `${exposures.device[e]} ${exposures.session[e]}`;
-    for (const e of exposures.byStart) last.set(key(e), exposures.started[e]!);
-    return (e) =>
-      exposures.session[e]! < 0 ? NULL_INT : Number(last.get(key(e))! > exposures.started[e]!);
-  }
-
-  /** The last plays that had ended on the device before the slate. */
-  #watched({ lanes }: UserRows, s: number, known: Known, swipes: Swipes): number[] {
-    const lane = lanes.lanes[known.lane[s]!];
+  /** The last plays that were known on the device. */
+  #watched(lanes: Lanes, known: Known, m: number, now: number, { playTs }: Swipes): number[] {
+    const lane = lanes.lanes[known.lane[m]!];
     const watched: number[] = [];
-    for (let at = lane ? known.exposures[s]! - 1 : -1; at >= 0; at--) {
+    for (let at = lane ? known.exposures[m]! - 1 : -1; at >= 0; at--) {
       if (watched.length === this.#lengths.watched) break;
       const e = lane!.exposures[at]!;
-      if (swipes.play[e]! >= 0) watched.push(e);
+      if (playTs[e]! < now) watched.push(e);
     }
     return watched.reverse();
   }
 
-  #writeMoment(
-    { user, slates }: UserRows,
-    s: number,
-    k: number,
-    table: SampleTable,
-    day: number,
-  ): void {
-    const { request, rerank } = this.#part.tables;
-    const events = slates.kind[s] === REQUEST ? request : rerank;
-    const id = events.bytes('event_id').text(slates.row[s]!);
+  #writeMoment({ user, slates, exposures }: VideoUser, e: number, table: SampleTable, day: number) {
+    const { request, rerank, exposure } = this.#part.tables;
+    const s = exposures.slate[e]!;
+    const now = exposures.started[e]!;
     const page = slates.page[s]!;
-    const pageRow = page < 0 ? -1 : slates.row[page]!;
-    table.setText('sample_id', `${id}/${k}`);
-    table.setText('slate_id', id);
+    if (table.hasTexts) {
+      const slate = slates.kind[s] === REQUEST ? request : rerank;
+      table.setText('sample_id', exposure.bytes('event_id').text(exposures.row[e]!));
+      table.setText('slate_id', slate.bytes('event_id').text(slates.row[s]!));
+    }
     table.set('user_key', user);
-    table.set('device_id', slates.device[s]!);
-    table.set('session_id', slates.session[s]!);
+    table.set('device_id', exposures.device[e]!);
+    table.set('session_id', exposures.session[e]!);
     table.set('date', day);
-    table.set('decision_ts', slates.ts[s]!);
-    table.set('scene', pageRow < 0 ? -1 : request.ints('scene')[pageRow]!);
-    table.set('hour', Math.floor((slates.ts[s]! + this.#offsetMs) / 3_600_000) % 24);
+    table.set('decision_ts', now);
+    table.set('scene', page < 0 ? -1 : request.ints('scene')[slates.row[page]!]!);
+    table.set('hour', Math.floor((now + this.#offsetMs) / 3_600_000) % 24);
   }
 
-  #writeTarget(
-    { exposures }: UserRows,
-    e: number,
-    swipes: Swipes,
-    hasNext: (e: number) => number,
-    table: SampleTable,
-  ): void {
-    const { play } = this.#part.tables;
-    const row = swipes.play[e]!;
-    const watchMs = play.floats('watch_ms')[row]!;
-    const durationMs = play.floats('duration_ms')[row]!;
+  #writeTarget(rows: VideoUser, e: number, table: SampleTable): void {
+    const { exposures, swipes } = rows;
     table.set('target_item', exposures.item[e]!);
-    table.set('target_position', swipes.position[e]!);
+    table.set('target_position', this.#position(rows, e));
     table.set('target_score', exposures.score[e]!);
     table.set('target_started', exposures.started[e]!);
-    table.set('label_has_next', hasNext(e));
-    const effective =
-      watchMs >= this.#lengths.effectiveViewMs || (durationMs > 0 && watchMs >= durationMs);
-    table.set('label_effective_view', Number(effective));
-    table.set('label_like', flag(this.#part.facts.hasFeedback, exposures.like[e]!));
-    table.set('label_watch_ms', watchMs);
+    table.set('label_has_next', swipes.hasNext[e]!);
+    table.set('label_effective_view', this.#effective(swipes, e));
+    table.set('label_like', this.#like(exposures, e));
+    table.set('label_watch_ms', this.#part.tables.play.floats('watch_ms')[swipes.play[e]!]!);
+  }
+
+  /** Position in its slate; NULL_INT where the slate has no such item. */
+  #position({ exposures, slates }: UserRows, e: number): number {
+    const place = exposures.place[e]!;
+    return place < 0 ? NULL_INT : slates.position.data[place]!;
+  }
+
+  /** Null without a play. */
+  #effective({ play }: Swipes, e: number): number {
+    if (play[e]! < 0) return NULL_INT;
+    const events = this.#part.tables.play;
+    const watchMs = events.floats('watch_ms')[play[e]!]!;
+    const durationMs = events.floats('duration_ms')[play[e]!]!;
+    const toTheEnd = durationMs > 0 && watchMs >= durationMs;
+    return Number(watchMs >= this.#lengths.effectiveViewMs || toTheEnd);
+  }
+
+  #like(exposures: Exposures, e: number): number {
+    return flag(this.#part.facts.hasFeedback, exposures.like[e]!);
   }
 
   #writeWatched(
-    { exposures }: UserRows,
+    rows: VideoUser,
     watched: readonly number[],
     now: number,
-    swipes: Swipes,
     table: SampleTable,
   ): void {
+    const { exposures, swipes } = rows;
     const { play } = this.#part.tables;
-    const [ts, watchMs, durationMs] = ['ts', 'watch_ms', 'duration_ms'].map((name) =>
-      play.floats(name),
-    ) as [Float64Array, Float64Array, Float64Array];
     table.setLength('watched', watched.length);
     for (const e of watched) {
       const row = swipes.play[e]!;
-      // A play is told at its end; one that was told later was not known.
-      const told = ts[row]! < now;
       table.set('watched_item', exposures.item[e]!);
       table.set('watched_started', exposures.started[e]!);
       table.set('watched_ended', exposures.ended[e]!);
-      table.set('watched_position', swipes.position[e]!);
+      table.set('watched_position', this.#position(rows, e));
       table.set('watched_score', exposures.score[e]!);
-      table.set('watched_watch_ms', told ? watchMs[row]! : Number.NaN);
-      table.set('watched_duration_ms', told ? durationMs[row]! : Number.NaN);
+      table.set('watched_watch_ms', play.floats('watch_ms')[row]!);
+      table.set('watched_duration_ms', play.floats('duration_ms')[row]!);
       FEEDBACK_KINDS.forEach((kind, k) => {
         const given = swipes.feedbackTs[k]![e]! < now;
         table.set(`watched_${kind}`, flag(this.#part.facts.hasFeedback, Number(given)));
       });
     }
   }
-}
 
-/** What the phone last said of its network and buffer; asked with rising times. */
-class ClientStates {
-  readonly #table: EventTable;
-  readonly #rows: Int32Array;
-  readonly #last = new Map<number, number>();
-  #next = 0;
-
-  constructor(part: Part, user: number) {
-    this.#table = part.tables.client_state;
-    this.#rows = this.#table.of(user);
-  }
-
-  at(device: number, now: number): { networkKbps: number; bufferedMs: number } {
-    const ts = this.#table.floats('ts');
-    const devices = this.#table.ints('device');
-    for (; this.#next < this.#rows.length; this.#next++) {
-      const row = this.#rows[this.#next]!;
-      if (ts[row]! > now) break;
-      this.#last.set(devices[row]!, row);
+  /** @returns when the last of the candidates was shown; −Infinity: none was */
+  #writeOrdered(rows: VideoUser, target: number, table: SampleTable): number {
+    let [count, place, lastShown] = [0, NULL_INT, Number.NEGATIVE_INFINITY];
+    if (!rows.lists) return lastShown;
+    const { exposures, swipes, lists } = rows;
+    const now = exposures.started[target]!;
+    const request = rows.request[target]!;
+    const list = lists.held.at(request, now)!;
+    const shownAt = (c: number) => lists.showings.of(request, list.item[c]!, now);
+    while (list.passed < list.item.length && shownAt(list.passed) === SHOWN) list.passed++;
+    for (let c = list.passed; c < list.item.length && count < this.#lengths.ordered; c++) {
+      const e = shownAt(c);
+      if (e === SHOWN) continue;
+      if (list.item[c] === exposures.item[target]) place = count;
+      count++;
+      table.set('ordered_item', list.item[c]!);
+      table.set('ordered_position', list.position[c]!);
+      table.set('ordered_score', list.score[c]!);
+      table.set('label_ordered_exposed', Number(e >= 0));
+      table.set('label_ordered_has_next', e < 0 ? NULL_INT : swipes.hasNext[e]!);
+      table.set('label_ordered_effective_view', e < 0 ? NULL_INT : this.#effective(swipes, e));
+      table.set('label_ordered_like', e < 0 ? NULL_INT : this.#like(exposures, e));
+      if (e >= 0) lastShown = Math.max(lastShown, exposures.started[e]!);
     }
-    const row = this.#last.get(device);
-    if (row === undefined) return { networkKbps: Number.NaN, bufferedMs: Number.NaN };
-    return {
-      networkKbps: this.#table.floats('network_kbps')[row]!,
-      bufferedMs: this.#table.floats('buffered_ms')[row]!,
-    };
+    table.set('target_place', place);
+    table.setLength('ordered', count);
+    return lastShown;
   }
 }

@@ -325,7 +325,7 @@ export function upliftLoss(
   return maskedBinaryCrossEntropy(z, label, mask);
 }
 
-/** Rows that teach something: the arm was drawn, and the next n slots have been seen. @returns [B] */
+/** Rows that teach something: the arm was drawn, and the labels have matured. @returns [B] */
 function countedRows(batch: Tensors): tf.Tensor {
   const p = batch.propensity!;
   const drawn = tf.logicalAnd(tf.greater(p, 0), tf.less(p, 1));

@@ -37,7 +37,12 @@ const groupFile = z.strictObject({
     hasOrder: z.boolean(),
     namedBlocks: z.array(z.int()),
     logEnd: z.number(),
-    labelWindowMs: z.number(),
+    windows: z.strictObject({
+      labelWindowMs: z.number(),
+      exposureWindowMs: z.number(),
+      decisionWindowMs: z.number(),
+      latenessMs: z.number(),
+    }),
   }),
   buckets: z.record(z.string(), bucketFile),
 });

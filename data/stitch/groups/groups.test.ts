@@ -1,4 +1,4 @@
-import { chmod, link, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -167,6 +167,15 @@ describe('revisions', () => {
     expect(tellRevisions(found)).toBe(
       `2026-03-03 is revision 5 (${reason}); 2026-03-04 is revision 2 (${reason})`,
     );
+    // Groups that former code left in another form tell no files, and other groups have to be whole.
+    const unread = { ...former, groupDirs: [at('old-form')] };
+    await mkdir(at('old-form'));
+    await writeFile(join(at('old-form'), 'group.json'), '{"settings":"of former code"}');
+    const changed = await revisionsOf(made, { ...unread, because: ['the code of stitching'] });
+    expect(changed['2026-03-04']).toEqual({
+      ...{ revision: 2, former: 'sha256:before', reason: 'the code of stitching' },
+    });
+    await expect(revisionsOf(made, unread)).rejects.toMatchObject({ code: 'not-a-group' });
     // The same samples again change nothing; those of another dataset are no former ones.
     const same = { ...former, ...made, revisions: found };
     expect(await revisionsOf(made, same)).toEqual(found);

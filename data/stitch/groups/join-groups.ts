@@ -9,6 +9,7 @@ import { refuseUsedFolder } from '../../output-folder.ts';
 import { addCounts, emptyCounts } from '../counts.ts';
 import { type Lake, openLake } from '../lake.ts';
 import { joinBuckets, type StitchOptions, type StitchSummary, settingsOf } from '../stitch.ts';
+import { windowsOf } from '../windows.ts';
 import { type GroupFile, readGroup } from './group-file.ts';
 import { rulesText, stitchedFiles } from './lake-hashes.ts';
 import { linkOrCopy } from './link-files.ts';
@@ -26,14 +27,14 @@ const isSample = (path: string): boolean => /^(rerank|video|decisions)\//.test(p
  * @throws EdgeloomError `groups-do-not-fit`, `not-a-group`, `not-a-lake`, `output-not-empty`
  */
 export async function joinGroups(options: JoinOptions): Promise<StitchSummary> {
-  const labelWindowMs = options.labelWindowMs ?? 86_400_000;
+  const windows = windowsOf(options);
   await refuseUsedFolder(options.outDir);
   const lake = await openLake(options.lakeDir);
   const utcOffsetMs = lake.dataset.utc_offset_minutes * 60_000;
   const settings = { ...settingsOf(options), utcOffsetMs };
   const groups: GroupFile[] = [];
   for (const folder of options.groupDirs) groups.push(await readGroup(folder));
-  checkGroups(lake, groups, rulesText(settings, labelWindowMs), options.groupDirs);
+  checkGroups(lake, groups, rulesText(settings, windows), options.groupDirs);
   return createFolderAtomic(options.outDir, async (staging) => {
     const work = join(staging, '.work');
     await mkdir(work);
@@ -50,7 +51,7 @@ export async function joinGroups(options: JoinOptions): Promise<StitchSummary> {
           }
         }
       }
-      return await joinBuckets(db, lake, { out: staging, work }, settings, labelWindowMs, counts);
+      return await joinBuckets(db, lake, { out: staging, work }, settings, windows, counts);
     } finally {
       db.close();
       await rm(work, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import { canonicalJson, sha256, sha256File } from '../../../lib/hash.ts';
 import type { BucketSettings } from '../bucket.ts';
 import type { Lake, LakeFile } from '../lake.ts';
 import { STITCHED_TYPES } from '../lake-schema.ts';
+import type { Windows } from '../windows.ts';
 
 /** `type=…/date=…/bucket=…/part-N.parquet` of a file. */
 const inLake = ({ path, type, date, bucket }: LakeFile): string => {
@@ -40,8 +41,8 @@ export async function hashHistory(lake: Lake): Promise<string> {
 }
 
 /** What decides samples besides the lake. */
-export const rulesText = (settings: BucketSettings, labelWindowMs: number): string =>
-  sha256(canonicalJson({ ...settings, labelWindowMs }));
+export const rulesText = (settings: BucketSettings, windows: Windows): string =>
+  sha256(canonicalJson({ ...settings, windows }));
 
 /** SHA-256 of files of a folder by their paths in it. */
 export async function hashPaths(

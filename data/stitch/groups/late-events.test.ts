@@ -50,6 +50,14 @@ const behaviour: fc.Arbitrary<object> = fc.oneof(
       maxLength: 5,
     }),
   }),
+  fc.record({
+    type: fc.constant('rerank'),
+    ...envelope,
+    request_id: request,
+    ts: time,
+    order_before: fc.array(item, { minLength: 1, maxLength: 4 }),
+    order_after: fc.array(item, { minLength: 1, maxLength: 4 }),
+  }),
   {
     weight: 4,
     arbitrary: fc.record({ type: fc.constant('exposure'), ...shown }).map(ending),
@@ -138,15 +146,21 @@ const latePairs: fc.Arbitrary<LatePair> = fc
   });
 
 const hash = async (folder: string): Promise<string> => (await hashFolder(folder)).sha256;
-const lengths = { exposuresK: 3, pageViewsK: 2, sinceK: 2, clicksK: 2 };
+const lengths = { exposuresK: 3, pageViewsK: 2, sinceK: 2, clicksK: 2, orderedK: 3 };
+const windows = fc.record({
+  labelWindowMs: fc.constantFrom(DAY / 3, DAY, 2 * DAY),
+  exposureWindowMs: fc.constantFrom(DAY / 24, DAY, 3 * DAY),
+  decisionWindowMs: fc.constantFrom(DAY / 24, 2 * DAY),
+  latenessMs: fc.constantFrom(0, DAY / 2),
+});
 
 it('stitching only what late events touch gives the bytes of stitching all, on random logs', async () => {
   const reports: GroupReport[] = [];
   await fc.assert(
     // In small parts a late event moves users from one file to another, on all dates.
-    fc.asyncProperty(latePairs, fc.constantFrom(60, 500_000), async (pair, eventsPerPart) => {
-      const { before, after } = pair;
-      const rules = { ...lengths, eventsPerPart };
+    fc.asyncProperty(latePairs, fc.constantFrom(60, 500_000), windows, async (...random) => {
+      const [{ before, after }, eventsPerPart, ahead] = random;
+      const rules = { ...lengths, ...ahead, eventsPerPart };
       const root = await mkdtemp(join(tmpdir(), 'late-'));
       const at = (name: string): string => join(root, name);
       try {

@@ -5,6 +5,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EdgeloomError } from '../../../lib/errors.ts';
 import { listFiles } from '../../../lib/files.ts';
 import { canonicalJson, sha256File } from '../../../lib/hash.ts';
 import { type GroupFile, readGroup } from './group-file.ts';
@@ -119,6 +120,17 @@ function reasonOf(
   return reasons.length > 0 ? reasons.join(', ') : 'the lake';
 }
 
+/** None when other code left them in a form that this code does not read: then that is the reason. */
+async function formerGroups({ groupDirs, because }: FormerSamples): Promise<GroupFile[]> {
+  try {
+    return await Promise.all(groupDirs.map(readGroup));
+  } catch (error) {
+    const isForm = error instanceof EdgeloomError && error.code === 'not-a-group';
+    if (isForm && because.length > 0) return [];
+    throw error;
+  }
+}
+
 /** @param former what stood before; samples of another dataset do not count */
 export async function revisionsOf(
   made: MadeSamples,
@@ -130,7 +142,7 @@ export async function revisionsOf(
   if (!former || !old || old.dataset !== now.dataset) {
     return Object.fromEntries(dates.map((date) => [date, { revision: 1 }]));
   }
-  const before = await Promise.all(former.groupDirs.map(readGroup));
+  const before = await formerGroups(former);
   const after = await Promise.all(made.groupDirs.map(readGroup));
   const revisions: Revisions = {};
   for (const date of dates) {

@@ -14,6 +14,7 @@ import type { StitchCounts } from '../counts.ts';
 import { type Lake, openLake } from '../lake.ts';
 import { LakeReader } from '../read/lake-reader.ts';
 import { columnsFor, eventsOf, logFacts, type StitchOptions, settingsOf } from '../stitch.ts';
+import { type Windows, windowsOf } from '../windows.ts';
 import { factsAsJson, type GroupFile, readGroup, writeGroup } from './group-file.ts';
 import { hashBucket, hashHistory, hashPaths, rulesText } from './lake-hashes.ts';
 import { linkOrCopy } from './link-files.ts';
@@ -93,10 +94,10 @@ class GroupRun {
   }
 
   async run(): Promise<GroupReport> {
-    const { labelWindowMs = 86_400_000 } = this.#options;
+    const windows = windowsOf(this.#options);
     const buckets = this.#lake.buckets.filter((bucket) => isOwn(bucket, this.#options));
-    const rules = rulesText(this.#settings, labelWindowMs);
-    const { facts, events, states } = await this.#look(buckets, labelWindowMs);
+    const rules = rulesText(this.#settings, windows);
+    const { facts, events, states } = await this.#look(buckets, windows);
     const history = await hashHistory(this.#lake);
     const made: GroupFile = { settings: rules, history, facts: factsAsJson(facts), buckets: {} };
     const job = {
@@ -143,13 +144,13 @@ class GroupRun {
   }
 
   /** What holds for the whole log, and the group's buckets as they are. */
-  async #look(buckets: readonly string[], labelWindowMs: number) {
+  async #look(buckets: readonly string[], windows: Windows) {
     const { signal, onProgress } = this.#options;
     const db = await DuckDb.open(this.#duckdb('look'));
     const reader = new LakeReader(this.#duckdb('look-again'));
     try {
       onProgress?.({ message: 'looking at the log' });
-      const { facts, rows } = await logFacts(db, this.#lake, labelWindowMs);
+      const { facts, rows } = await logFacts(db, this.#lake, windows);
       const { columns } = this.#settings;
       this.#settings = { ...this.#settings, columns: columnsFor(columns, rows) };
       const states: BucketState[] = [];

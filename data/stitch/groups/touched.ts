@@ -3,9 +3,9 @@
  *
  * A row is a function of the events of its own user and of facts about the whole log; a file is a
  * function of its rows. How far a row looks is not bounded in time: back by sequences of the last K,
- * forward by an exposure that comes days after its slate, or by the next 20 exposures of a decision. So
- * dates are not guessed from distances: the users whose rows of the lake changed are stitched alone,
- * from the former lake and from this one, and the dates on which the two differ are the touched ones.
+ * forward by windows that a run may choose as long as it likes. So dates are not guessed from distances:
+ * the users whose rows of the lake changed are stitched alone, from the former lake and from this one, and
+ * the dates on which the two differ are the touched ones.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import type { StitchedType } from '../lake-schema.ts';
 import { BucketEvents } from '../read/bucket-events.ts';
 import type { LakeReader } from '../read/lake-reader.ts';
 import { changedUsers } from '../user-choice.ts';
+import { waitsOf, watermarkOf } from '../windows.ts';
 import { type BucketFile, factsAsJson, type GroupFile } from './group-file.ts';
 import { hashPaths, stitchedFiles } from './lake-hashes.ts';
 
@@ -53,8 +54,8 @@ export function changedFiles(before: BucketFile['lake'], after: BucketFile['lake
 }
 
 /**
- * Labels of a row count when the log goes on for a while after it. When the end of the log moves, rows
- * between the old and the new end, each less that while, change.
+ * Labels of a row have matured when the log goes on for a while after it. When the end of the log moves,
+ * rows between the old and the new end, each less that while, change.
  */
 function ripening(
   before: GroupFile['facts'],
@@ -64,15 +65,14 @@ function ripening(
   if (before.logEnd === after.logEnd) return () => false;
   const dayOf = (ms: number): string =>
     new Date(Math.floor((ms + settings.utcOffsetMs) / DAY_MS) * DAY_MS).toISOString().slice(0, 10);
-  const [first, last] = [before.logEnd, after.logEnd].sort((a, b) => a - b) as [number, number];
-  const waits: Record<string, number> = {
-    rerank: after.labelWindowMs,
-    decisions: settings.decision.matureMs,
-  };
+  const [first, last] = [before, after].map(watermarkOf).sort((a, b) => a - b) as [number, number];
+  const waits = waitsOf(after.windows);
   return (name) => {
     const [kind, date] = name.split('/') as [string, string];
     const wait = waits[kind];
-    return wait !== undefined && date >= dayOf(first - wait) && date <= dayOf(last - wait);
+    return (
+      wait !== undefined && date >= dayOf(first - wait.most) && date <= dayOf(last - wait.least)
+    );
   };
 }
 
