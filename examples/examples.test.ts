@@ -48,3 +48,22 @@ describe.each(['tf-layers', 'hand-written'])('examples/%s', (name) => {
     expect(status).toBe(3);
   });
 });
+
+describe('examples/closed-loop', () => {
+  it('serves its users better than no phone at all, and not where details are noise', () => {
+    const { status, stdout, stderr } = example('closed-loop');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    const line =
+      /^(\S+): \d+ clicks without, \d+ with the phone \((\d+) reranks, (\d+) requests\): \S+ % \[(\S+), (\S+)\]$/gm;
+    const found = [...stdout.matchAll(line)].map(([, world, ...numbers]) => ({
+      world,
+      numbers: numbers.map(Number),
+    }));
+    expect(found.map(({ world }) => world)).toEqual(['default', 'null-no-detail-signal']);
+    for (const { numbers } of found)
+      expect(Math.min(numbers[0]!, numbers[1]!)).toBeGreaterThan(1000);
+    expect(found[0]!.numbers[2]).toBeGreaterThan(0);
+    expect(found[1]!.numbers[3]).toBeLessThan(0);
+  });
+});

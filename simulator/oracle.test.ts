@@ -62,6 +62,6 @@ describe('oracle', () => {
   it('is 1 in shares of itself, and what was there is 0', () => {
     const reach = { random: 0.5, initial: 1, oracle: 3 };
     expect([1, 2, 3, 0].map((model) => shareOfOracle(model, reach))).toEqual([0, 0.5, 1, -0.5]);
-    expect(shareOfOracle(1, { random: 1, initial: 1, oracle: 1 })).toBeNull();
+    expect(shareOfOracle(1, { initial: 1, oracle: 1 })).toBeNull();
   });
 });

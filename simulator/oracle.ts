@@ -132,16 +132,31 @@ export function slateReach(valuer: SlateValuer, random: Random): Record<keyof Sl
   const of = (kind: keyof SlateValue): Reach => ({
     random: mean(shuffled.map((value) => value[kind])),
     initial: as[kind],
-    // The world's own rules have the last word.
-    oracle: Math.max(as[kind], valuer.value(bestOrder(tables, kind, random).order)[kind]),
+    oracle: bestValue(valuer, tables, kind, random),
   });
   return { clicks: of('clicks'), orders: of('orders') };
+}
+
+/** What the best order found is worth, at least what the order in force is. */
+export function bestValue(
+  valuer: SlateValuer,
+  tables: SlateTables,
+  kind: keyof SlateValue,
+  random: Random,
+): number {
+  const initial = Array.from(valuer.session.unexposed(), (_, k) => k);
+  const { order } = bestOrder(tables, kind, random);
+  // The world's own rules have the last word.
+  return Math.max(valuer.value(initial)[kind], valuer.value(order)[kind]);
 }
 
 /**
  * Share of the reachable gain that a model has reached: 0 as good as what was there, 1 as good as the
  * oracle; below 0 it does harm. Null when there is nothing to gain.
  */
-export function shareOfOracle(model: number, { initial, oracle: best }: Reach): number | null {
+export function shareOfOracle(
+  model: number,
+  { initial, oracle: best }: Pick<Reach, 'initial' | 'oracle'>,
+): number | null {
   return best > initial ? (model - initial) / (best - initial) : null;
 }

@@ -2,7 +2,15 @@
 import type { DeviceEvent } from '../data/contracts/device-log.ts';
 import { Random } from '../lib/random.ts';
 import type { WorldParams } from './params.ts';
-import { countsBy, groupBy, type Interval, meanOf, rateDifference, type Slot } from './test-log.ts';
+import {
+  countsBy,
+  groupBy,
+  type Interval,
+  meanOf,
+  rateDifference,
+  ratioOf,
+  type Slot,
+} from './test-log.ts';
 import { World } from './world.ts';
 
 /** Plays a world's days and puts every page in random order as it arrives, as an experiment would. */
@@ -156,24 +164,32 @@ export function driftEffect(
   return meanOf(values);
 }
 
+const clickRate = (slots: readonly Slot[]): number =>
+  slots.reduce((sum, slot) => sum + slot.clicked, 0) / slots.length;
+
 /**
- * Covariance over users of the click rates in their odd and their even sessions: the variance of how
- * readily users click, free of the chance in either half.
+ * Covariance of a user's clicks on two days, over that of the expected ones, `apart` days or more from
+ * one another: the variance of how readily users click, free of the chance on either day. A wish that
+ * outlives its session has mostly faded by then.
  */
-export function cohortEffect(slots: readonly Slot[]): Interval {
-  const overall = slots.reduce((sum, slot) => sum + slot.clicked, 0) / slots.length;
-  const values = groupBy(slots, ({ user }) => user).flatMap((of) => {
-    const sessions = groupBy(of, ({ session }) => session);
-    const rate = (parity: number): number | null => {
-      const half = sessions.filter((_, k) => k % 2 === parity).flat();
-      return half.length < 20
-        ? null
-        : half.reduce((sum, slot) => sum + slot.clicked, 0) / half.length / overall - 1;
-    };
-    const [odd, even] = [rate(1), rate(0)];
-    return odd === null || even === null ? [] : [odd * even];
+export function userRateEffect(slots: readonly Slot[], apart: number): Interval {
+  const overall = clickRate(slots);
+  const users = groupBy(slots, ({ user }) => user).map((own) => {
+    const days = groupBy(own, ({ day }) => String(day)).map((of) => ({
+      day: of[0]!.day,
+      expected: overall * of.length,
+      more: of.reduce((sum, slot) => sum + slot.clicked, 0) - overall * of.length,
+    }));
+    const sum = { product: 0, expected: 0 };
+    for (const a of days)
+      for (const b of days) {
+        if (b.day - a.day < apart) continue;
+        sum.product += a.more * b.more;
+        sum.expected += a.expected * b.expected;
+      }
+    return sum;
   });
-  return meanOf(values);
+  return ratioOf(users.map(({ product, expected }) => [product, expected]));
 }
 
 /** Click rate of the champion less that of the challenger, users being what was randomised. */

@@ -72,6 +72,23 @@ export function meanOf(values: readonly number[]): Interval {
   return { value, low: value - error, high: value + error };
 }
 
+/** Sum of the first over the sum of the second of independent pairs, with its 99 % interval. */
+export function ratioOf(pairs: readonly (readonly [number, number])[]): Interval {
+  const total = (at: 0 | 1): number => pairs.reduce((sum, pair) => sum + pair[at], 0);
+  const value = total(0) / total(1);
+  const squares = pairs.reduce((sum, [a, b]) => sum + (a - value * b) ** 2, 0);
+  const error = (WIDTH * Math.sqrt(squares)) / total(1);
+  return { value, low: value - error, high: value + error };
+}
+
+/** Mean of independent estimates with its interval. */
+export function pooled(intervals: readonly Interval[]): Interval {
+  const value = intervals.reduce((sum, each) => sum + each.value, 0) / intervals.length;
+  const squares = intervals.reduce((sum, each) => sum + (each.high - each.value) ** 2, 0);
+  const error = Math.sqrt(squares) / intervals.length;
+  return { value, low: value - error, high: value + error };
+}
+
 /** Successes and trials of two kinds within one cluster. */
 export interface Counts {
   hits: [number, number];
