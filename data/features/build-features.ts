@@ -5,12 +5,14 @@
  *   tensors/vocabulary.json                texts of the id tables by row − 1
  *   tensors/items.safetensors              attributes of each item row at the end of training
  *   tensors/rerank/<date>.safetensors      tensors/decisions/<date>.safetensors
+ *   tensors/declared/<kind>/<date>.safetensors   declared features, in the rows of the files above, and of swipes
  *   tensors/user_statistics.parquet        the same of all dates by user_key, with the cohort
  *   tensors/user_stats/<date>.safetensors  what was known of each user before the date
  *   tensors/summary.json                   FeaturesSummary
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SAMPLE_KINDS } from '../../device/features/spec.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { createFolderAtomic, writeFileAtomic } from '../../lib/files.ts';
 import type { RunOptions } from '../../lib/progress.ts';
@@ -18,10 +20,12 @@ import { writeSafetensors } from '../../lib/safetensors.ts';
 import { DuckDb } from '../duckdb.ts';
 import { inLanes } from '../lanes.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
-import { type FeaturesConfig, featuresConfig } from './config.ts';
-import { countDays } from './day-rows.ts';
+import { type FeaturesConfig, type FeaturesSettings, parseFeaturesConfig } from './config.ts';
+import { countDays, type DayRows } from './day-rows.ts';
+import { encodeDeclared } from './declared/encode.ts';
 import { encodeDecisions } from './encode-decisions.ts';
 import { encodeRerank, type RerankAccount } from './encode-rerank.ts';
+import { ENCODED_ROWS } from './encoded-rows.ts';
 import { type FittedFeatures, fitFeatures } from './fit.ts';
 import { openSamples, type Samples, viewDates } from './open-samples.ts';
 import { vocabularyText } from './statistics-hash.ts';
@@ -36,7 +40,7 @@ export interface BuildFeaturesOptions extends RunOptions {
   trainDates: readonly string[];
   /** Dates to encode; training dates are to be named again. */
   dates: readonly string[];
-  config?: Partial<FeaturesConfig>;
+  config?: FeaturesSettings;
   /** DuckDB's memory limit. @default 1000 */
   memoryLimitMb?: number;
   /** Threads of fitting, and dates that are encoded at a time. @default 2 */
@@ -62,7 +66,7 @@ export interface FeaturesSummary {
  * @throws EdgeloomError `not-samples`, `no-training-samples`, `bad-config`, `output-not-empty`
  */
 export async function buildFeatures(options: BuildFeaturesOptions): Promise<FeaturesSummary> {
-  const config = featuresConfig.parse(options.config ?? {});
+  const config = parseFeaturesConfig(options.config ?? {}, 'the settings of features');
   const dates = [...new Set(options.dates)].sort();
   const trainDates = [...new Set(options.trainDates)].sort();
   if (trainDates.length === 0 || dates.length === 0) {
@@ -145,6 +149,7 @@ async function encodeDates(
       await encodeDecisions(lane, date, pathOf('decisions'), fitted, day, report);
       decisions[date] = day.decisions;
     }
+    await encodeAllDeclared(lane, day, folder, fitted);
     await writeStatistics(lane, date, pathOf('user_stats'), config.stabilityDays, users);
   });
   await writeUserStatistics(db, dates, config.stabilityDays, folder);
@@ -160,6 +165,21 @@ async function encodeDates(
   };
   await writeFileAtomic(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   return summary;
+}
+
+/** Declared features of every kind of samples that the date has. */
+async function encodeAllDeclared(
+  lane: DuckDb,
+  { date, samples, decisions, videos }: DayRows,
+  folder: string,
+  fitted: FittedFeatures,
+): Promise<void> {
+  const rows = { rerank: samples, decision: decisions, video: videos };
+  for (const kind of SAMPLE_KINDS) {
+    if (rows[kind] === 0) continue;
+    const path = join(folder, 'declared', ENCODED_ROWS[kind].folder, `${date}.safetensors`);
+    await encodeDeclared(lane, kind, date, path, fitted, rows[kind]);
+  }
 }
 
 async function writeStatistics(

@@ -1,9 +1,9 @@
 /** One sample as a person would read it: plain objects, rendered elsewhere. */
-import type { SampleKind } from '../features/bindings.ts';
 import { STABILITY_DAYS } from '../features/config.ts';
 import { STATISTICS, statisticsOfUser } from '../features/user-statistics.ts';
 import { type Around, unknownAround } from './around.ts';
-import { featuresOf, type ShownFeature } from './features.ts';
+import type { ShownFeature } from './declared.ts';
+import { featuresOf } from './features.ts';
 import { type Found, type Row, shortKey } from './find.ts';
 import { type ItemAttributes, type ItemRows, itemsAt } from './items.ts';
 import { type Behaviour, carts, exposures, orders, pageViews, watched } from './knew.ts';
@@ -121,8 +121,7 @@ export async function showSample(
       train_dates: fitted.spec.trainDates,
       sha256: fitted.spec.statistics.sha256,
     },
-    features:
-      fitted && encoded && isFeatured(found) ? featuresOf(found, fitted, itemAt, encoded) : [],
+    features: fitted && encoded ? featuresOf(found, fitted, itemAt, encoded) : [],
   };
 }
 
@@ -140,9 +139,6 @@ async function userBefore(
       ])
     : null;
 }
-
-/** Only these kinds have features of features.json. */
-const isFeatured = (found: Found): found is Found & { kind: SampleKind } => found.kind !== 'video';
 
 function listsOf(
   { kind, row }: Found,

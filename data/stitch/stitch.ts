@@ -94,6 +94,8 @@ export interface StitchSummary extends StitchCounts {
     sessionClicks: number;
     clicks: number;
     unexposed: number;
+    watched: number;
+    ordered: number;
   };
   /** What an exposure led to counts for this long after its start. */
   labelWindowMs: number;
@@ -271,7 +273,7 @@ export async function joinBuckets(
   db: DuckDb,
   lake: Lake,
   { out }: WorkFolders,
-  { rerank, decision }: BucketSettings,
+  { rerank, decision, video }: BucketSettings,
   labelWindowMs: number,
   counts: StitchCounts,
 ): Promise<StitchSummary> {
@@ -317,6 +319,8 @@ export async function joinBuckets(
       sessionClicks: decision.sessionClicks,
       clicks: decision.clicks,
       unexposed: decision.unexposed,
+      watched: video.watched,
+      ordered: video.ordered,
     },
     ...counts,
     labelWindowMs,
