@@ -76,9 +76,12 @@ const isOneOf = (known: readonly string[], value: unknown): boolean =>
 
 function declared(value: unknown, names: Names): DeclaredFeature[] {
   const given = list(value, 'declared') as Json[];
+  const named = new Set<unknown>();
   return features(value, 'declared', names).map((feature, i) => {
     const { always } = typeOf(feature.expression, names, `declared[${i}]`);
     if (!always) refuse(`declared[${i}]`, 'It may be null');
+    if (named.has(feature.name)) refuse(`declared[${i}].name`, 'Another one has this name');
+    named.add(feature.name);
     const samples = list(given[i]!.samples, `declared[${i}].samples`);
     if (!samples.every((kind) => isOneOf(SAMPLE_KINDS, kind))) {
       refuse(`declared[${i}].samples`, `Not some of ${SAMPLE_KINDS.join(', ')}`);

@@ -119,7 +119,7 @@ export function shippedDeclarations(config: FeaturesConfig): Declaration[] {
     { name: 'watched_decay', expression: decay('watched.ended', decayBuckets) },
     { name: 'watched_time', expression: scaled('watched.watch_ms', LONGEST_DWELL_MS) },
     {
-      name: 'watched_share',
+      name: 'watched_fraction',
       expression: buckets(
         // A video that repeats is watched more than once; twice is as good as more.
         clip(
