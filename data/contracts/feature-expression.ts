@@ -3,6 +3,7 @@
  * to the training days. What each means is in `device/features/spec.ts`.
  */
 import { z } from 'zod';
+import { OPERATORS } from '../../device/features/check-expression.ts';
 import type { Expression } from '../../device/features/spec.ts';
 
 const text = z.string().min(1);
@@ -31,7 +32,7 @@ export const FITTED = {
 export function expressionSchema<E, S extends Statistics>(statistics: S) {
   const { boundaries, values, mean, std } = statistics as S;
   const of: z.ZodType<E> = z.lazy(() => expression as unknown as z.ZodType<E>);
-  const expression = z.discriminatedUnion('op', [
+  const operators = [
     z.strictObject({ op: op('source'), name: text }).describe('a raw value, see `sources`'),
     z.strictObject({ op: op('log1p'), of }).describe('ln(1 + x), negative x as 0'),
     z.strictObject({ op: op('logit'), of }).describe('ln(p / (1 − p)), p within [1e-6, 1 − 1e-6]'),
@@ -76,6 +77,15 @@ export function expressionSchema<E, S extends Statistics>(statistics: S) {
       })
       .describe('place in `values`; then FNV-1a 32 mod buckets, then null'),
     z.strictObject({ op: op('cross'), left: of, right: of }).describe('left · size(right) + right'),
-  ]);
+  ] as const;
+  const expression = z.discriminatedUnion('op', operators, {
+    error: ({ input, code }) => (code === 'invalid_union' ? unknownOperator(input) : undefined),
+  });
   return expression;
+}
+
+function unknownOperator(input: unknown): string {
+  const given = (input as { op?: unknown } | null)?.op;
+  const names = Object.keys(OPERATORS).join(', ');
+  return `no operator ${String(given)}; there are ${names}`;
 }

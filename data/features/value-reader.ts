@@ -195,17 +195,23 @@ function framesOf(
   return Array.from({ length: batch.rows }, (_, row) => {
     const given = new Map<string, NumberColumn>();
     for (const { key, axes, list } of columns) {
-      const values = Float64Array.from(rowOf(list, row));
+      const values = rowOf(list, row);
       given.set(key, { axes, lengths: axes.map(() => values.length), values });
     }
     const raw: RawValues = {};
     for (const { source, of, list } of items) {
-      const known = rowOf(list, row).map((place) => catalogue.at(place, now[row]!));
-      raw[source] = known.map((item): RawValue => attributeValue(item, of));
+      raw[source] = Array.from(
+        rowOf(list, row),
+        (place): RawValue => attributeValue(catalogue.at(place, now[row]!), of),
+      );
     }
     return new Frame(raw, given);
   });
 }
 
-const rowOf = (list: ListColumn, row: number): number[] =>
-  Array.from({ length: list.length(row) }, (_, k) => list.values[list.start(row) + k]!);
+function rowOf(list: ListColumn, row: number): Float64Array {
+  const start = list.start(row);
+  const values = new Float64Array(list.length(row));
+  for (let k = 0; k < values.length; k++) values[k] = list.values[start + k]!;
+  return values;
+}
