@@ -66,7 +66,7 @@ beforeAll(async () => {
   await writeLake(join(folder, 'lake'), lake);
   await stitch({
     ...{ lakeDir: join(folder, 'lake'), outDir: join(folder, 'samples') },
-    ...{ exposuresK: 6, pageViewsK: 4, candidatesN: 6, watchedK: 5 },
+    ...{ exposuresK: 7, pageViewsK: 4, candidatesN: 6, watchedK: 5 },
   });
   features = await specOf(await build('tensors', OWN));
 }, 120_000);
