@@ -124,7 +124,7 @@ export const SOURCES: Record<string, Source> = {
   }),
   ...under('ordered', 'ordered', {
     ...ids,
-    position: ['number', 'position of a video that is already in the order, in its slate'],
+    position: ['number', 'position of a video of the order, in its slate'],
     score: ['number', 'score of the cloud ranker for it'],
   }),
 };

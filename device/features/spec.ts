@@ -47,7 +47,7 @@
  *   page_view  pages that were opened: before a slate, or in the session of a request decision
  *   click      pages that were opened on the device in whatever session, before a request decision
  *   cart       items put into the cart        order    items bought
- *   watched    videos that were played        ordered  videos already put before the candidate
+ *   watched    videos that were played        ordered  videos of the order that the phone has at a swipe
  */
 export const AXES = [
   'candidate',

@@ -151,7 +151,7 @@ export function shippedDeclarations(config: FeaturesConfig): Declaration[] {
       buckets(difference('candidate.position', 'watched.position')),
       watchedAs(),
     ),
-    // Videos that the order has already.
+    // Videos of the order that the phone has.
     { name: 'ordered_category', expression: categoryId('ordered') },
     ...crossed(
       'ordered_score_difference',
