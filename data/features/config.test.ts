@@ -89,6 +89,9 @@ it.each([
 it('refuses names that are taken, unknown or in a group that they do not fit', () => {
   const hour = { op: 'bucketise', of: source('moment.hour'), boundaries: [12] };
   expect(refused(declare(hour, 'watched_decay'))).toContain('watched_decay is taken');
+  expect(refused({ inputs: { context: ['trigger_hash'] }, shipped: false })).toContain(
+    'no feature trigger_hash is declared',
+  );
   expect(refused(declare(hour, 'Mine'))).toContain('lower case');
   expect(refused({ inputs: { context: ['nothing'] } })).toContain(
     'inputs.context[0]: no feature nothing is declared',

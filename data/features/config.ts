@@ -1,7 +1,7 @@
 /** Knobs of fitting features, and the features that a settings file declares. */
 import { z } from 'zod';
 import { EdgeloomError } from '../../lib/errors.ts';
-import { declaration, QUANTILE_GRID } from '../contracts/feature-declaration.ts';
+import { type Declaration, declaration, QUANTILE_GRID } from '../contracts/feature-declaration.ts';
 import { faultOf, INPUT_GROUPS, refusalOf } from './declared/check-declarations.ts';
 import { shippedDeclarations } from './declared/declarations.ts';
 
@@ -45,6 +45,10 @@ const names = z.array(z.string()).default([]);
 
 export const featuresConfig = z.strictObject({
   ...knobs,
+  shipped: z
+    .boolean()
+    .default(true)
+    .describe('whether the shipped declarations are fitted and stored; models do not need them'),
   declare: z
     .array(
       declaration.superRefine((given, context) => {
@@ -74,6 +78,12 @@ export type FeaturesSettings = z.input<typeof featuresConfig>;
 export const knobsOf = (config: FeaturesConfig): Record<string, number> =>
   Object.fromEntries(Object.keys(knobs).map((name) => [name, config[name as keyof typeof knobs]]));
 
+/** The shipped declarations, unless they are left out, then those of the settings. */
+export const declarationsOf = (config: FeaturesConfig): Declaration[] => [
+  ...(config.shipped ? shippedDeclarations(config) : []),
+  ...config.declare,
+];
+
 /**
  * @param where what the messages name: a settings file or a stage
  * @throws EdgeloomError `bad-config` with every fault and its place
@@ -94,13 +104,15 @@ export function parseFeaturesConfig(value: unknown, where: string): FeaturesConf
 /** Names that are taken, unknown, or in a group that they cannot join. */
 function faultsOfNames(config: FeaturesConfig): string[] {
   const faults: string[] = [];
-  const known = new Map(shippedDeclarations(config).map((shipped) => [shipped.name, shipped]));
-  config.declare.forEach((given, i) => {
-    if (known.has(given.name)) {
-      faults.push(`declare[${i}].name: ${given.name} is taken, choose another name`);
+  // A shipped name keeps its meaning where shipped declarations are left out.
+  const taken = new Set(shippedDeclarations(config).map(({ name }) => name));
+  config.declare.forEach(({ name }, i) => {
+    if (taken.has(name)) {
+      faults.push(`declare[${i}].name: ${name} is taken, choose another name`);
     }
-    known.set(given.name, given);
+    taken.add(name);
   });
+  const known = new Map(declarationsOf(config).map((given) => [given.name, given]));
   for (const group of INPUT_GROUPS) {
     config.inputs[group].forEach((name, i) => {
       const at = `inputs.${group}[${i}]`;

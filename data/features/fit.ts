@@ -5,9 +5,8 @@ import { QUANTILE_GRID } from '../contracts/feature-declaration.ts';
 import { featureSpec } from '../contracts/feature-spec.ts';
 import type { DuckDb } from '../duckdb.ts';
 import { Catalogue, type Vocabulary } from './catalogue.ts';
-import type { FeaturesConfig } from './config.ts';
+import { declarationsOf, type FeaturesConfig } from './config.ts';
 import type { InputGroup } from './declared/check-declarations.ts';
-import { shippedDeclarations } from './declared/declarations.ts';
 import { fitDeclared } from './declared/fit.ts';
 import { joinDense, joinGroup } from './declared/inputs.ts';
 import { fitDense } from './fit-dense.ts';
@@ -68,7 +67,7 @@ export async function fitFeatures(
       maxValues,
       absent,
     );
-  const declarations = [...shippedDeclarations(config), ...config.declare];
+  const declarations = declarationsOf(config);
   const declared = await fitDeclared(db, { declarations, vocabulary, catalogue, trainEnd }, absent);
   const tables = vocabulary as unknown as Record<string, string[]>;
   const joined = (

@@ -251,7 +251,7 @@ describe('declared features', () => {
 
 describe('what models read', () => {
   it('does not change when a feature is declared', async () => {
-    const without = await build('without', { minCount: 1 });
+    const without = await build('without', { minCount: 1, shipped: false });
     for (const date of DATES) {
       for (const kind of ['rerank', 'decisions']) {
         const [a, b] = await Promise.all(
@@ -263,6 +263,7 @@ describe('what models read', () => {
       }
     }
     const { spec } = await specOf(without);
+    expect(spec.declared).toEqual([]);
     expect(features.spec.dense).toEqual(spec.dense);
     expect(features.spec.actions).toEqual(spec.actions);
     expect(features.spec.context).toEqual(spec.context);
