@@ -126,7 +126,7 @@ export function lakeWithVideos(seed = 1): FixtureLake {
       return [{ ...event, actions: event.actions || cart.length > 0 ? actions : null }];
     }
     if (event.type !== 'exposure' || !random.chance(0.6)) return [event];
-    const { user, request_id, session_id, item_id, started } = event;
+    const { user = '', request_id = null, session_id = null, item_id, started } = event;
     const common = { user, request_id, session_id, item_id };
     const end = started + 1 + random.below(12 * S);
     const played: FixtureEvent = {
