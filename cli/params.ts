@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type DatasetDescription, datasetDescription } from '../data/contracts/dataset.ts';
+import { parseFeaturesConfig } from '../data/features/config.ts';
 import type { Json } from '../lib/artifact.ts';
 import { EdgeloomError } from '../lib/errors.ts';
 import type { DailyParams } from '../workflows/types.ts';
@@ -25,7 +26,9 @@ const settingsFile = z.strictObject({
     .prefault({})
     .describe('lengths of the sequences; groups'),
   quality: section.describe('checks of the data: limits, severities, what is switched off and why'),
-  features: section.describe('vocabularies, boundaries and cohorts'),
+  features: section.describe(
+    'vocabularies, boundaries, cohorts, features of your own (docs/guide/features.md)',
+  ),
   reranker: section.describe('the reranker and its training'),
   dnn: section.describe('the plain DNN that it is compared with'),
   evaluate: section.describe('intervals of the metrics'),
@@ -78,6 +81,8 @@ async function readSettingsFile(path: string | undefined): Promise<z.infer<typeo
       exitCode: 2,
     });
   }
+  // What a person declares is checked before a run spends hours on the stages before it.
+  parseFeaturesConfig(parsed.data.features, `${path ?? '(defaults)'}, section features`);
   return parsed.data;
 }
 

@@ -1,5 +1,5 @@
 /** Features of a sample as lines: rule, where from, raw value → value. */
-import type { ShownFeature } from '../data/samples/features.ts';
+import type { ShownFeature } from '../data/samples/declared.ts';
 import { value } from './sample-words.ts';
 import { paragraph, wrap } from './text-table.ts';
 
@@ -14,7 +14,7 @@ export function featureLines(features: readonly ShownFeature[], width: number): 
     group = feature.group;
     const { name } = feature;
     const size = feature.values.length;
-    const state = feature.tensor ? ` [${feature.tensor}${stateOf(feature)}]` : ' [in no tensor]';
+    const state = ` [${feature.tensor}${stateOf(feature)}]`;
     lines.push(...paragraph(`${name}${state}: ${feature.rule}`, width, '    '));
     const from = feature.sources.map(({ source, column }) => `${source} = ${column}`).join(', ');
     const offset = feature.offset > 0 ? `; multi-hot from ${feature.offset}` : '';

@@ -131,12 +131,11 @@ function unknownLines({ not_known }: ShownSample, width: number): string[] {
   );
 }
 
-function encodedLines({ encoded, fitted, kind, features }: ShownSample, width: number): string[] {
+function encodedLines({ encoded, fitted, features }: ShownSample, width: number): string[] {
   if (!encoded || !fitted) return ['  (no tensors: run the features stage, or name --tensors)'];
   const dates = fitted.train_dates.join(', ');
   const said = [`Statistics fitted on ${dates} (${fitted.sha256.slice(0, 12)}).`];
-  if (kind === 'video') said.push('features.json has no features of videos.');
-  else said.push('Computed by device/features from raw values; places count from the oldest.');
+  said.push('Computed by device/features from raw values; places count from the oldest.');
   const wrong = features.filter(({ differs }) => differs && differs.length > 0).length;
   if ('why' in encoded) said.push(`Not in the tensors: ${encoded.why}.`);
   else if (wrong === 0) said.push(`Equal to row ${encoded.row} of ${encoded.file}.`);

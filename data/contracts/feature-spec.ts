@@ -9,53 +9,14 @@
  */
 import { z } from 'zod';
 import { checkSpec } from '../../device/features/check-spec.ts';
-import type { Expression } from '../../device/features/spec.ts';
+import { AXES, type Expression, SAMPLE_KINDS } from '../../device/features/spec.ts';
 import { featureSizes } from '../../lib/feature-sizes.ts';
+import { expressionSchema, FITTED } from './feature-expression.ts';
 
-const of: z.ZodType<Expression> = z.lazy(() => expression);
 const text = z.string().min(1);
-const finite = z.number();
-const boundaries = z
-  .array(finite)
-  .describe('strictly ascending; a value on one belongs above it; may be empty');
-const op = <O extends Expression['op']>(name: O) => z.literal(name);
 
-/** One operator with its operands, nested as deep as a feature needs. */
-export const expression = z.discriminatedUnion('op', [
-  z.strictObject({ op: op('source'), name: text }).describe('a raw value, see `sources`'),
-  z.strictObject({ op: op('log1p'), of }).describe('ln(1 + x), negative x as 0'),
-  z.strictObject({ op: op('logit'), of }).describe('ln(p / (1 − p)), p within [1e-6, 1 − 1e-6]'),
-  z.strictObject({ op: op('known'), of }).describe('1, or 0 for null'),
-  z.strictObject({ op: op('relative'), of }).describe('minus the mean over the slate’s candidates'),
-  z.strictObject({ op: op('clip'), of, low: finite, high: finite }).describe('within [low, high]'),
-  z
-    .strictObject({
-      op: op('standardise'),
-      of,
-      mean: finite,
-      std: z.number().positive(),
-      missing: finite.describe('the result where the operand is null'),
-    })
-    .describe('(x − mean) / std'),
-  z
-    .strictObject({ op: op('difference'), of, minus: of })
-    .describe('such as candidate minus watched: of score, impression time, impression position'),
-  z
-    .strictObject({ op: op('ratio'), of, by: of, smoothing: finite })
-    .describe('of / (by + smoothing)'),
-  z.strictObject({ op: op('bucketise'), of, boundaries }).describe('number of boundaries ≤ x'),
-  z
-    .strictObject({ op: op('decay'), ended: of, boundaries })
-    .describe('bucket of now − ended, at the moment of attention, never in the encoder state'),
-  z
-    .strictObject({ op: op('one_hot'), of, values: z.array(z.string()) })
-    .describe('place in `values`; then others, then null'),
-  z.strictObject({ op: op('id'), of, table: text }).describe('row of an id table; 0 = unknown'),
-  z
-    .strictObject({ op: op('hash'), of, values: z.array(z.string()), buckets: z.int().min(1) })
-    .describe('place in `values`; then FNV-1a 32 mod buckets, then null'),
-  z.strictObject({ op: op('cross'), left: of, right: of }).describe('left · size(right) + right'),
-]);
+export const expression = expressionSchema<Expression, typeof FITTED>(FITTED);
+const of: z.ZodType<Expression> = expression;
 
 const size = z.int().min(1);
 const feature = z.strictObject({ name: text, expression: of });
@@ -66,6 +27,7 @@ const group = z.array(
   }),
 );
 const sized = z.strictObject({ expression: of, size: z.int().min(2) });
+const samples = z.enum(SAMPLE_KINDS);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 export const featureSpec = z
@@ -74,7 +36,7 @@ export const featureSpec = z
     statistics: z
       .strictObject({
         version: size.describe('of the rules of fitting'),
-        config: z.record(z.string(), finite).describe('the knobs of fitting'),
+        config: z.record(z.string(), z.number()).describe('the knobs of fitting'),
         vocabulary: sha256.describe('SHA-256 of vocabulary.json'),
         sha256: sha256.describe(
           'of all else in this file as canonical JSON: equal statistics have equal hashes',
@@ -109,7 +71,7 @@ export const featureSpec = z
         z.string(),
         z.strictObject({
           type: z.enum(['number', 'text', 'id']),
-          axis: z.enum(['candidate', 'exposure', 'page_view']).nullable(),
+          axis: z.enum(AXES).nullable(),
           what: z.string().describe('in terms of the device log'),
         }),
       )
@@ -126,8 +88,17 @@ export const featureSpec = z
     context: group.describe('the moment of a rerank decision'),
     decisionContext: group.describe('the moment of a request decision (uplift)'),
     declared: z
-      .array(feature)
-      .describe('fitted and interpreted as the others; no model of this bundle reads them'),
+      .array(
+        feature.extend({
+          samples: z.array(samples).min(1).describe('moments that have all of its sources'),
+        }),
+      )
+      .describe(
+        'fitted and interpreted as the others; a model reads one only when a group above has it too',
+      ),
+    lists: z
+      .record(samples, z.partialRecord(z.enum(AXES), size))
+      .describe('by moment, the longest list along each axis'),
     sizes: featureSizes,
     scenes: z.array(z.string()).describe('scene names by scene index − 1; index 0 = unknown scene'),
     absent: z

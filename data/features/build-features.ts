@@ -5,6 +5,7 @@
  *   tensors/vocabulary.json                texts of the id tables by row − 1
  *   tensors/items.safetensors              attributes of each item row at the end of training
  *   tensors/rerank/<date>.safetensors      tensors/decisions/<date>.safetensors
+ *   tensors/declared/<kind>/<date>.safetensors   declared features, in the rows of the files above, and of swipes
  *   tensors/cohorts.json                   the cohorts of every date, and the rule that made them
  *   tensors/user_stats/<date>.safetensors  what was known of each user before the date, with the cohort
  *   tensors/user_statistics.parquet        the same of all dates by user_key
@@ -13,7 +14,7 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { z } from 'zod';
+import { SAMPLE_KINDS } from '../../device/features/spec.ts';
 import { type Cohort, type CohortDays, cohortsPath } from '../../lib/cohorts.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { createFolderAtomic, writeFileAtomic } from '../../lib/files.ts';
@@ -23,10 +24,12 @@ import { DuckDb } from '../duckdb.ts';
 import { inLanes } from '../lanes.ts';
 import { refuseUsedFolder } from '../output-folder.ts';
 import { writeCohortSamples } from './cohort-samples.ts';
-import { featuresConfig } from './config.ts';
-import { countDays } from './day-rows.ts';
+import { type FeaturesSettings, parseFeaturesConfig } from './config.ts';
+import { countDays, type DayRows } from './day-rows.ts';
+import { encodeDeclared } from './declared/encode.ts';
 import { encodeDecisions } from './encode-decisions.ts';
 import { encodeRerank, type RerankAccount } from './encode-rerank.ts';
+import { ENCODED_ROWS } from './encoded-rows.ts';
 import { type FittedFeatures, fitFeatures } from './fit.ts';
 import { openSamples, type Samples, viewDates } from './open-samples.ts';
 import { vocabularyText } from './statistics-hash.ts';
@@ -47,7 +50,7 @@ export interface BuildFeaturesOptions extends RunOptions {
   trainDates: readonly string[];
   /** Dates to encode; training dates are to be named again. */
   dates: readonly string[];
-  config?: z.input<typeof featuresConfig>;
+  config?: FeaturesSettings;
   /** DuckDB's memory limit. @default 1000 */
   memoryLimitMb?: number;
   /** Threads of fitting, and dates that are encoded at a time. @default 2 */
@@ -75,7 +78,7 @@ export interface FeaturesSummary {
  * @throws EdgeloomError `not-samples`, `no-training-samples`, `bad-config`, `output-not-empty`
  */
 export async function buildFeatures(options: BuildFeaturesOptions): Promise<FeaturesSummary> {
-  const { cohorts, ...config } = featuresConfig.parse(options.config ?? {});
+  const config = parseFeaturesConfig(options.config ?? {}, 'the settings of features');
   const dates = [...new Set(options.dates)].sort();
   const trainDates = [...new Set(options.trainDates)].sort();
   if (trainDates.length === 0 || dates.length === 0) {
@@ -104,15 +107,7 @@ export async function buildFeatures(options: BuildFeaturesOptions): Promise<Feat
       options.onProgress?.({ message: 'fitting features', fraction: 0 });
       const fitted = await fitFeatures(db, samples, trainDates, config);
       await writeFitted(staging, fitted);
-      return await encodeDates(
-        db,
-        samples,
-        staging,
-        dates,
-        fitted,
-        { cohorts, ...config },
-        options,
-      );
+      return await encodeDates(db, samples, staging, dates, fitted, config, options);
     } finally {
       db.close();
       await rm(work, { recursive: true, force: true });
@@ -168,6 +163,7 @@ async function encodeDates(
       await encodeDecisions(lane, date, pathOf('decisions'), fitted, day, report);
       decisions[date] = day.decisions;
     }
+    await encodeAllDeclared(lane, day, folder, fitted);
     Object.assign(cohorts, await makeUserStatistics(lane, [date], statistics));
     await writeStatistics(lane, date, pathOf('user_stats'), users);
     cohort[date] = await writeCohortSamples(lane, samples, date, folder);
@@ -189,6 +185,21 @@ async function encodeDates(
   };
   await writeFileAtomic(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   return summary;
+}
+
+/** Declared features of every kind of samples that the date has. */
+async function encodeAllDeclared(
+  lane: DuckDb,
+  { date, samples, decisions, videos }: DayRows,
+  folder: string,
+  fitted: FittedFeatures,
+): Promise<void> {
+  const rows = { rerank: samples, decision: decisions, video: videos };
+  for (const kind of SAMPLE_KINDS) {
+    if (rows[kind] === 0) continue;
+    const path = join(folder, 'declared', ENCODED_ROWS[kind].folder, `${date}.safetensors`);
+    await encodeDeclared(lane, kind, date, path, fitted, rows[kind]);
+  }
 }
 
 async function writeStatistics(

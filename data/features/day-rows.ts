@@ -7,6 +7,8 @@ export interface DayRows {
   samples: number;
   /** Decisions with an arm and a propensity. */
   decisions: number;
+  /** Swipes. */
+  videos: number;
   /** Rows of the dates before, which the numbers go on from. */
   firstSample: number;
   firstSlate: number;
@@ -26,14 +28,19 @@ export async function countDays(db: DuckDb, dates: readonly string[]): Promise<D
     `select date::varchar as date, count(*) as decisions
      from decision where arm is not null and propensity is not null group by date`,
   );
+  const swipes = await db.rows<{ date: string; videos: number }>(
+    'select date::varchar as date, count(*) as videos from video group by date',
+  );
   const next = { sample: 0, slate: 0, decision: 0 };
   return dates.map((date) => {
     const { samples = 0, slates = 0 } = reranks.find((row) => row.date === date) ?? {};
     const { decisions = 0 } = chosen.find((row) => row.date === date) ?? {};
+    const { videos = 0 } = swipes.find((row) => row.date === date) ?? {};
     const day: DayRows = {
       date,
       samples,
       decisions,
+      videos,
       firstSample: next.sample,
       firstSlate: next.slate,
       firstDecision: next.decision,

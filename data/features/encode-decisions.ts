@@ -7,9 +7,9 @@ import {
   element,
   encodeContext,
   encodeSequence,
-  featureColumns,
   idColumns,
   idEncoder,
+  readerOf,
   type SequenceSpec,
   sequenceColumns,
 } from './encode-parts.ts';
@@ -65,10 +65,12 @@ export async function encodeDecisions(
   const length = fitted.spec.sizes.unexposed;
   try {
     const { spec } = fitted;
-    const compiled = featureColumns(spec, 'decision', sequences(fitted), spec.decisionContext);
-    const statement = withFeatures(await featuresSql('decision-rows'), compiled);
+    const reader = readerOf('decision', fitted, sequences(fitted), spec.decisionContext);
+    const columns = reader.columns.join(',\n    ');
+    const statement = withFeatures(await featuresSql('decision-rows'), columns);
     for await (const batch of db.batches(statement, { date, scenes: textList(spec.scenes) })) {
       const { buffers } = file;
+      const values = reader.read(batch);
       const unexposed = batch.lists('unexposed_item');
       const time = batch.numbers('decision_ts');
       const encodeIds = idEncoder(buffers, 'unexposed', fitted.catalogue);
@@ -85,9 +87,9 @@ export async function encodeDecisions(
       copyNumbers(batch, 'scene_index', buffers.scene!);
       for (const name of NUMBERS) copyNumbers(batch, name, buffers[name]!);
       for (const sequence of sequences(fitted)) {
-        encodeSequence(sequence, batch, buffers, fitted.catalogue);
+        encodeSequence(sequence, batch, values, buffers, fitted);
       }
-      encodeContext(spec.decisionContext, batch, buffers.context!);
+      encodeContext(spec.decisionContext, batch, values, buffers.context!);
       await file.flush(batch.rows);
       onRows(batch.rows);
     }

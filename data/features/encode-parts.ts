@@ -1,10 +1,10 @@
 /** Parts of a row that rerank and decision tensors share. */
-import type { Behaviour, FeatureSpec, GroupFeature } from '../../device/features/spec.ts';
+import type { Behaviour, Feature, GroupFeature, SampleKind } from '../../device/features/spec.ts';
 import type { Batch, ListColumn } from '../columns/duckdb-columns.ts';
-import { bindingOf, type SampleKind } from './bindings.ts';
 import type { Catalogue } from './catalogue.ts';
-import { compileFeature } from './compile/compile.ts';
+import type { FittedFeatures } from './fit.ts';
 import type { ColumnBuffer, ColumnSpec } from './tensor-file.ts';
+import { type BatchValues, ValueReader } from './value-reader.ts';
 
 export type Buffers = Record<string, ColumnBuffer>;
 
@@ -54,42 +54,38 @@ export const sequenceColumns = ({
   [`${prefix}_known`]: { dtype: 'F32', shape: [length] },
 });
 
-/**
- * Compiled features as columns of a statement: the categories `<prefix>_action_0` …, `<prefix>_decay`
- * per behaviour of each sequence, and `context_0` … of the moment.
- */
-export function featureColumns(
-  spec: FeatureSpec,
+/** Reads the categories of sequences and context, and numbers. */
+export const readerOf = (
   kind: SampleKind,
+  { spec, catalogue }: Pick<FittedFeatures, 'spec' | 'catalogue'>,
   sequences: readonly SequenceSpec[],
-  context: readonly GroupFeature[],
-): string {
-  const binding = bindingOf(kind);
-  const column = ({ expression }: Pick<GroupFeature, 'expression'>, name: string) =>
-    `${compileFeature(expression, spec, binding)} as ${name}`;
-  return [
-    ...sequences.flatMap(({ prefix, behaviour, actions }) => [
-      ...actions.map((feature, f) => column(feature, `${prefix}_action_${f}`)),
-      column(spec.decay[behaviour], `${prefix}_decay`),
-    ]),
-    ...context.map((feature, f) => column(feature, `context_${f}`)),
-  ].join(',\n    ');
-}
+  others: readonly Feature[],
+): ValueReader =>
+  new ValueReader(
+    kind,
+    [
+      ...sequences.flatMap(({ behaviour, actions }) => [...actions, spec.decay[behaviour]]),
+      ...others,
+    ].map(({ expression }) => expression),
+    spec,
+    catalogue,
+  );
 
 /**
  * Encodes one sequence of every row of a batch, oldest first, padding at the end. Where there is no
  * behaviour, or none of its actions is known, action indexes are −1 (no one in the multi-hot vector).
  */
 export function encodeSequence(
-  { prefix, length, actions }: SequenceSpec,
+  { prefix, length, behaviour, actions }: SequenceSpec,
   batch: Batch,
+  values: BatchValues,
   buffers: Buffers,
-  catalogue: Catalogue,
+  { spec, catalogue }: Pick<FittedFeatures, 'spec' | 'catalogue'>,
 ): void {
   const items = batch.lists(`${prefix}_item`);
   const known = batch.lists(`${prefix}_known`);
-  const decay = batch.lists(`${prefix}_decay`);
-  const categories = actions.map((_, f) => batch.lists(`${prefix}_action_${f}`));
+  const decay = values.lists(spec.decay[behaviour].expression);
+  const categories = actions.map(({ expression }) => values.lists(expression));
   const time = batch.numbers('decision_ts');
   const mask = buffers[`${prefix}_mask`]!;
   const knownOut = buffers[`${prefix}_known`]!;
@@ -122,12 +118,15 @@ export const element = (column: ListColumn, row: number, k: number): number =>
 export function encodeContext(
   features: readonly GroupFeature[],
   batch: Batch,
+  values: BatchValues,
   context: ColumnBuffer,
 ): void {
   const width = features.length;
-  features.forEach(({ offset }, f) => {
-    const categories = batch.numbers(`context_${f}`);
-    for (let row = 0; row < batch.rows; row++) context[row * width + f] = offset + categories[row]!;
+  features.forEach(({ offset, expression }, f) => {
+    const categories = values.lists(expression);
+    for (let row = 0; row < batch.rows; row++) {
+      context[row * width + f] = offset + element(categories, row, 0);
+    }
   });
 }
 

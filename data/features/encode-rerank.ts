@@ -1,5 +1,6 @@
 /** Rerank samples of a date as tensors. */
 
+import { toFloat32 } from '../../device/features/operators.ts';
 import type { Batch } from '../columns/duckdb-columns.ts';
 import { type DuckDb, textList } from '../duckdb.ts';
 import { withFeatures } from './compile/compile.ts';
@@ -10,16 +11,16 @@ import {
   element,
   encodeContext,
   encodeSequence,
-  featureColumns,
   idColumns,
   idEncoder,
+  readerOf,
   type SequenceSpec,
   sequenceColumns,
 } from './encode-parts.ts';
 import type { FittedFeatures } from './fit.ts';
-import { rawCandidates } from './fit-dense.ts';
 import { featuresSql } from './open-samples.ts';
 import { type ColumnSpec, TensorFile } from './tensor-file.ts';
+import type { BatchValues } from './value-reader.ts';
 
 /** Rows that DuckDB hands out at a time. */
 export const BATCH_ROWS = 2048;
@@ -82,10 +83,12 @@ export async function encodeRerank(
   const dayNumber = Date.parse(date) / 86_400_000;
   try {
     const { spec } = fitted;
-    const compiled = featureColumns(spec, 'rerank', sequences(fitted), spec.context);
-    const statement = withFeatures(await featuresSql('rerank-rows'), compiled);
+    const reader = readerOf('rerank', fitted, sequences(fitted), [...spec.context, ...spec.dense]);
+    const columns = reader.columns.join(',\n    ');
+    const statement = withFeatures(await featuresSql('rerank-rows'), columns);
     for await (const batch of db.batches(statement, { date, scenes: textList(spec.scenes) })) {
       const { buffers } = file;
+      const values = reader.read(batch);
       const slate = batch.numbers('slate');
       for (let row = 0; row < batch.rows; row++) {
         buffers.sample![row] = next++;
@@ -94,11 +97,11 @@ export async function encodeRerank(
       }
       copyNumbers(batch, 'user', buffers.user!);
       copyNumbers(batch, 'scene_index', buffers.scene!);
-      encodeCandidates(batch, buffers, fitted, account);
+      encodeCandidates(batch, values, buffers, fitted, account);
       for (const sequence of sequences(fitted)) {
-        encodeSequence(sequence, batch, buffers, fitted.catalogue);
+        encodeSequence(sequence, batch, values, buffers, fitted);
       }
-      encodeContext(spec.context, batch, buffers.context!);
+      encodeContext(spec.context, batch, values, buffers.context!);
       await file.flush(batch.rows);
       onRows(batch.rows);
     }
@@ -112,13 +115,13 @@ export async function encodeRerank(
 
 function encodeCandidates(
   batch: Batch,
+  values: BatchValues,
   buffers: Buffers,
-  { spec, catalogue, popularity, interpreter }: FittedFeatures,
+  { spec, catalogue, popularity }: FittedFeatures,
   account: RerankAccount,
 ): void {
   const N = spec.sizes.candidates;
   const items = batch.lists('cand_item');
-  const scores = batch.lists('cand_score');
   const positions = batch.lists('cand_position');
   const exposed = batch.lists('label_exposed');
   const labels = (['click', 'long', 'like'] as const).map((name) => ({
@@ -130,6 +133,7 @@ function encodeCandidates(
   const encodeIds = idEncoder(buffers, 'cand', catalogue);
   const dense = buffers.cand_dense!;
   const width = spec.dense.length;
+  const numbers = spec.dense.map(({ expression }) => values.lists(expression));
   buffers.cand_position!.fill(-1);
   for (let row = 0; row < batch.rows; row++) {
     const n = Math.min(N, items.length(row));
@@ -149,8 +153,10 @@ function encodeCandidates(
         account[total]++;
       }
     }
-    // Attributes of items are in the catalogue, not in the samples: this part is interpreted.
-    const raw = rawCandidates(items, scores, row, time[row]!, catalogue);
-    dense.set(interpreter.dense(raw).subarray(0, n * width), row * N * width);
+    numbers.forEach((list, f) => {
+      for (let k = 0; k < n; k++) {
+        dense[(row * N + k) * width + f] = toFloat32(element(list, row, k));
+      }
+    });
   }
 }

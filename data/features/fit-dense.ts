@@ -7,6 +7,7 @@ import { SOURCES } from '../contracts/feature-sources.ts';
 import type { DuckDb } from '../duckdb.ts';
 import type { Catalogue } from './catalogue.ts';
 import { source } from './declare.ts';
+import { Moments } from './moments.ts';
 import { featuresSql } from './open-samples.ts';
 
 /** Raw values of a row's candidates by source; NaN where unknown. */
@@ -65,24 +66,6 @@ function plans(probabilities: boolean): Plan[] {
   ];
 }
 
-/** Mean and deviation of a stream of numbers (Welford). */
-class Moments {
-  n = 0;
-  mean = 0;
-  #squares = 0;
-
-  add(value: number): void {
-    this.n++;
-    const before = value - this.mean;
-    this.mean += before / this.n;
-    this.#squares += before * (value - this.mean);
-  }
-
-  deviation(): number {
-    return Math.sqrt(this.#squares / this.n);
-  }
-}
-
 /**
  * Fits on the candidates of the training dates, read in a fixed order, so that sums have equal bits.
  * Scores that all lie in [0, 1] are taken as probabilities and go through the logit. A source that no
@@ -122,7 +105,6 @@ export async function fitDense(
       absent.push({ name: `dense.${name}`, why: 'null for every candidate of the training dates' });
       continue;
     }
-    const deviation = moments.deviation();
     fitted.push({
       name,
       expression: known
@@ -131,8 +113,7 @@ export async function fitDense(
             op: 'standardise',
             of: expression,
             mean: centred ? 0 : moments.mean,
-            // A constant stays a constant.
-            std: deviation > 1e-9 ? deviation : 1,
+            std: moments.std(),
             missing: 0,
           },
     });

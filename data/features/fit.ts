@@ -1,12 +1,14 @@
 /** Fitting a FeatureSpec, vocabulary and popularity on the training dates. */
 import { listValue } from '@duckdb/node-api';
-import { FeatureInterpreter } from '../../device/features/interpreter.ts';
 import type { FeatureSpec } from '../../device/features/spec.ts';
+import { QUANTILE_GRID } from '../contracts/feature-declaration.ts';
 import { featureSpec } from '../contracts/feature-spec.ts';
 import type { DuckDb } from '../duckdb.ts';
 import { Catalogue, type Vocabulary } from './catalogue.ts';
-import { type FeaturesConfig, QUANTILE_GRID } from './config.ts';
-import { fitDeclared } from './fit-declared.ts';
+import { declarationsOf, type FeaturesConfig } from './config.ts';
+import type { InputGroup } from './declared/check-declarations.ts';
+import { fitDeclared } from './declared/fit.ts';
+import { joinDense, joinGroup } from './declared/inputs.ts';
 import { fitDense } from './fit-dense.ts';
 import {
   fitDecay,
@@ -21,8 +23,6 @@ import { completeSpec } from './statistics-hash.ts';
 
 export interface FittedFeatures {
   spec: FeatureSpec;
-  /** Of `spec`. */
-  interpreter: FeatureInterpreter;
   vocabulary: Vocabulary;
   catalogue: Catalogue;
   /** Smoothed click rate in the training dates, by place in the catalogue. */
@@ -67,16 +67,28 @@ export async function fitFeatures(
       maxValues,
       absent,
     );
-  const actions = { exposure: group('exposure'), page_view: group('page_view') };
-  const context = group('context');
-  const decisionContext = group('decision_context');
+  const declarations = declarationsOf(config);
+  const declared = await fitDeclared(db, { declarations, vocabulary, catalogue, trainEnd }, absent);
+  const tables = vocabulary as unknown as Record<string, string[]>;
+  const joined = (
+    name: InputGroup,
+    family: 'exposure' | 'page_view' | 'context' | 'decision_context',
+  ) => joinGroup(group(family), name, config.inputs[name], { declared, absent, tables });
+  const actions = {
+    exposure: joined('exposure', 'exposure'),
+    page_view: joined('page_view', 'page_view'),
+  };
+  const context = joined('context', 'context');
+  const decisionContext = joined('decisionContext', 'decision_context');
   const decay = {
     exposure: fitDecay('exposure', statistics, decayBuckets),
     page_view: fitDecay('page_view', statistics, decayBuckets),
   };
-  const dense = await fitDense(db, catalogue, absent);
+  const dense = joinDense(await fitDense(db, catalogue, absent), config.inputs.dense, {
+    declared,
+    absent,
+  });
   const scene = context.find((feature) => feature.name === 'scene');
-  const declared = await fitDeclared(db, { actions, vocabulary, rows, config }, absent);
   const fitted = {
     trainDates: [...trainDates].sort(),
     utcOffsetMinutes: samples.utcOffsetMinutes,
@@ -94,7 +106,7 @@ export async function fitFeatures(
     decisionContext,
     declared,
     sizes: {
-      ...samples.lengths,
+      ...sizesOf(samples.lengths),
       exposureAction: groupSize(actions.exposure),
       pageViewAction: groupSize(actions.page_view),
       exposureDecay: decay.exposure.size,
@@ -103,13 +115,35 @@ export async function fitFeatures(
       context: groupSize(context),
       decisionContext: groupSize(decisionContext),
     },
+    lists: listsOf(samples.lengths),
     scenes: scene?.expression.op === 'one_hot' ? scene.expression.values : [],
     absent,
   };
   const spec = featureSpec.parse(completeSpec(fitted, vocabulary, config));
-  const interpreter = FeatureInterpreter.open(spec);
-  return { spec, interpreter, vocabulary, catalogue, popularity, places, trainEnd };
+  return { spec, vocabulary, catalogue, popularity, places, trainEnd };
 }
+
+const sizesOf = ({
+  candidates,
+  exposures,
+  pageViews,
+  since,
+  sessionClicks,
+  unexposed,
+}: SamplesSummary['lengths']) => ({
+  ...{ candidates, exposures, pageViews },
+  ...{ since, sessionClicks, unexposed },
+});
+
+const listsOf = (lengths: SamplesSummary['lengths']): FeatureSpec['lists'] => ({
+  rerank: {
+    ...{ candidate: lengths.candidates, exposure: lengths.exposures },
+    ...{ page_view: lengths.pageViews, cart: lengths.carts, order: lengths.orders },
+  },
+  decision: { exposure: lengths.since, page_view: lengths.sessionClicks, click: lengths.clicks },
+  // The phone compares the videos that it holds; a sample has the one that was shown.
+  video: { candidate: 1, watched: lengths.watched, ordered: lengths.ordered },
+});
 
 const countRows = async (db: DuckDb): Promise<number> => {
   const { n } = await db.row<{ n: number }>(

@@ -7,8 +7,8 @@ import type {
   SizedExpression,
 } from '../../device/features/spec.ts';
 import { PAGE_BLOCKS } from '../contracts/device-log.ts';
+import { QUANTILE_GRID } from '../contracts/feature-declaration.ts';
 import { SOURCES } from '../contracts/feature-sources.ts';
-import { QUANTILE_GRID } from './config.ts';
 import { bucketise, sizeOf, source } from './declare.ts';
 
 /** How buckets of a feature are found: at equal shares, at fixed boundaries, or as known texts. */

@@ -7,7 +7,7 @@ import { listFiles } from '../../lib/files.ts';
 import { type DuckDb, sqlText } from '../duckdb.ts';
 import { fileLiteral } from '../file-literal.ts';
 import { TABLE_COLUMNS, USER_DAY_COLUMNS, viewSql } from '../stitch/lake-schema.ts';
-import { DECISION_COLUMNS, RERANK_COLUMNS } from '../stitch/sample-schema.ts';
+import { DECISION_COLUMNS, RERANK_COLUMNS, VIDEO_COLUMNS } from '../stitch/sample-schema.ts';
 
 const size = z.int().min(1);
 const samplesSummary = z.looseObject({
@@ -16,8 +16,13 @@ const samplesSummary = z.looseObject({
     candidates: size,
     exposures: size,
     pageViews: size,
+    carts: size,
+    orders: size,
     since: size,
     sessionClicks: size,
+    clicks: size,
+    watched: size,
+    ordered: size,
     unexposed: size,
   }),
 });
@@ -60,7 +65,7 @@ export async function listSamples(samplesDir: string): Promise<Samples> {
 }
 
 /**
- * Defines views `rerank`, `decision` (samples of `dates`), `train_rerank`, `train_decision` (of
+ * Defines views `rerank`, `decision`, `video` (samples of `dates`), the same with `train_` before (of
  * `trainDates`), `items`, `user_day`, and the types `item_code`, `user_code`: every item and user of
  * the samples, sorted, as enumerations.
  * @throws EdgeloomError `not-samples`
@@ -76,6 +81,7 @@ export async function openSamples(
   await db.run(
     viewSql('train_decision', DECISION_COLUMNS, filesOf(samples, 'decisions', trainDates)),
   );
+  await db.run(viewSql('train_video', VIDEO_COLUMNS, filesOf(samples, 'video', trainDates)));
   await db.run(viewSql('items', TABLE_COLUMNS.items, [join(samplesDir, 'items.parquet')]));
   await makeEnum(db, 'item_code', 'item_id', 'items');
   await makeEnum(db, 'user_code', 'user_key', `read_parquet(${fileLiteral(userDays(samples))})`);
@@ -83,7 +89,7 @@ export async function openSamples(
   return samples;
 }
 
-/** Defines on a connection what encoding reads: macros, `user_day`, and `rerank`, `decision` of `dates`. */
+/** Defines on a connection what encoding reads: macros, `user_day`, and `rerank`, `decision`, `video` of `dates`. */
 export async function viewDates(
   db: DuckDb,
   samples: Samples,
@@ -91,6 +97,7 @@ export async function viewDates(
 ): Promise<void> {
   await db.run(viewSql('rerank', RERANK_COLUMNS, filesOf(samples, 'rerank', dates)));
   await db.run(viewSql('decision', DECISION_COLUMNS, filesOf(samples, 'decisions', dates)));
+  await db.run(viewSql('video', VIDEO_COLUMNS, filesOf(samples, 'video', dates)));
   await db.run(viewSql('user_day', USER_DAY_COLUMNS, [userDays(samples)]));
   await db.run(await featuresSql('macros'));
   await db.run(await featuresSql('compiled'));

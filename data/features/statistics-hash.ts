@@ -1,13 +1,15 @@
 /** A FeatureSpec from what was fitted: the sources and tables that it names, and the hash of its statistics. */
+
+import { sourcesOf } from '../../device/features/parts.ts';
 import type { Expression, FeatureSpec } from '../../device/features/spec.ts';
 import { canonicalJson, sha256 } from '../../lib/hash.ts';
 import { SOURCES } from '../contracts/feature-sources.ts';
 import type { Vocabulary } from './catalogue.ts';
-import type { FeaturesConfig } from './config.ts';
-import { sourcesOf, tablesOf } from './declare.ts';
+import { type FeaturesConfig, knobsOf } from './config.ts';
+import { tablesOf } from './declare.ts';
 
 /** Of the rules of fitting: to be raised when equal samples would give other statistics. */
-const STATISTICS_VERSION = 1;
+const STATISTICS_VERSION = 2;
 
 type Fitted = Omit<FeatureSpec, 'version' | 'statistics' | 'sources' | 'tables'>;
 
@@ -38,7 +40,7 @@ export function completeSpec(
     version: 2,
     statistics: {
       version: STATISTICS_VERSION,
-      config,
+      config: knobsOf(config),
       vocabulary: sha256(vocabularyText(vocabulary)),
       sha256: '',
     },

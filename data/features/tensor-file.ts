@@ -5,13 +5,15 @@ import { dirname } from 'node:path';
 import { writeAll } from '../write-all.ts';
 
 export interface ColumnSpec {
-  dtype: 'F32' | 'I32';
+  dtype: 'F32' | 'I32' | 'F64';
   /** Shape of one row. */
   shape: number[];
 }
 
 /** Rows of one column on their way to the file. */
-export type ColumnBuffer = Float32Array | Int32Array;
+export type ColumnBuffer = Float32Array | Int32Array | Float64Array;
+
+const BUFFERS = { F32: Float32Array, I32: Int32Array, F64: Float64Array };
 
 const width = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 
@@ -23,7 +25,7 @@ export class TensorFile<Name extends string> {
   readonly #path: string;
   readonly #temporary: string;
   readonly #file: FileHandle;
-  readonly #columns: { name: Name; start: number; width: number }[];
+  readonly #columns: { name: Name; start: number; rowBytes: number }[];
   readonly #rows: number;
   #done = 0;
   /** By column: room for `batchRows` rows, row-major. */
@@ -33,7 +35,7 @@ export class TensorFile<Name extends string> {
     path: string,
     temporary: string,
     file: FileHandle,
-    columns: { name: Name; start: number; width: number }[],
+    columns: { name: Name; start: number; rowBytes: number }[],
     rows: number,
     buffers: Record<Name, ColumnBuffer>,
   ) {
@@ -52,15 +54,16 @@ export class TensorFile<Name extends string> {
     batchRows: number,
   ): Promise<TensorFile<Name>> {
     const header: Record<string, unknown> = {};
-    const columns: { name: Name; start: number; width: number }[] = [];
+    const columns: { name: Name; start: number; rowBytes: number }[] = [];
     const buffers = {} as Record<Name, ColumnBuffer>;
     let end = 0;
     for (const [name, { dtype, shape }] of Object.entries(specs) as [Name, ColumnSpec][]) {
       const start = end;
-      end += rows * width(shape) * 4;
+      const Kind = BUFFERS[dtype];
+      const rowBytes = width(shape) * Kind.BYTES_PER_ELEMENT;
+      end += rows * rowBytes;
       header[name] = { dtype, shape: [rows, ...shape], data_offsets: [start, end] };
-      columns.push({ name, start, width: width(shape) });
-      const Kind = dtype === 'F32' ? Float32Array : Int32Array;
+      columns.push({ name, start, rowBytes });
       buffers[name] = new Kind(batchRows * width(shape));
     }
     let json = JSON.stringify(header);
@@ -88,10 +91,10 @@ export class TensorFile<Name extends string> {
     if (this.#done + count > this.#rows) {
       throw new RangeError(`${this.#path}: more than ${this.#rows} rows`);
     }
-    for (const { name, start, width: perRow } of this.#columns) {
+    for (const { name, start, rowBytes } of this.#columns) {
       const buffer = this.buffers[name];
-      const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, count * perRow * 4);
-      await writeAll(this.#file, bytes, start + this.#done * perRow * 4, this.#path);
+      const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, count * rowBytes);
+      await writeAll(this.#file, bytes, start + this.#done * rowBytes, this.#path);
       buffer.fill(0);
     }
     this.#done += count;

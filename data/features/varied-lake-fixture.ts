@@ -1,6 +1,6 @@
 /** For tests: two days of a made-up log in which every field of the features varies and is missing at times. */
 import { Random } from '../../lib/random.ts';
-import { PAGE_BLOCKS } from '../contracts/device-log.ts';
+import { FEEDBACK_KINDS, PAGE_BLOCKS } from '../contracts/device-log.ts';
 import { type FixtureEvent, type FixtureLake, NOON } from '../stitch/lake-fixture.ts';
 
 const DAY = 86_400_000;
@@ -105,4 +105,47 @@ export function variedLake(seed = 1): FixtureLake {
     ]),
     history: [{ user: 'c', as_of: NOON, item_ids: ['i1', 'i2'] }],
   };
+}
+
+/**
+ * The same log with what the base has not: dwell in the blocks, several kinds of feedback, plays with a
+ * network and a buffer. The base, and what models read of it, stays as it was.
+ */
+export function lakeWithVideos(seed = 1): FixtureLake {
+  const base = variedLake(seed);
+  const random = Random.of(seed, 'videos');
+  const maybe = <T>(value: T): T | null => (random.chance(0.8) ? value : null);
+  const more = base.events.flatMap((event): FixtureEvent[] => {
+    if (event.type === 'page_view') {
+      const cart = random.chance(0.4) ? [{ block: 'cart' as const, clicks: 1 }] : [];
+      const told = (event.actions ?? []).filter(({ block }) => block !== 'cart');
+      const actions = [...told, ...cart].map((one) => ({
+        ...one,
+        dwell_ms: maybe(random.below(9 * S)),
+      }));
+      return [{ ...event, actions: event.actions || cart.length > 0 ? actions : null }];
+    }
+    if (event.type !== 'exposure' || !random.chance(0.6)) return [event];
+    const { user = '', request_id = null, session_id = null, item_id, started } = event;
+    const common = { user, request_id, session_id, item_id };
+    const end = started + 1 + random.below(12 * S);
+    const played: FixtureEvent = {
+      ...{ type: 'play', ...common, ts: end },
+      ...{ watch_ms: end - started, duration_ms: maybe(1 + random.below(20 * S)) },
+    };
+    const felt = FEEDBACK_KINDS.filter(() => random.chance(0.2)).map(
+      (kind): FixtureEvent => ({
+        type: 'feedback',
+        ...common,
+        kind,
+        ts: started + random.below(end - started),
+      }),
+    );
+    const state: FixtureEvent = {
+      ...{ type: 'client_state', user, session_id, ts: started + random.below(S) },
+      ...{ network_kbps: maybe(random.uniform() * 9000), buffered_ms: maybe(random.below(9000)) },
+    };
+    return [event, played, ...felt, ...(random.chance(0.5) ? [state] : [])];
+  });
+  return { ...base, events: more };
 }

@@ -1,32 +1,15 @@
 /** Every feature of a sample: computed by the device's interpreter from raw values, beside the tensors. */
-import { FeatureInterpreter } from '../../device/features/interpreter.ts';
-import type { Behaviour, Expression, GroupFeature, Source } from '../../device/features/spec.ts';
-import type { SampleKind } from '../features/bindings.ts';
-import type { Found } from './find.ts';
-import type { ItemRows, KnownItem } from './items.ts';
-import { asRawValues, listOf, type RawSource, rawSources, SEQUENCES } from './raw-values.ts';
-import type { Encoded, Fitted } from './tensors.ts';
-import { inWords, sourcesOf } from './words.ts';
 
-export interface ShownFeature {
-  /** Section of features.json: `dense`, `actions.exposure`, `decay.page_view`, `context` …, or `items.<field>`. */
-  group: string;
-  name: string;
-  /** A row or index (int32) or a number (float32). */
-  kind: 'index' | 'number';
-  rule: string;
-  /** First index of the group feature in the multi-hot vector; `values` count from it. */
-  offset: number;
-  axes: Source['axis'][];
-  lengths: number[];
-  /** Row-major along the axes. −1: nothing is known, no one is set in the multi-hot vector. */
-  values: number[];
-  sources: RawSource[];
-  /** Where the features stage wrote them; null when this feature is in no tensor. */
-  tensor: string | null;
-  /** Places of `values` that the tensor has otherwise; null when the sample is not encoded. */
-  differs: { at: number; tensor: number | null }[] | null;
-}
+import type { RawValues } from '../../device/features/columns.ts';
+import { FeatureInterpreter } from '../../device/features/interpreter.ts';
+import { sourcesOf } from '../../device/features/parts.ts';
+import type { Behaviour, Expression, GroupFeature } from '../../device/features/spec.ts';
+import { declaredOf, type ShownFeature } from './declared.ts';
+import type { FeaturedSample } from './find.ts';
+import type { ItemRows, KnownItem } from './items.ts';
+import { asRawValues, listOf, rawSources, SEQUENCES } from './raw-values.ts';
+import type { Encoded, Fitted } from './tensors.ts';
+import { inWords } from './words.ts';
 
 type Shown = Omit<ShownFeature, 'rule' | 'sources' | 'differs' | 'kind'> & {
   kind?: ShownFeature['kind'];
@@ -37,7 +20,7 @@ type Shown = Omit<ShownFeature, 'rule' | 'sources' | 'differs' | 'kind'> & {
 
 /** @returns every feature that samples of this kind have, in the order of features.json */
 export function featuresOf(
-  found: Found & { kind: SampleKind },
+  found: FeaturedSample,
   { spec, vocabulary }: Fitted,
   itemAt: (id: string) => KnownItem,
   encoded: Encoded,
@@ -45,9 +28,34 @@ export function featuresOf(
   const interpreter = FeatureInterpreter.open(spec);
   const sources = rawSources(found, spec, itemAt);
   const raw = asRawValues(sources);
-  const sequences = SEQUENCES[found.kind];
   const shown: Shown[] = [];
+  if (found.kind !== 'video')
+    shown.push(...readByModels(found, found.kind, spec, interpreter, raw));
+  return [
+    ...itemRows(found, spec.items.fields, vocabulary, itemAt, encoded),
+    ...shown.map(({ expression, place, ...feature }) => {
+      const read = sourcesOf(expression).map((source) => sources.get(source)!);
+      const differs = differences(feature.values, feature.tensor, place, encoded);
+      const values = feature.values.map((value) =>
+        value < 0 && feature.kind !== 'number' ? -1 : value - feature.offset,
+      );
+      const kind = feature.kind ?? 'index';
+      return { ...feature, kind, values, rule: inWords(expression), sources: read, differs };
+    }),
+    ...declaredOf(found.kind, interpreter, sources, raw, encoded),
+  ];
+}
 
+/** Features of the groups that the models read. */
+function readByModels(
+  found: FeaturedSample,
+  kind: 'rerank' | 'decision',
+  spec: Fitted['spec'],
+  interpreter: FeatureInterpreter,
+  raw: RawValues,
+): Shown[] {
+  const sequences = SEQUENCES[kind];
+  const shown: Shown[] = [];
   for (const behaviour of ['exposure', 'page_view'] as const satisfies Behaviour[]) {
     const { columns, tensors } = sequences.find(({ axis }) => axis === behaviour)!;
     const lengths = [listOf(found.row, `${columns}_item`).length];
@@ -72,7 +80,7 @@ export function featuresOf(
     const decay = { group: 'decay', name: behaviour, expression, offset: 0, axes, lengths, values };
     shown.push({ ...decay, tensor: `${tensors}_decay` });
   }
-  if (found.kind === 'rerank') {
+  if (kind === 'rerank') {
     const lengths = [listOf(found.row, 'cand_item').length];
     const numbers = interpreter.dense(raw);
     shown.push(
@@ -94,7 +102,7 @@ export function featuresOf(
     );
   }
   const [group, context] =
-    found.kind === 'rerank'
+    kind === 'rerank'
       ? (['context', interpreter.context(raw)] as const)
       : (['decisionContext', interpreter.decisionContext(raw)] as const);
   shown.push(
@@ -105,25 +113,7 @@ export function featuresOf(
       }),
     ),
   );
-  for (const { name, expression } of spec.declared) {
-    if (!sourcesOf(expression).every((source) => sources.has(source))) continue;
-    const { axes, lengths, values } = interpreter.declared(name, raw);
-    const kind = values instanceof Float32Array ? 'number' : 'index';
-    const along = { axes: [...axes], lengths: [...lengths], values: [...values] };
-    shown.push({ group: 'declared', name, expression, kind, offset: 0, ...along, tensor: null });
-  }
-  return [
-    ...itemRows(found, spec.items.fields, vocabulary, itemAt, encoded),
-    ...shown.map(({ expression, place, ...feature }) => {
-      const read = sourcesOf(expression).map((source) => sources.get(source)!);
-      const differs = differences(feature.values, feature.tensor, place, encoded);
-      const values = feature.values.map((value) =>
-        value < 0 && feature.kind !== 'number' ? -1 : value - feature.offset,
-      );
-      const kind = feature.kind ?? 'index';
-      return { ...feature, kind, values, rule: inWords(expression), sources: read, differs };
-    }),
-  ];
+  return shown;
 }
 
 const every = (values: ArrayLike<number>, f: number, width: number): number[] =>
@@ -131,7 +121,7 @@ const every = (values: ArrayLike<number>, f: number, width: number): number[] =>
 
 /** Rows of the id tables of every item that the sample names. */
 function itemRows(
-  { kind, row }: Found & { kind: SampleKind },
+  { kind, row }: FeaturedSample,
   fields: { name: keyof ItemRows; size: number }[],
   vocabulary: Fitted['vocabulary'],
   itemAt: (id: string) => KnownItem,
@@ -161,11 +151,11 @@ function itemRows(
 /** Where the tensor's row is not what was computed; after the last value it must hold padding. */
 function differences(
   values: readonly number[],
-  tensor: string | null,
+  tensor: string,
   { f, width }: { f: number; width: number } = { f: 0, width: 1 },
   encoded: Encoded,
 ): ShownFeature['differs'] {
-  if (tensor === null || !('tensors' in encoded)) return null;
+  if (!('tensors' in encoded)) return null;
   const written = encoded.tensors[tensor];
   if (!written) return values.map((_, at) => ({ at, tensor: null }));
   const there = every(written.values, f, width);

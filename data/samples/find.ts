@@ -1,4 +1,5 @@
 /** Finding samples: by id, by chance, or as a list. */
+import type { SampleKind } from '../../device/features/spec.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { Random } from '../../lib/random.ts';
 import type { DuckDb } from '../duckdb.ts';
@@ -9,6 +10,12 @@ export type Row = Record<string, unknown>;
 
 export interface Found {
   kind: Kind;
+  row: Row;
+}
+
+/** A sample as features see it. */
+export interface FeaturedSample {
+  kind: SampleKind;
   row: Row;
 }
 

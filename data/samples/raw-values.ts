@@ -1,11 +1,11 @@
 /** The raw values of a sample by the sources of features.json, and where each was found. */
 import type { RawValue, RawValues } from '../../device/features/columns.ts';
-import type { FeatureSpec, Source } from '../../device/features/spec.ts';
-import { columnName, type SampleKind } from '../features/bindings.ts';
+import type { FeatureSpec, SampleKind, Source } from '../../device/features/spec.ts';
+import { attributeOf, columnName, isSingle, itemColumn } from '../features/bindings.ts';
 import type { Found, Row } from './find.ts';
 import type { KnownItem } from './items.ts';
 
-/** A sequence of items of a sample: prefix of its columns and of its tensors, and the axis it is. */
+/** A sequence of items whose rows are in tensors: prefix of its columns and of its tensors, and its axis. */
 export interface Sequence {
   columns: string;
   tensors: string;
@@ -23,6 +23,7 @@ export const SEQUENCES: Record<SampleKind, Sequence[]> = {
     { columns: 'sclk', tensors: 'sclk', axis: 'page_view' },
     { columns: 'unexposed', tensors: 'unexposed', axis: null },
   ],
+  video: [],
 };
 
 export const listOf = <T>(row: Row, column: string): T[] => (row[column] ?? []) as T[];
@@ -43,27 +44,24 @@ export function rawSources(
   itemAt: (id: string) => KnownItem,
 ): Map<string, RawSource> {
   const found = new Map<string, RawSource>();
+  const along = (column: string): RawValue[] =>
+    isSingle(kind, column) ? [(row[column] ?? null) as RawValue] : listOf<RawValue>(row, column);
   for (const [source, { axis }] of Object.entries(spec.sources)) {
     const column = columnName(kind, source);
+    const attribute = attributeOf(kind, source);
     if (column) {
-      const raw = axis ? listOf<RawValue>(row, column) : ((row[column] ?? null) as RawValue);
+      const raw = axis ? along(column) : ((row[column] ?? null) as RawValue);
       found.set(source, { source, axis, column, raw });
-      continue;
+    } else if (axis && attribute) {
+      const items = itemColumn(kind, axis);
+      const raw = along(items).map(
+        (item) => itemAt(item as string).attributes?.[attribute] ?? null,
+      );
+      found.set(source, { source, axis, column: `items.${attribute} of ${items}`, raw });
     }
-    const sequence = axis && SEQUENCES[kind].find((one) => one.axis === axis);
-    const field = source.slice(source.indexOf('.') + 1);
-    if (!sequence || !isAttribute(field)) continue;
-    const raw = listOf<string>(row, `${sequence.columns}_item`).map(
-      (item) => itemAt(item).attributes?.[field] ?? null,
-    );
-    found.set(source, { source, axis, column: `items.${field} of ${sequence.columns}_item`, raw });
   }
   return found;
 }
-
-type Attribute = 'category' | 'duration_ms' | 'price_level';
-const isAttribute = (field: string): field is Attribute =>
-  ['category', 'duration_ms', 'price_level'].includes(field);
 
 /** As the interpreter takes them. */
 export const asRawValues = (sources: Map<string, RawSource>): RawValues =>

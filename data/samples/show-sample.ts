@@ -1,10 +1,10 @@
 /** One sample as a person would read it: plain objects, rendered elsewhere. */
 import { cohortOptions } from '../../lib/cohorts.ts';
-import type { SampleKind } from '../features/bindings.ts';
 import { STABILITY_DAYS } from '../features/config.ts';
 import { STATISTICS, statisticsOfUser } from '../features/user-statistics.ts';
 import { type Around, unknownAround } from './around.ts';
-import { featuresOf, type ShownFeature } from './features.ts';
+import type { ShownFeature } from './declared.ts';
+import { featuresOf } from './features.ts';
 import { type Found, type Row, shortKey } from './find.ts';
 import { type ItemAttributes, type ItemRows, itemsAt } from './items.ts';
 import { type Behaviour, carts, exposures, orders, pageViews, watched } from './knew.ts';
@@ -99,8 +99,9 @@ export async function showSample(
     ...itemAt(item),
     ...more,
   });
-  const encoded = fitted && (await encodedRow(reader, found, fitted));
-  const featured = FEATURED[kind];
+  // Cohort samples are encoded as the rerank samples that they are.
+  const featured = { row, kind: kind === 'cohort' ? ('rerank' as const) : kind };
+  const encoded = fitted && (await encodedRow(reader, featured, fitted));
   return {
     kind,
     id: row.sample_id as string,
@@ -119,10 +120,7 @@ export async function showSample(
       train_dates: fitted.spec.trainDates,
       sha256: fitted.spec.statistics.sha256,
     },
-    features:
-      fitted && encoded && featured
-        ? featuresOf({ row, kind: featured }, fitted, itemAt, encoded)
-        : [],
+    features: fitted && encoded ? featuresOf(featured, fitted, itemAt, encoded) : [],
   };
 }
 
@@ -147,11 +145,6 @@ async function userBefore(
       ])
     : null;
 }
-
-/** The kinds of which features.json has features, and as what. */
-const FEATURED: Record<Kind, SampleKind | null> = {
-  ...{ rerank: 'rerank', cohort: 'rerank', decision: 'decision', video: null },
-};
 
 function listsOf(
   { kind, row }: Found,

@@ -6,10 +6,12 @@ import type { FeatureSpec } from '../../device/features/spec.ts';
 import { type CohortDays, readCohortDays } from '../../lib/cohorts.ts';
 import { EdgeloomError } from '../../lib/errors.ts';
 import { statIfThere } from '../../lib/files.ts';
-import { SafetensorsFile } from '../../lib/safetensors.ts';
+import { type NamedTensor, SafetensorsFile } from '../../lib/safetensors.ts';
 import { featureSpec } from '../contracts/feature-spec.ts';
 import type { Vocabulary } from '../features/catalogue.ts';
-import type { Found } from './find.ts';
+import { USER_COLUMN } from '../features/declared/layout.ts';
+import { ENCODED_ROWS } from '../features/encoded-rows.ts';
+import type { FeaturedSample } from './find.ts';
 import type { SampleReader } from './open.ts';
 
 export interface Fitted {
@@ -50,38 +52,27 @@ export async function openFitted(dir: string): Promise<Fitted> {
 /** A tensor's row: shape without the first dimension, values row-major. */
 export type TensorRow = Record<string, { shape: number[]; values: number[] }>;
 
-export type Encoded = { row: number; file: string; tensors: TensorRow } | { why: string };
-
-const SLATE = {
-  folder: 'rerank',
-  where: 'list_sum(label_exposed) > 0',
-  order: 'user_key, decision_ts, slate_id, part',
-  unless: 'nothing in it was exposed, so it has no label and is not encoded',
-};
-
-/** Which rows of a date become tensors, and in what order: as `rerank-rows.sql`, `decision-rows.sql`. */
-const ENCODED = {
-  rerank: SLATE,
-  cohort: SLATE,
-  decision: {
-    folder: 'decisions',
-    where: 'arm is not null and propensity is not null',
-    order: 'user_key, decision_ts, sample_id',
-    unless: 'its arm or its propensity is unknown, so it is not encoded',
-  },
-};
+export type Encoded =
+  | {
+      row: number;
+      /** Of the features that the models read; of videos, of the declared features. */
+      file: string;
+      tensors: TensorRow;
+      /** One row of the declared features. */
+      declared: Record<string, NamedTensor>;
+    }
+  | { why: string };
 
 /** The row of a sample in the tensors, or why there is none. */
 export async function encodedRow(
   { db }: SampleReader,
-  { kind, row: { sample_id, user_key, date } }: Found,
+  { kind, row: { sample_id, user_key, date } }: FeaturedSample,
   { dir }: Fitted,
 ): Promise<Encoded> {
-  if (kind === 'video') return { why: 'the features stage makes no tensors of videos' };
-  const { folder, where, order, unless } = ENCODED[kind];
-  const file = `${folder}/${date}.safetensors`;
-  const path = join(dir, file);
-  if (!(await statIfThere(path)))
+  const { folder, where, order, unless } = ENCODED_ROWS[kind];
+  const declaredFile = `declared/${folder}/${date}.safetensors`;
+  const file = kind === 'video' ? declaredFile : `${folder}/${date}.safetensors`;
+  if (!(await statIfThere(join(dir, file))))
     return { why: `the tensors have no ${file}: its day is not encoded` };
   const found = await db.rows<{ n: number; total: number }>(
     `select n, total from (
@@ -97,19 +88,35 @@ export async function encodedRow(
     'select count(distinct user_key)::integer as place from user_day where user_key < $user',
     { user: user_key as string },
   );
-  const tensors = await SafetensorsFile.open(path);
+  const declared = await rowOf(join(dir, declaredFile), n, { column: USER_COLUMN, place, total });
+  const own =
+    kind === 'video' ? {} : await rowOf(join(dir, file), n, { column: 'user', place, total });
+  if (!declared || !own) {
+    return { why: `${file} was made of other samples: run the features stage on these` };
+  }
+  const tensors = Object.entries(own).map(
+    ([name, { shape, data }]): [string, TensorRow[string]] => [
+      name,
+      { shape: shape.slice(1), values: [...data] },
+    ],
+  );
+  return { row: n, file, tensors: Object.fromEntries(tensors), declared };
+}
+
+/** One row of a file, or nothing when the file has other rows: their number and the user must fit. */
+async function rowOf(
+  path: string,
+  n: number,
+  { column, place, total }: { column: string; place: number; total: number },
+): Promise<Record<string, NamedTensor> | undefined> {
+  const file = await SafetensorsFile.open(path);
   try {
-    const user = await tensors.read('user', n, n + 1);
-    if (tensors.shape('user')[0] !== total || user.data[0] !== place) {
-      return { why: `${file} was made of other samples: run the features stage on these` };
-    }
-    const row: TensorRow = {};
-    for (const name of tensors.names()) {
-      const { shape, data } = await tensors.read(name, n, n + 1);
-      row[name] = { shape: shape.slice(1), values: [...data] };
-    }
-    return { row: n, file, tensors: row };
+    const user = await file.read(column, n, n + 1);
+    if (file.shape(column)[0] !== total || user.data[0] !== place) return undefined;
+    const row: Record<string, NamedTensor> = {};
+    for (const name of file.names()) row[name] = await file.read(name, n, n + 1);
+    return row;
   } finally {
-    await tensors.close();
+    await file.close();
   }
 }

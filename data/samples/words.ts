@@ -55,13 +55,3 @@ export function inWords(expression: Expression): string {
       return `(${inWords(expression.left)}) × (${inWords(expression.right)})`;
   }
 }
-
-/** Sources that an expression reads, in the order of reading, each once. */
-export function sourcesOf(expression: Expression): string[] {
-  if (expression.op === 'source') return [expression.name];
-  const operands = Object.values(expression).filter(
-    (field): field is Expression => typeof field === 'object' && 'op' in field,
-  );
-  const own = expression.op === 'decay' ? [NOW] : [];
-  return [...new Set([...operands.flatMap(sourcesOf), ...own])];
-}

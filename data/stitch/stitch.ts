@@ -96,6 +96,8 @@ export interface StitchSummary extends StitchCounts, Windows {
     sessionClicks: number;
     clicks: number;
     unexposed: number;
+    watched: number;
+    ordered: number;
   };
   /** What a reader of results on these samples must know. */
   notes: string[];
@@ -271,7 +273,7 @@ export async function joinBuckets(
   db: DuckDb,
   lake: Lake,
   { out }: WorkFolders,
-  { rerank, decision }: BucketSettings,
+  { rerank, decision, video }: BucketSettings,
   windows: Windows,
   counts: StitchCounts,
 ): Promise<StitchSummary> {
@@ -311,7 +313,7 @@ export async function joinBuckets(
     scenes: scenes.map((row) => row.scene),
     users,
     items,
-    lengths: { ...rerank, ...decision },
+    lengths: { ...rerank, ...decision, watched: video.watched, ordered: video.ordered },
     ...counts,
     ...windows,
     notes: lake.dataset.notes,

@@ -5,7 +5,7 @@ import type { Expression, Operator } from './spec.ts';
 type Field = 'expression' | 'number' | 'positive' | 'count' | 'text' | 'ascending' | 'distinct';
 
 /** By operator, its fields and what each must be. */
-const OPERATORS: {
+export const OPERATORS: {
   [O in Operator]: Record<Exclude<keyof Extract<Expression, { op: O }>, 'op'>, Field>;
 } = {
   source: { name: 'text' },

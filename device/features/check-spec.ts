@@ -1,13 +1,16 @@
 /** `features.json` as it comes from a bundle: what a runtime reads of it, checked before it is used. */
 import { checkExpression, isDistinct } from './check-expression.ts';
 import { FeaturesError } from './errors.ts';
-import type {
-  Behaviour,
-  Feature,
-  FeatureSpec,
-  GroupFeature,
-  SizedExpression,
-  Source,
+import {
+  AXES,
+  type Behaviour,
+  type DeclaredFeature,
+  type Feature,
+  type FeatureSpec,
+  type GroupFeature,
+  SAMPLE_KINDS,
+  type SizedExpression,
+  type Source,
 } from './spec.ts';
 import { type Names, typeOf } from './type-of.ts';
 
@@ -24,9 +27,6 @@ export type Interpreted = Pick<
   | 'decisionContext'
   | 'declared'
 >;
-
-export const BEHAVIOURS: readonly Behaviour[] = ['exposure', 'page_view'];
-const AXES: readonly unknown[] = [null, 'candidate', ...BEHAVIOURS];
 
 type Json = Record<string, unknown>;
 
@@ -67,18 +67,35 @@ export function checkSpec(json: unknown): Interpreted {
     }),
     context: group(file.context, 'context', names, null),
     decisionContext: group(file.decisionContext, 'decisionContext', names, null),
-    declared: features(file.declared, 'declared', names).map((feature, i) => {
-      const { always } = typeOf(feature.expression, names, `declared[${i}]`);
-      return always ? feature : refuse(`declared[${i}]`, 'It may be null');
-    }),
+    declared: declared(file.declared, names),
   };
+}
+
+const isOneOf = (known: readonly string[], value: unknown): boolean =>
+  (known as readonly unknown[]).includes(value);
+
+function declared(value: unknown, names: Names): DeclaredFeature[] {
+  const given = list(value, 'declared') as Json[];
+  const named = new Set<unknown>();
+  return features(value, 'declared', names).map((feature, i) => {
+    const { always } = typeOf(feature.expression, names, `declared[${i}]`);
+    if (!always) refuse(`declared[${i}]`, 'It may be null');
+    if (named.has(feature.name)) refuse(`declared[${i}].name`, 'Another one has this name');
+    named.add(feature.name);
+    const samples = list(given[i]!.samples, `declared[${i}].samples`);
+    if (!samples.every((kind) => isOneOf(SAMPLE_KINDS, kind))) {
+      refuse(`declared[${i}].samples`, `Not some of ${SAMPLE_KINDS.join(', ')}`);
+    }
+    return { ...feature, samples } as DeclaredFeature;
+  });
 }
 
 function sources(value: unknown): Record<string, Source> {
   return Object.fromEntries(
     Object.entries(object(value, 'sources')).map(([name, given]) => {
       const { type, axis, what } = object(given, `sources.${name}`);
-      if (!['number', 'text', 'id'].includes(type as string) || !AXES.includes(axis)) {
+      const isAxis = axis === null || isOneOf(AXES, axis);
+      if (!isOneOf(['number', 'text', 'id'], type) || !isAxis) {
         refuse(`sources.${name}`, 'Unknown type or axis');
       }
       return [name, { type, axis, what } as Source];

@@ -27,8 +27,17 @@ export class Frame {
   /** Several features read the same source, or its logarithm. */
   readonly #shared = new Map<string, NumberColumn>();
 
-  constructor(raw: RawValues) {
+  readonly #given: ReadonlyMap<string, NumberColumn> | undefined;
+
+  /** @param given values of expressions that were computed before, by `keyOf` */
+  constructor(raw: RawValues, given?: ReadonlyMap<string, NumberColumn>) {
     this.#raw = raw;
+    this.#given = given;
+  }
+
+  /** The values of an expression that were given, if they were. */
+  given(key: string): NumberColumn | undefined {
+    return this.#given?.get(key);
   }
 
   /** What `compute` gave when it was asked for under this key before. */

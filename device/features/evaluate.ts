@@ -10,6 +10,7 @@ import {
   places,
   standardise,
 } from './operators.ts';
+import { keyOf } from './parts.ts';
 import type { Expression } from './spec.ts';
 import { type Names, NOW, typeOf } from './type-of.ts';
 
@@ -24,7 +25,14 @@ export function evaluator(expression: Expression, names: Names, where?: string):
   return numbers(expression, names);
 }
 
+/** What was given is taken as it is: this is how pairs come from parts (`parts.ts`). */
 function numbers(expression: Expression, names: Names): Evaluate {
+  const compute = operator(expression, names);
+  const key = keyOf(expression);
+  return (frame) => frame.given(key) ?? compute(frame);
+}
+
+function operator(expression: Expression, names: Names): Evaluate {
   const of = (operand: Expression) => numbers(operand, names);
   const each = (operand: Expression, f: (value: number) => number): Evaluate => {
     const evaluate = of(operand);
@@ -52,7 +60,7 @@ function numbers(expression: Expression, names: Names): Evaluate {
     case 'log1p':
     case 'logit': {
       const evaluate = each(expression.of, expression.op === 'logit' ? logit : logOnePlus);
-      const key = JSON.stringify(expression);
+      const key = keyOf(expression);
       return (frame) => frame.shared(key, () => evaluate(frame));
     }
     case 'clip': {

@@ -62,7 +62,10 @@ function spec(declared: Record<string, Expression> = {}) {
     ],
     context: [{ name: 'hour', offset: 0, size: 4, expression: hour }],
     decisionContext: [{ name: 'hour', offset: 0, size: 4, expression: hour }],
-    declared: Object.entries(declared).map(([name, expression]) => ({ name, expression })),
+    declared: Object.entries(declared).map(([name, expression]) => ({
+      ...{ name, expression },
+      samples: ['rerank'],
+    })),
   };
 }
 

@@ -6,11 +6,11 @@
  * something is unknown. Only the sources that the asked features use must be given.
  */
 import { checkSpec, type Interpreted } from './check-spec.ts';
-import { type Column, Frame, type RawValues } from './columns.ts';
+import { type Column, Frame, type NumberColumn, type RawValues } from './columns.ts';
 import { FeaturesError } from './errors.ts';
 import { type Evaluate, evaluator } from './evaluate.ts';
 import { toFloat32 } from './operators.ts';
-import type { Behaviour, Feature, GroupFeature } from './spec.ts';
+import type { Behaviour, DeclaredFeature, GroupFeature } from './spec.ts';
 import { typeOf } from './type-of.ts';
 
 /** One feature: int32 indexes of a category, or float32 numbers; row-major along its axes. */
@@ -51,7 +51,7 @@ export class FeatureInterpreter {
     this.#context = spec.context.map(compile);
     this.#decisionContext = spec.decisionContext.map(compile);
     this.#declared = new Map(
-      spec.declared.map((feature: Feature) => {
+      spec.declared.map((feature: DeclaredFeature) => {
         const isCategory = typeOf(feature.expression, spec).kind === 'category';
         return [feature.name, { ...compile(feature), isCategory }];
       }),
@@ -106,9 +106,21 @@ export class FeatureInterpreter {
 
   /** A feature of `declared`. @throws FeaturesError `bad-values` when there is none of that name */
   declared(name: string, raw: RawValues): FeatureValues {
+    return this.#declaredOf(name, new Frame(raw));
+  }
+
+  /**
+   * The same from its parts, which were computed before and stored: what training does.
+   * @param parts values of `partsOf` its expression, by `keyOf`
+   */
+  declaredFromParts(name: string, parts: ReadonlyMap<string, NumberColumn>): FeatureValues {
+    return this.#declaredOf(name, new Frame({}, parts));
+  }
+
+  #declaredOf(name: string, frame: Frame): FeatureValues {
     const feature = this.#declared.get(name);
     if (!feature) throw new FeaturesError('bad-values', name, 'No such declared feature');
-    const { axes, lengths, values } = feature.evaluate(new Frame(raw));
+    const { axes, lengths, values } = feature.evaluate(frame);
     const out = feature.isCategory ? Int32Array.from(values) : Float32Array.from(values, toFloat32);
     return { axes, lengths, values: out };
   }

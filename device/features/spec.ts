@@ -2,8 +2,8 @@
  * `features.json`, version 2: how raw events, items and moments become the inputs of the models.
  *
  * A feature is an expression over raw sources. Every expression has a kind (number, text, id or
- * category) and axes: none (the moment), `candidate`, one behaviour axis, or `candidate` and one
- * behaviour axis. Values lie in row-major order, candidates first.
+ * category) and axes: none (the moment), `candidate`, one axis of behaviours, or `candidate` and one
+ * axis of behaviours. Values lie in row-major order, candidates first.
  *
  * Numbers are IEEE float64 and each operation rounds once, in the order written here. **A number that
  * is not finite (NaN, an infinity, an overflow) is null, whether it came raw or out of an operator;
@@ -39,8 +39,31 @@
  * a magnitude above 3.4028234663852886e38 was cut to that.
  */
 
-/** What a list of raw values runs over; a source of the moment has none. */
-export type Axis = 'candidate' | 'exposure' | 'page_view';
+/**
+ * What a list of raw values runs over; a source of the moment has none.
+ *
+ *   candidate  the items to choose from; when a video is chosen, those that the phone still holds
+ *   exposure   items that were on the screen: before a slate, or since the last request
+ *   page_view  pages that were opened: before a slate, or in the session of a request decision
+ *   click      pages that were opened on the device in whatever session, before a request decision
+ *   cart       items put into the cart        order    items bought
+ *   watched    videos that were played        ordered  videos of the order that the phone has at a swipe
+ */
+export const AXES = [
+  'candidate',
+  'exposure',
+  'page_view',
+  'click',
+  'cart',
+  'order',
+  'watched',
+  'ordered',
+] as const;
+export type Axis = (typeof AXES)[number];
+
+/** The moments at which a phone computes features, and training has samples: a slate, a request decision, a swipe. */
+export const SAMPLE_KINDS = ['rerank', 'decision', 'video'] as const;
+export type SampleKind = (typeof SAMPLE_KINDS)[number];
 
 /** Raw values: number; text, one of few; id, which names an item, category, brand or creator. */
 export type SourceType = 'number' | 'text' | 'id';
@@ -77,6 +100,11 @@ export interface Feature {
   expression: Expression;
 }
 
+/** A feature of its own, computed at the moments that have all of its sources. */
+export interface DeclaredFeature extends Feature {
+  samples: SampleKind[];
+}
+
 /** A category among others in one multi-hot vector: index = offset + category. */
 export interface GroupFeature extends Feature {
   offset: number;
@@ -90,7 +118,8 @@ export interface SizedExpression {
   size: number;
 }
 
-export type Behaviour = Exclude<Axis, 'candidate'>;
+/** Behaviours that the models encode. */
+export type Behaviour = Extract<Axis, 'exposure' | 'page_view'>;
 
 export interface FeatureSpec {
   version: 2;
@@ -114,7 +143,9 @@ export interface FeatureSpec {
   dense: Feature[];
   context: GroupFeature[];
   decisionContext: GroupFeature[];
-  declared: Feature[];
+  declared: DeclaredFeature[];
+  /** By moment, the longest list along each axis. */
+  lists: Record<SampleKind, Partial<Record<Axis, number>>>;
   sizes: {
     candidates: number;
     exposures: number;

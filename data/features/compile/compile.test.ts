@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Frame, type RawValue, type RawValues } from '../../../device/features/columns.ts';
 import { evaluator } from '../../../device/features/evaluate.ts';
-import type { Axis, Expression, Source } from '../../../device/features/spec.ts';
+import { AXES, type Axis, type Expression, type Source } from '../../../device/features/spec.ts';
 import { type Names, typeOf } from '../../../device/features/type-of.ts';
 import { DuckDb, sqlText } from '../../duckdb.ts';
 import { featuresSql } from '../open-samples.ts';
@@ -24,11 +24,11 @@ afterAll(async () => {
 });
 
 const source = (type: Source['type'], axis: Axis | null): Source => ({ type, axis, what: 'test' });
-const AXES = [null, 'candidate', 'exposure', 'page_view'] as const;
+const ALL: readonly (Axis | null)[] = [null, ...AXES];
 
 const NAMES: Names = {
   sources: Object.fromEntries(
-    AXES.flatMap((axis): [string, Source][] => [
+    ALL.flatMap((axis): [string, Source][] => [
       [`${axis ?? 'moment'}.${axis ? 'ended' : 'now'}`, source('number', axis)],
       [`${axis ?? 'moment'}.score`, source('number', axis)],
       [`${axis ?? 'moment'}.reason`, source('text', axis)],
@@ -58,9 +58,10 @@ const orNull = <T>(of: fc.Arbitrary<T>) => fc.option(of, { freq: 6 });
 
 /** Raw values of one moment: lists of 0 to 4 behaviours and candidates. */
 const rawValues: fc.Arbitrary<RawValues> = fc
-  .tuple(fc.nat(4), fc.nat(4), fc.nat(3))
-  .chain(([candidate, exposure, page_view]) => {
-    const length = { candidate, exposure, page_view };
+  .record(
+    Object.fromEntries(AXES.map((axis) => [axis, fc.nat(4)])) as Record<Axis, fc.Arbitrary<number>>,
+  )
+  .chain((length) => {
     const value = ({ type, axis }: Source): fc.Arbitrary<RawValue | RawValue[]> => {
       const one: fc.Arbitrary<RawValue> = type === 'number' ? orNull(number) : orNull(text);
       if (axis === null) return one;
@@ -77,8 +78,12 @@ const boundaries = fc
 const values = fc.uniqueArray(text, { maxLength: 5 });
 
 type Axes = readonly Axis[];
-const LISTS: Axes[] = [[], ['candidate'], ['exposure'], ['page_view']];
-const ALL_AXES: Axes[] = [...LISTS, ['candidate', 'exposure'], ['candidate', 'page_view']];
+const LISTS: Axes[] = [[], ...AXES.map((axis) => [axis])];
+const PAIRS: Axes[] = AXES.filter((axis) => axis !== 'candidate').map((axis) => [
+  'candidate',
+  axis,
+]);
+const ALL_AXES: Axes[] = [...LISTS, ...PAIRS];
 
 const leaf = (axes: Axes, ...names: string[]): fc.Arbitrary<Expression> =>
   fc.constantFrom(...names).map((name) => ({

@@ -15,7 +15,6 @@ final as (
     coalesce(list_position($scenes, scene), 0)::integer as scene_index,
     code_each(cand_item) as cand_item,
     list_transform(cand_position, lambda p: coalesce(p, -1)) as cand_position,
-    known_each(cand_score) as cand_score,
     known_each(label_exposed) as label_exposed,
     known_each(label_click) as label_click,
     known_each(label_long) as label_long,
