@@ -6,7 +6,7 @@ import type { Column } from '../contracts/columns.ts';
 import { type EventType, SCHEMA_VERSION } from '../contracts/device-log.ts';
 import { DuckDb, sqlText } from '../duckdb.ts';
 import { fileLiteral } from '../file-literal.ts';
-import type { HeldBlock } from './held/block.ts';
+import { type HeldBlock, releasedBlock } from './held/block.ts';
 import { SpilledBlocks } from './held/spilled-blocks.ts';
 import type { Staged } from './staged-rows.ts';
 import { inPasses, stagedColumns } from './staged-tables.ts';
@@ -86,7 +86,7 @@ export class Staging {
   /** Writes out what is held of a type, so that it is all in files. */
   spill(type: EventType): void {
     const spilled = new SpilledBlocks(this.#workDir, 'spilled', this.#buckets);
-    for (const block of this.held(type)) spilled.add(block);
+    for (const block of this.held(type)) spilled.add(releasedBlock(block));
     this.#held = this.#held.filter((block) => block.type !== type);
     for (const { table, file } of spilled.finish()) this.#add(table, file);
   }

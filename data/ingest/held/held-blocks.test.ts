@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { ColumnVector } from '../../parquet/read/decode.ts';
-import { type Block, bytesOfBlock } from './block.ts';
+import { pickRows } from '../lake/pick-rows.ts';
+import type { Source } from '../lake/unit-columns.ts';
+import { type Block, HeldRows, releasedBlock } from './block.ts';
 import { HeldBlocks, holdLimit } from './held-blocks.ts';
 
 const flat = { rows: 3, lists: undefined, levels: undefined };
-const texts = { bytes: Buffer.from('abc'), starts: Int32Array.of(0, 1, 2, 3) };
+const texts = { bytes: new TextEncoder().encode('abc'), starts: Int32Array.of(0, 1, 2, 3) };
 const lists = { starts: Int32Array.of(0, 1, 1, 2), nulls: Uint8Array.of(0, 1, 0) };
 
 function block(): Block {
@@ -25,28 +27,48 @@ function block(): Block {
   };
 }
 
+/** With its texts as such, wherever they lie. */
+function textual({ vector, ...rest }: Source) {
+  if (vector.kind !== 'texts') return { vector, ...rest };
+  const { texts: own, ...shape } = vector;
+  const words = Array.from({ length: own.starts.length - 1 }, (_, i) =>
+    Buffer.from(own.bytes.subarray(own.starts[i], own.starts[i + 1])).toString(),
+  );
+  return { vector: { ...shape, words }, ...rest };
+}
+
+const readable = ({ columns, ...rest }: Block) => ({
+  ...rest,
+  columns: [...columns].map(([path, source]) => [path, textual(source)]),
+});
+
 describe('a block that is held', () => {
-  test('is the same in memory that threads share, with its arrays in common once', () => {
+  test('is the same in memory that threads share, as a whole and by groups', () => {
     const held = new HeldBlocks(holdLimit(2 ** 20));
     expect(held.take(block())).toBe(true);
     const [one] = held.finish();
-    const { hashes, ...rest } = one!;
-    expect(hashes.low.length).toBe(3);
-    const vectorOf = (path: string) => one!.columns.get(path)!.vector;
-    expect(vectorOf('ts')).toEqual(block().columns.get('ts')!.vector);
-    expect({ ...rest, columns: [...rest.columns.keys()] }).toEqual({
-      ...block(),
-      columns: [...block().columns.keys()],
-    });
-    const [a, b] = [vectorOf('a.list.element'), vectorOf('b.list.element')];
-    expect(a.lists!.starts).toBe(b.lists!.starts);
-    const ids = vectorOf('event_id');
-    if (ids.kind !== 'texts') throw new Error('another kind');
-    expect(Buffer.from(ids.texts.bytes).toString()).toBe('abc');
-    for (const array of [one!.numbers, hashes.low, a.lists!.starts, ids.texts.bytes]) {
-      expect(array.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(one!.hashes.low.length).toBe(3);
+    expect(readable(releasedBlock(one!))).toEqual(readable(block()));
+    const group = new HeldRows(one!, one!.starts[1]!, one!.starts[2]!);
+    expect([group.rows, group.numbers, group.days]).toEqual([
+      2,
+      Float64Array.of(2, 3),
+      Int32Array.of(9, 9),
+    ]);
+    for (const [path, { vector }] of block().columns) {
+      const picked = { vector: pickRows(vector, Int32Array.of(1, 2)), maxDefinition: 1 };
+      expect(textual(group.column(path)!), path).toEqual(textual(picked));
     }
-    expect(bytesOfBlock(one!)).toBe(one!.numbers.buffer.byteLength);
+    expect(group.column('none')).toBeUndefined();
+  });
+
+  test('has arrays that columns have in common once', () => {
+    const held = new HeldBlocks(holdLimit(2 ** 20));
+    held.take(block());
+    const [one] = held.finish();
+    const listsOf = (path: string) => one!.columns.get(path)!.lists!;
+    expect(listsOf('a.list.element').starts).toBe(listsOf('b.list.element').starts);
+    expect(listsOf('a.list.element').starts.values.buffer).toBeInstanceOf(SharedArrayBuffer);
   });
 
   test('is not taken beyond what all threads may hold together', () => {

@@ -1,5 +1,5 @@
 /** The blocks of one thread that stay in memory, within what all threads may hold together. */
-import { type Block, bytesOfBlock, type HeldBlock, sharedBlock } from './block.ts';
+import { type Block, type HeldBlock, heldBlock } from './block.ts';
 import { hashesOf } from './hash-texts.ts';
 
 const KIB = 1024;
@@ -24,6 +24,7 @@ export function holdLimit(bytes: number): HoldLimit {
 export class HeldBlocks {
   readonly #limit: HoldLimit;
   readonly #blocks: HeldBlock[] = [];
+  #isFull = false;
 
   constructor(limit: HoldLimit) {
     this.#limit = limit;
@@ -32,13 +33,17 @@ export class HeldBlocks {
   /** @returns false when there is no room for the block */
   take(block: Block): boolean {
     const { kib, used, seed } = this.#limit;
-    const held = { ...block, hashes: hashesOf(block.columns.get('event_id')!.vector, seed) };
-    const size = Math.ceil(bytesOfBlock(held) / KIB);
+    // When there is no more room, the copy would be made in vain.
+    if (this.#isFull) return false;
+    const hashes = hashesOf(block.columns.get('event_id')!.vector, seed);
+    const held = heldBlock(block, hashes);
+    const size = Math.ceil(held.bytes / KIB);
     if (Atomics.add(used, 0, size) + size > kib) {
       Atomics.sub(used, 0, size);
+      this.#isFull = true;
       return false;
     }
-    this.#blocks.push(sharedBlock(held));
+    this.#blocks.push(held);
     return true;
   }
 

@@ -29,43 +29,6 @@ export function pickRows(vector: ColumnVector, rows: Int32Array): ColumnVector {
   }
 }
 
-/** Rows `from … to − 1`, over the same memory. Their texts begin somewhere in `bytes`. */
-export function sliceRows(vector: ColumnVector, from: number, to: number): ColumnVector {
-  const { lists } = vector;
-  const [first, last] = lists ? [lists.starts[from]!, lists.starts[to]!] : [from, to];
-  const shape = {
-    rows: to - from,
-    lists: lists && {
-      starts: lists.starts.subarray(from, to + 1).map((start) => start - first),
-      nulls: lists.nulls?.subarray(from, to),
-    },
-    levels: vector.levels?.subarray(first, last),
-  };
-  switch (vector.kind) {
-    case 'numbers':
-      return { ...shape, kind: 'numbers', numbers: vector.numbers.subarray(first, last) };
-    case 'booleans':
-      return { ...shape, kind: 'booleans', booleans: vector.booleans.subarray(first, last) };
-    case 'coded-texts': {
-      const { dictionary } = vector;
-      return {
-        ...shape,
-        kind: 'coded-texts',
-        codes: vector.codes.subarray(first, last),
-        dictionary,
-      };
-    }
-    case 'texts': {
-      const { bytes, starts } = vector.texts;
-      return {
-        ...shape,
-        kind: 'texts',
-        texts: { bytes, starts: starts.subarray(first, last + 1) },
-      };
-    }
-  }
-}
-
 function startsOf(starts: Int32Array, rows: Int32Array): Int32Array {
   const own = new Int32Array(rows.length + 1);
   for (let i = 0; i < rows.length; i++) {

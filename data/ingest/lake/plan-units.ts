@@ -1,7 +1,8 @@
 /** How accepted rows are shared out, so that each share fits into memory. */
 import { EVENT_TYPES, type EventType } from '../../contracts/device-log.ts';
 import { openParquet, type ParquetFile } from '../../parquet/read/file.ts';
-import { bytesOfBlock, type HeldBlock } from '../held/block.ts';
+import type { HeldBlock } from '../held/block.ts';
+import { packedAt } from '../held/packed.ts';
 import { eventTable, groupsOf } from '../staged-tables.ts';
 import type { Staging } from '../staging.ts';
 import type { Partition } from './partition.ts';
@@ -19,6 +20,9 @@ export interface Plan {
   })[];
   large: LargePartition[];
 }
+
+/** Held rows take up to so many times the room when they are spread out. */
+const UNPACKED = 2;
 
 /** Bytes of a value in memory, with what stands beside it. */
 const SLOT_BYTES = 8;
@@ -71,7 +75,7 @@ async function sizeOf({ group, files, blocks }: Waiting): Promise<Size> {
   const ofFiles = await withFiles(files, (file) => ({ rows: file.rows, bytes: bytesOf(file) }));
   const ofBlocks = blocks.map((block) => {
     const rows = block.starts[group + 1]! - block.starts[group]!;
-    return { rows, bytes: (bytesOfBlock(block) * rows) / block.rows };
+    return { rows, bytes: (block.bytes * UNPACKED * rows) / block.rows };
   });
   return sumOf([...ofFiles, ...ofBlocks]);
 }
@@ -89,7 +93,7 @@ async function countByDay({
     ofDay.set(bucket, (ofDay.get(bucket) ?? 0) + 1);
   };
   for (const { days, starts } of blocks) {
-    for (let row = starts[group]!; row < starts[group + 1]!; row++) add(days[row]!, -1);
+    for (let row = starts[group]!; row < starts[group + 1]!; row++) add(packedAt(days, row), -1);
   }
   await withFiles(files, async (file) => {
     for (const rowGroup of file.groups.keys()) {

@@ -339,7 +339,8 @@ export class UnitColumn {
   }
 
   #append(source: Source | undefined, count: number): void {
-    const missing = source === undefined || isNull(source);
+    // Wherever rows waited, a column without a value is written in one way.
+    const missing = source === undefined || count === 0 || isNull(source);
     if (this.#allNull && missing) {
       this.#nulls += count;
       return;

@@ -12,12 +12,12 @@ import type { ColumnVector } from '../../parquet/read/decode.ts';
 import { openParquet, type ParquetFile } from '../../parquet/read/file.ts';
 import { ParquetWriter } from '../../parquet/writer.ts';
 import { diskFull } from '../../write-all.ts';
-import type { HeldBlock } from '../held/block.ts';
+import { type HeldBlock, HeldRows } from '../held/block.ts';
 import { bucketOf } from '../user-keys.ts';
 import { type Dropped, keptRows } from './dropped-rows.ts';
 import { lakeColumns, lakeLeaves } from './leaves.ts';
 import { partitionPath } from './partition.ts';
-import { pickRows, sliceRows } from './pick-rows.ts';
+import { pickRows } from './pick-rows.ts';
 import { NO_CELL, rankUsers, sortIntoCells } from './sort-rows.ts';
 import { type Elements, UnitColumn } from './unit-columns.ts';
 
@@ -85,19 +85,14 @@ class UnitRows {
     }
   }
 
-  appendBlock({ starts, days, numbers, columns }: HeldBlock, unit: Unit): void {
-    const [from, to] = [starts[unit.group]!, starts[unit.group + 1]!];
-    const rows = to - from;
-    const [day, ofRow] = [days.subarray(from, to), numbers.subarray(from, to)];
-    const kept = this.#keep({ rows, day, numbers: ofRow }, unit);
+  appendBlock(block: HeldBlock, unit: Unit): void {
+    const { starts } = block;
+    const held = new HeldRows(block, starts[unit.group]!, starts[unit.group + 1]!);
+    const kept = this.#keep({ rows: held.rows, day: held.days, numbers: held.numbers }, unit);
     if (kept.count === 0) return;
     for (const column of this.#columns) {
-      const source = columns.get(column.leaf.path);
-      if (!source) column.append(undefined, kept.count);
-      else {
-        const vector = someOf(sliceRows(source.vector, from, to), kept);
-        column.append({ ...source, vector }, kept.count);
-      }
+      const source = held.column(column.leaf.path);
+      column.append(source && { ...source, vector: someOf(source.vector, kept) }, kept.count);
     }
   }
 

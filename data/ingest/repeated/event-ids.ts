@@ -1,8 +1,9 @@
 /** Event ids of accepted rows, wherever they wait: their hashes, and some of the ids themselves. */
 import type { ColumnVector } from '../../parquet/read/decode.ts';
 import { openParquet, type ParquetFile } from '../../parquet/read/file.ts';
-import type { HeldBlock } from '../held/block.ts';
+import { type HeldBlock, HeldRows } from '../held/block.ts';
 import { hashesOf, type TextHashes } from '../held/hash-texts.ts';
+import { packedAt } from '../held/packed.ts';
 
 /** Calls for each of some rows, which are ascending. */
 export type OnId = (place: number, id: string, rowNo: number) => void;
@@ -31,8 +32,8 @@ export const heldIds = (block: HeldBlock, table: string): IdSource => ({
   table,
   hashes: block.hashes,
   async read(places, onId) {
-    const { vector } = block.columns.get('event_id')!;
-    for (const place of places) onId(place, idAt(vector, place), block.numbers[place]!);
+    const { vector } = new HeldRows(block, 0, block.rows).column('event_id')!;
+    for (const place of places) onId(place, idAt(vector, place), packedAt(block.numbers, place));
   },
 });
 
