@@ -34,7 +34,7 @@ export interface IngestOptions extends RunOptions {
    */
   holdBytes?: number;
   /**
-   * Duplicates are looked for in memory up to so many bytes, about 16 a row; beyond, by DuckDB.
+   * Duplicates are looked for in memory up to so many bytes, about 24 a row; beyond, by DuckDB.
    * @default half of `memoryLimitMb`
    */
   searchBytes?: number;

@@ -6,8 +6,8 @@ const PARTITION = 16_384;
 /** Partitions at most: more of them would be written to in turn than the cache has lines for. */
 const MOST_BITS = 12;
 
-/** Bytes that the search takes for each hash, beside the hashes themselves. */
-export const BYTES_A_HASH = 16;
+/** Bytes that the search takes for each hash, its two halves among them. */
+export const BYTES_A_HASH = 24;
 
 interface Entries {
   low: Int32Array;
