@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import type { ColumnVector } from '../../parquet/read/decode.ts';
 import type { Leaf } from '../../parquet/read/schema.ts';
-import { checkColumn } from './check-column.ts';
+import { checkColumn, checkNull } from './check-column.ts';
 import type { LeafRule } from './contract-rules.ts';
 
 const leafOf = (physical: Leaf['physical'], maxDefinition = 1): Leaf => ({
   ...{ path: ['x'], physical, logical: undefined, maxDefinition, maxRepetition: 0 },
-  ...{ elementDefinition: 0, unsupported: undefined },
+  ...{ elementDefinition: 0, nullable: true, unsupported: undefined },
 });
 
 /** 1 for each row that is not surely valid. */
@@ -57,4 +57,20 @@ it('refuses null where a value must be, and only there', () => {
   const value = { kind: 'number', whole: false, least: 0, most: 9 } as const;
   expect(badRows(vector, leafOf('double'), { required: true, value })).toEqual([0, 1]);
   expect(badRows(vector, leafOf('double'), { required: false, value })).toEqual([0, 0]);
+});
+
+it('takes a column for null only where the outermost level is what is missing', () => {
+  const lists = { starts: Int32Array.of(0, 0, 0), nulls: Uint8Array.of(1, 0) };
+  const flatVector = { ...flat(2), levels: Uint8Array.of(0, 1) };
+  const numbers = { kind: 'numbers', numbers: new Int32Array(2) } as const;
+  const notNull = (vector: ColumnVector, leaf: Partial<Leaf>): number[] => {
+    const bad = new Uint8Array(2);
+    checkNull(vector, { ...leafOf('int32'), ...leaf }, Int32Array.of(0, 1), bad);
+    return [...bad];
+  };
+  expect(notNull({ ...flatVector, ...numbers }, {})).toEqual([0, 1]);
+  expect(notNull({ ...flatVector, ...numbers }, { nullable: false })).toEqual([1, 1]);
+  expect(notNull({ ...flat(2), ...numbers }, {})).toEqual([1, 1]);
+  expect(notNull({ ...flat(2), lists, ...numbers }, { elementDefinition: 2 })).toEqual([0, 1]);
+  expect(notNull({ ...flat(2), lists, ...numbers }, { elementDefinition: 3 })).toEqual([1, 1]);
 });

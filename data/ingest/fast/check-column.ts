@@ -114,12 +114,23 @@ export function checkColumn(
   }
 }
 
-/** Marks the rows in which the column is not null. */
-export function checkNull(vector: ColumnVector, rows: Int32Array, bad: Uint8Array): void {
-  const { lists, levels } = vector;
+/** A list that may be null and is not within anything. */
+const OWN_LIST = 2;
+
+/**
+ * Marks the rows in which the column is not surely null.
+ * @param leaf any of the column's. In a struct that is always there level 0 is a null member.
+ */
+export function checkNull(
+  { lists, levels }: ColumnVector,
+  { nullable, elementDefinition }: Leaf,
+  rows: Int32Array,
+  bad: Uint8Array,
+): void {
+  const tells = nullable && elementDefinition <= OWN_LIST;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
-    const missing = lists ? lists.nulls?.[row] === 1 : levels?.[row] === 0;
+    const missing = tells && (lists ? lists.nulls?.[row] === 1 : levels?.[row] === 0);
     if (!missing) bad[row] = 1;
   }
 }

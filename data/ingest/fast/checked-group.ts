@@ -93,7 +93,7 @@ export class CheckedGroup {
     for (const [type, rows] of this.#rowsOf) {
       const own = rules.get(type);
       if (own) checkColumn(vector, leaf, own.get(path)!, rows, this.#bad);
-      else if (place === 0) checkNull(vector, rows, this.#bad);
+      else if (place === 0) checkNull(vector, leaf, rows, this.#bad);
     }
   }
 

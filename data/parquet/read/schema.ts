@@ -31,15 +31,27 @@ export interface Leaf {
   maxRepetition: number;
   /** Definition level from which on a list has an element; 0 without a list. */
   elementDefinition: number;
+  /** Whether the outermost column may be null: definition level 0 then says that it is. */
+  nullable: boolean;
   /** Why `readColumn` refuses it; undefined when it does not. */
   unsupported: string | undefined;
 }
+
+/** What a node and those above it add up to. */
+interface Levels {
+  definition: number;
+  repetition: number;
+  element: number;
+  nullable: boolean;
+}
+
+const ROOT: Levels = { definition: 0, repetition: 0, element: 0, nullable: false };
 
 /** @param elements Parquet's flat list, each group before its children. @throws Damage */
 export function leavesOf(elements: readonly Struct[]): Leaf[] {
   const leaves: Leaf[] = [];
   let next = 1;
-  const visit = (path: string[], definition: number, repetition: number, element: number): void => {
+  const visit = (path: string[], { definition, repetition, element, nullable }: Levels): void => {
     const node = elements[next++];
     if (!node) throw new Damage('the schema is cut off');
     if (path.length > MAX_DEPTH) throw new Damage('the schema is nested too deep');
@@ -47,20 +59,24 @@ export function leavesOf(elements: readonly Struct[]): Leaf[] {
     if (kind < 0 || kind > REPEATED) throw new Damage('the schema has an unknown repetition');
     const own = [...path, node.text(4) ?? ''];
     const level = definition + Number(kind === OPTIONAL || kind === REPEATED);
-    const lists = repetition + Number(kind === REPEATED);
-    const first = kind === REPEATED ? level : element;
+    const levels: Levels = {
+      definition: level,
+      repetition: repetition + Number(kind === REPEATED),
+      element: kind === REPEATED ? level : element,
+      nullable: path.length === 0 ? kind === OPTIONAL : nullable,
+    };
     if (node.has(1)) {
-      leaves.push(leafOf(node, own, level, lists, first));
+      leaves.push(leafOf(node, own, levels));
       return;
     }
     const children = node.count(5);
     if (children > elements.length - next) throw new Damage('the schema is cut off');
-    for (let i = 0; i < children; i++) visit(own, level, lists, first);
+    for (let i = 0; i < children; i++) visit(own, levels);
   };
   const root = elements[0];
   if (!root || root.has(1)) throw new Damage('the schema has no root');
   const children = root.int(5) ?? 0;
-  for (let i = 0; i < children; i++) visit([], 0, 0, 0);
+  for (let i = 0; i < children; i++) visit([], ROOT);
   if (next !== elements.length) throw new Damage('the schema has elements that belong nowhere');
   return leaves;
 }
@@ -68,9 +84,12 @@ export function leavesOf(elements: readonly Struct[]): Leaf[] {
 function leafOf(
   node: Struct,
   path: readonly string[],
-  maxDefinition: number,
-  maxRepetition: number,
-  elementDefinition: number,
+  {
+    definition: maxDefinition,
+    repetition: maxRepetition,
+    element: elementDefinition,
+    nullable,
+  }: Levels,
 ): Leaf {
   const physical = PHYSICAL[node.count(1, PHYSICAL.length - 1)]!;
   const unsupported =
@@ -86,6 +105,7 @@ function leafOf(
     maxDefinition,
     maxRepetition,
     elementDefinition,
+    nullable,
     unsupported,
   };
 }
