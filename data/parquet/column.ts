@@ -275,14 +275,14 @@ function packed<T extends Int32Array | Float64Array>(values: T, { present, count
 
 function encodeValues(schema: ColumnSchema, data: ColumnData, there: Presence): Encoded {
   if ('plain' in data) return { encoding: PLAIN, bytes: bufferOf(data.plain) };
-  if ('nulls' in data) return { encoding: PLAIN, bytes: new ByteBuffer(0) };
+  // However nulls are handed over, a column of nothing else is written in one way.
+  if ('nulls' in data || there.count === 0) return { encoding: PLAIN, bytes: new ByteBuffer(0) };
   if ('texts' in data) return { encoding: PLAIN, bytes: bufferOf(plainTexts(data.texts)) };
   if ('codes' in data) return dictionaryCodes(packed(data.codes, there), data.dictionary);
   const values = packed(data.numbers, there);
   if (schema.type === 'int64') {
     const bytes = new ByteBuffer(4 * values.length + 1024);
-    if (values.length > 0) writeDeltas(bytes, values, values.length);
-    else for (const size of [128, 4, 0, 0]) bytes.varint(size);
+    writeDeltas(bytes, values, values.length);
     return { encoding: DELTA_BINARY_PACKED, bytes };
   }
   if (schema.type === 'double') return plainOrDictionary(values as Float64Array);

@@ -1,12 +1,12 @@
 /** How accepted rows are shared out, so that each share fits into memory. */
 import { EVENT_TYPES, type EventType } from '../../contracts/device-log.ts';
 import { openParquet, type ParquetFile } from '../../parquet/read/file.ts';
-import type { HeldBlock } from '../held/block.ts';
-import { packedAt } from '../held/packed.ts';
+import { type HeldBlock, HeldRows } from '../held/block.ts';
 import { eventTable, groupsOf } from '../staged-tables.ts';
 import type { Staging } from '../staging.ts';
+import { type Dropped, keptRows } from './dropped-rows.ts';
 import type { Partition } from './partition.ts';
-import type { Unit } from './write-unit.ts';
+import { numbersOf, type Unit } from './write-unit.ts';
 
 /** A partition that is too large for memory, and the staged table that it is in. */
 export interface LargePartition extends Partition {
@@ -80,29 +80,27 @@ async function sizeOf({ group, files, blocks }: Waiting): Promise<Size> {
   return sumOf([...ofFiles, ...ofBlocks]);
 }
 
-/** Rows by day, and by bucket within it: −1 for those that are held. */
-async function countByDay({
-  group,
-  files,
-  blocks,
-}: Waiting): Promise<Map<number, Map<number, number>>> {
+/** Rows that stay, by day, and by bucket within it: −1 for those that are held. */
+async function countByDay(
+  { group, files, blocks }: Waiting,
+  dropped: Dropped,
+): Promise<Map<number, Map<number, number>>> {
   const counts = new Map<number, Map<number, number>>();
   const add = (day: number, bucket: number): void => {
     const ofDay = counts.get(day) ?? new Map<number, number>();
     counts.set(day, ofDay);
     ofDay.set(bucket, (ofDay.get(bucket) ?? 0) + 1);
   };
-  for (const { days, starts } of blocks) {
-    for (let row = starts[group]!; row < starts[group + 1]!; row++) add(packedAt(days, row), -1);
+  for (const block of blocks) {
+    const { numbers, days } = new HeldRows(block, block.starts[group]!, block.starts[group + 1]!);
+    for (const row of keptRows(numbers, dropped)) add(days[row]!, -1);
   }
   await withFiles(files, async (file) => {
     for (const rowGroup of file.groups.keys()) {
-      const [day, bucket] = [
-        await file.readColumn(rowGroup, file.leaf('day')!),
-        await file.readColumn(rowGroup, file.leaf('bucket')!),
-      ];
-      if (day.kind !== 'numbers' || bucket.kind !== 'numbers') continue;
-      for (let row = 0; row < day.rows; row++) add(day.numbers[row]!, bucket.numbers[row]!);
+      const day = await numbersOf(file, rowGroup, 'day');
+      const bucket = await numbersOf(file, rowGroup, 'bucket');
+      const numbers = (await numbersOf(file, rowGroup, 'row_no')) as Float64Array;
+      for (const row of keptRows(numbers, dropped)) add(day[row]!, bucket[row]!);
     }
   });
   return counts;
@@ -111,13 +109,24 @@ async function countByDay({
 /** A day of a group that is held does not fit. */
 const TOO_LARGE = Symbol('too large');
 
-async function planGroup(waiting: Waiting, budget: number): Promise<Plan | typeof TOO_LARGE> {
+/** What the plan of each group takes. */
+interface PlanOptions {
+  buckets: number;
+  /** Bytes that the rows of one unit may take. */
+  budget: number;
+  dropped: Dropped;
+}
+
+async function planGroup(
+  waiting: Waiting,
+  { budget, dropped }: PlanOptions,
+): Promise<Plan | typeof TOO_LARGE> {
   const { type, group } = waiting;
   const { rows, bytes } = await sizeOf(waiting);
   if (rows === 0) return { units: [], large: [] };
   if (bytes <= budget) return { units: [{ ...waiting, rows, bytes }], large: [] };
   const plan: Plan = { units: [], large: [] };
-  const byDay = [...(await countByDay(waiting))].sort(([a], [b]) => a - b);
+  const byDay = [...(await countByDay(waiting, dropped))].sort(([a], [b]) => a - b);
   let days: number[] = [];
   let held = 0;
   const end = (): void => {
@@ -141,21 +150,16 @@ async function planGroup(waiting: Waiting, budget: number): Promise<Plan | typeo
   return plan;
 }
 
-async function planType(
-  staging: Staging,
-  type: EventType,
-  buckets: number,
-  budget: number,
-): Promise<Plan> {
+async function planType(staging: Staging, type: EventType, options: PlanOptions): Promise<Plan> {
   const whole: Plan = { units: [], large: [] };
-  for (let group = 0; group < groupsOf(buckets); group++) {
+  for (let group = 0; group < groupsOf(options.buckets); group++) {
     const files = staging.files(eventTable(type, group));
     const blocks = staging.held(type);
-    const plan = await planGroup({ type, group, files, blocks }, budget);
+    const plan = await planGroup({ type, group, files, blocks }, options);
     if (plan === TOO_LARGE) {
       // DuckDB sorts on disk, and reads files.
       staging.spill(type);
-      return planType(staging, type, buckets, budget);
+      return planType(staging, type, options);
     }
     whole.units.push(...plan.units);
     whole.large.push(...plan.large);
@@ -163,10 +167,9 @@ async function planType(
   return whole;
 }
 
-/** @param budget bytes that the rows of one unit may take */
-export async function planUnits(staging: Staging, buckets: number, budget: number): Promise<Plan> {
+export async function planUnits(staging: Staging, options: PlanOptions): Promise<Plan> {
   const plans: Plan[] = [];
-  for (const type of EVENT_TYPES) plans.push(await planType(staging, type, buckets, budget));
+  for (const type of EVENT_TYPES) plans.push(await planType(staging, type, options));
   return {
     units: plans.flatMap(({ units }) => units).sort((a, b) => b.bytes - a.bytes),
     large: plans.flatMap(({ large }) => large),

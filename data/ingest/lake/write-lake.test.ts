@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { listFiles } from '../../../lib/files.ts';
 import { hashFiles } from '../../../lib/hash-folder.ts';
 import { Random } from '../../../lib/random.ts';
 import { EVENT_TYPES } from '../../contracts/device-log.ts';
 import { EXAMPLE_EVENTS, exampleEvents } from '../../contracts/example-events.ts';
-import { LogFixture } from '../ingest-fixture.ts';
+import { exposureLine, LogFixture } from '../ingest-fixture.ts';
 
 const ROWS = 1200;
 const DAYS = 4;
@@ -107,5 +108,55 @@ describe('a lake', () => {
       'ordered',
     );
     expect(unordered!.n).toBe(0);
+  });
+});
+
+describe('a partition', () => {
+  let logs: LogFixture;
+  beforeEach(async () => {
+    logs = await LogFixture.create({ last_date: '2026-03-06' });
+  });
+  afterEach(async () => {
+    await logs.remove();
+  });
+
+  /** Exposures of one user. */
+  const onDay = (day: number, ids: readonly string[], changes: Record<string, unknown> = {}) =>
+    ids
+      .map((id) => {
+        const ts = FIRST_TS + day * DAY_MS;
+        const times = { ts, received_ts: ts, started: ts, ended: ts };
+        return `${exposureLine(id, { ...times, ...changes })}\n`;
+      })
+      .join('');
+
+  test.each(['lines', 'Parquet'])(
+    'of duplicates only is not written, also by DuckDB: %s',
+    async (format) => {
+      const ids = Array.from({ length: 9 }, (_, i) => `e-${i}`);
+      await logs.write('events/a.ndjson', onDay(0, ids));
+      await logs.write(format === 'lines' ? 'events/b.ndjson' : 'b.ndjson', onDay(1, ids));
+      if (format === 'Parquet') {
+        await logs.query("copy (from read_json('$logs/b.ndjson')) to '$logs/events/b.parquet'");
+      }
+      const expected = await logs.ingest({}, 'memory');
+      expect(expected).toMatchObject({ stored: 9, duplicates: 9, byDate: { '2026-03-02': 9 } });
+      expect(await logs.ingest({ unitBytes: 1 }, 'disk')).toEqual(expected);
+      expect(await listFiles(logs.lakeDir('disk'))).toEqual(
+        await listFiles(logs.lakeDir('memory')),
+      );
+    },
+  );
+
+  test('has the same bytes whatever is sorted with it', async () => {
+    const nulls = { app_version: null, received_ts: null, count: null, scroll_speed: null };
+    const ids = (name: string) => Array.from({ length: 40 }, (_, i) => `${name}-${i}`);
+    await logs.write('events/a.ndjson', onDay(0, ids('a')) + onDay(1, ids('b'), nulls));
+    const { byDate } = await logs.ingest({}, 'together');
+    expect(byDate).toEqual({ '2026-03-02': 40, '2026-03-03': 40 });
+    await logs.ingest({ unitBytes: 20_000 }, 'apart');
+    expect(await hashFiles(logs.lakeDir('apart'))).toEqual(
+      await hashFiles(logs.lakeDir('together')),
+    );
   });
 });

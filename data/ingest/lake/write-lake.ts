@@ -69,8 +69,8 @@ export async function writeEvents(
     onProgress,
   }: Pick<Settings, 'threads' | 'buckets' | 'unitBytes' | 'signal' | 'onProgress'>,
 ): Promise<void> {
-  const { units, large } = await planUnits(staging, buckets, unitBytes);
   const dropped = { rows: duplicates, passes: staging.withdrawn };
+  const { units, large } = await planUnits(staging, { buckets, budget: unitBytes, dropped });
   const all = units.reduce((sum, { bytes }) => sum + bytes, 0) || 1;
   let done = 0;
   await lanes.write(

@@ -183,7 +183,8 @@ function daysOf(day: Int32Array): number[] {
 const someOf = (vector: ColumnVector, { places }: Kept): ColumnVector =>
   places ? pickRows(vector, places) : vector;
 
-async function numbersOf(file: ParquetFile, group: number, name: string) {
+/** A column of whole numbers of a staged file. */
+export async function numbersOf(file: ParquetFile, group: number, name: string) {
   const vector = await file.readColumn(group, file.leaf(name)!);
   if (vector.kind !== 'numbers') throw new TypeError(`${name} is staged as something else`);
   return vector.numbers;
