@@ -47,6 +47,9 @@ export function groupPlan(
     const name = path[0]!;
     byName.set(name, [...(byName.get(name) ?? []), { leaf, path: path.join('.') }]);
   });
+  // Of two columns with one name the rows, read one by one, know the second under another.
+  const paths = file.leaves.map(({ path }) => path.join('.'));
+  if (new Set(paths).size < paths.length) return undefined;
   const columns: PlannedColumn[] = [];
   for (const [name, leaves] of byName) {
     const readable = leaves.filter(({ leaf }) => file.leaves[leaf]!.unsupported === undefined);
